@@ -1,0 +1,46 @@
+"""Paint pictures in a trained style: `Stylizer("starry-night")(photo)`.
+
+Importing this package costs numpy and nothing else; what is heavy loads on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nst_rt._version import __version__
+from nst_rt.errors import (
+    ClosedError,
+    InputError,
+    LimitError,
+    ModelError,
+    NstError,
+    OutputError,
+    ParityError,
+    ProviderError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from nst_rt.stylizer import Stylizer
+
+__all__ = [
+    "ClosedError",
+    "InputError",
+    "LimitError",
+    "ModelError",
+    "NstError",
+    "OutputError",
+    "ParityError",
+    "ProviderError",
+    "Stylizer",
+    "UsageError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Stylizer":
+        from nst_rt.stylizer import Stylizer
+
+        return Stylizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,79 @@
+"""What can go wrong, as one tree; every message says what, why and the cure in one line.
+
+NstError
+├── InputError            a picture, painting or folder cannot be used
+│   └── LimitError        larger than the limit that was set
+├── UsageError            options that do not fit together, or unknown ones
+├── ModelError            a model file, checkpoint or export was refused
+│   └── ParityError       an exported model does not paint like its network
+├── ProviderError         an asked-for device, engine or extra is absent
+├── OutputError           a result cannot be written
+└── ClosedError           used after close()
+"""
+
+from __future__ import annotations
+
+from os import PathLike, fsdecode
+
+
+class NstError(Exception):
+    """Root of the errors that a caller can act on; `exit_code` is the command line's."""
+
+    exit_code = 1
+
+    def __init__(
+        self, what: str, *, path: str | bytes | PathLike[str] | None = None, cure: str = ""
+    ) -> None:
+        self.what = what
+        self.path = path
+        self.cure = cure
+        place = f"{shown(path)}: " if path is not None else ""
+        super().__init__(f"{place}{what}" + (f"; {cure}" if cure else ""))
+
+
+class InputError(NstError, ValueError):
+    """A picture, painting or folder cannot be used."""
+
+    exit_code = 3
+
+
+class LimitError(InputError):
+    """A picture is larger than the limit that was set."""
+
+
+class UsageError(NstError, ValueError):
+    """Options that do not fit together, or unknown ones."""
+
+    exit_code = 2
+
+
+class ModelError(NstError):
+    """A model file, checkpoint or perceptual network was refused."""
+
+    exit_code = 4
+
+
+class ParityError(ModelError):
+    """An exported model does not paint like the network that it came from."""
+
+
+class ProviderError(NstError, ImportError):
+    """An asked-for device, engine or extra is absent."""
+
+    exit_code = 5
+
+
+class OutputError(NstError, OSError):
+    """A result cannot be written."""
+
+    exit_code = 6
+
+
+class ClosedError(NstError, RuntimeError):
+    """Used after `close()`."""
+
+
+def shown(path: str | bytes | PathLike[str]) -> str:
+    """A path as one printable line: control characters and undecodable bytes are escaped."""
+    text = fsdecode(path)
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -1,0 +1,1 @@
+"""Training: from photos and a painting to a checkpoint."""

@@ -1,0 +1,130 @@
+"""Checkpoints: safetensors with a JSON header, written whole or not at all, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from nst_rt.errors import ModelError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from nst_train.loop import TrainingState
+
+SCHEMA = "1"
+_PREFIX = "nst_train."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint read from disk: its tensors by name, its header, and where it came from."""
+
+    path: Path
+    tensors: dict[str, Tensor]
+    header: dict[str, Any]
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """The tensors below `name`, without that prefix."""
+        prefix = f"{name}."
+        return {
+            key.removeprefix(prefix): tensor
+            for key, tensor in self.tensors.items()
+            if key.startswith(prefix)
+        }
+
+
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write beside the final name, flush to disk, rename. `OSError` leaves the old file intact."""
+    contents = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {_PREFIX + key: json.dumps(value, sort_keys=True) for key, value in header.items()}
+    metadata[_PREFIX + "schema"] = SCHEMA
+    metadata[_PREFIX + "sha256"] = _digest(contents)
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        with part.open("wb") as file:
+            file.write(save(contents, metadata))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read and check a checkpoint of ours.
+
+    Raises:
+        ModelError: absent, damaged, or another program's.
+    """
+    if not path.is_file():
+        raise ModelError("no such checkpoint", path=path)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"not a readable checkpoint ({error})", path=path) from error
+    ours = {key.removeprefix(_PREFIX): value for key, value in metadata.items()}
+    if ours.get("schema") != SCHEMA:
+        raise ModelError("not a checkpoint of nst-rt (or of a later version)", path=path)
+    if ours.pop("sha256") != _digest(tensors):
+        raise ModelError("damaged: its contents do not match its hash", path=path)
+    ours.pop("schema")
+    return Checkpoint(path, tensors, {key: json.loads(value) for key, value in ours.items()})
+
+
+def latest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:
+    """The newest undamaged checkpoint of a run, and a line for each damaged one passed over."""
+    skipped: list[str] = []
+    for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
+        try:
+            return read_checkpoint(path), skipped
+        except ModelError as error:
+            skipped.append(f"skipped {error}")
+    raise ModelError("holds no checkpoint to resume from", path=folder, cure="drop --resume")
+
+
+def pack(state: TrainingState) -> dict[str, Tensor]:
+    """All tensors of a training state, by name."""
+    tensors = {f"network.{key}": value for key, value in state.network.state_dict().items()}
+    tensors |= {f"ema.{key}": value for key, value in state.ema.state_dict().items()}
+    for index, slots in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in slots.items()}
+    if state.scaler.is_enabled():
+        scaler = state.scaler.state_dict()
+        tensors |= {f"scaler.{key}": torch.tensor(value) for key, value in scaler.items()}
+    tensors["random"] = torch.get_rng_state()
+    return tensors
+
+
+def unpack(checkpoint: Checkpoint, state: TrainingState) -> None:
+    """Put a checkpoint's tensors into a fresh state."""
+    state.network.load_state_dict(checkpoint.part("network"))
+    state.ema.load_state_dict(checkpoint.part("ema"))
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, value in checkpoint.part("optimizer").items():
+        index, _, name = key.partition(".")
+        slots.setdefault(int(index), {})[name] = value
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+    if state.scaler.is_enabled():
+        scaler = checkpoint.part("scaler")
+        state.scaler.load_state_dict({key: value.item() for key, value in scaler.items()})
+    torch.set_rng_state(checkpoint.tensors["random"])
+    state.step = checkpoint.header["step"]
+    state.skipped = checkpoint.header["skipped"]
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,172 @@
+"""The one training loop. It knows nothing of styles: a method page gives it its parts."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import torch
+from nst_rt.errors import NstError
+from torch import Tensor, nn
+
+from nst_train.photos import Batch, CropBatches
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Objective = Callable[[Batch, Tensor], Mapping[str, Tensor]]
+"""From a batch and the network's output to named losses, of which "total" is minimized."""
+
+MAX_SKIPPED_IN_A_ROW = 10
+
+
+class TrainingError(NstError):
+    """Training cannot go on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to learn: Adam, a short linear warm-up, then a cosine down to zero."""
+
+    steps: int
+    learning_rate: float
+    precision: Precision = "fp32"
+    warmup: float = 0.05
+    ema: float = 0.99
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of the update that `step` (0-based) makes."""
+        ramp = max(1, round(self.warmup * self.steps))
+        if step < ramp:
+            return self.learning_rate * (step + 1) / ramp
+        progress = (step - ramp) / max(1, self.steps - ramp)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@dataclass
+class TrainingState:
+    """Everything that a training run is at one moment; a checkpoint is this on disk."""
+
+    network: nn.Module
+    ema: nn.Module
+    optimizer: torch.optim.Adam
+    scaler: torch.amp.GradScaler
+    step: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What happened in one step. Losses and times are Python floats, times in seconds."""
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    learning_rate: float
+    seconds: float
+    skipped: tuple[int, ...] = field(default=())
+
+
+class Callback(Protocol):
+    """Told after every step, and once when training ends for whatever reason."""
+
+    def on_step(self, report: StepReport, state: TrainingState) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def start(network: nn.Module, ema: nn.Module, plan: Plan, device: torch.device) -> TrainingState:
+    """A fresh state on `device`; `ema` gets the network's weights."""
+    network.to(device=device, memory_format=torch.channels_last)
+    ema.to(device=device, memory_format=torch.channels_last).requires_grad_(False)
+    ema.load_state_dict(network.state_dict())
+    optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, foreach=True)
+    scaler = torch.amp.GradScaler(device.type, enabled=plan.precision == "fp16")
+    return TrainingState(network.train(), ema.eval(), optimizer, scaler)
+
+
+def train(
+    state: TrainingState,
+    batches: CropBatches,
+    objective: Objective,
+    plan: Plan,
+    callbacks: Sequence[Callback] = (),
+) -> None:
+    """Train from `state.step` to `plan.steps`.
+
+    A step whose loss or gradient is not finite changes no weight.
+
+    Raises:
+        TrainingError: ten such steps came in a row.
+    """
+    device = next(state.network.parameters()).device
+    recent: deque[bool] = deque(maxlen=MAX_SKIPPED_IN_A_ROW)
+    with batches.prefetched(state.step, plan.steps) as prefetched:
+        try:
+            for batch in prefetched:
+                began = time.perf_counter()
+                rate = plan.learning_rate_at(state.step)
+                losses, finite = _step(state, batch, objective, plan, rate, device)
+                recent.append(finite)
+                state.step += 1
+                state.skipped += not finite
+                report = StepReport(
+                    step=state.step,
+                    steps=plan.steps,
+                    losses=losses,
+                    learning_rate=rate,
+                    seconds=time.perf_counter() - began,
+                    skipped=() if finite else batch.indices,
+                )
+                for callback in callbacks:
+                    callback.on_step(report, state)
+                if len(recent) == MAX_SKIPPED_IN_A_ROW and not any(recent):
+                    raise TrainingError(
+                        f"loss or gradient not finite in {MAX_SKIPPED_IN_A_ROW} steps in a row",
+                        cure="resume from the last checkpoint with a lower --learning-rate",
+                    )
+        finally:
+            for callback in callbacks:
+                callback.close()
+
+
+def _step(
+    state: TrainingState,
+    batch: Batch,
+    objective: Objective,
+    plan: Plan,
+    rate: float,
+    device: torch.device,
+) -> tuple[dict[str, float], bool]:
+    """One update. Returns the losses and whether they and the gradient were finite."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    images = batch.images.to(device, memory_format=torch.channels_last, non_blocking=True)
+    with _autocast(device, plan.precision):
+        output = state.network(images)
+    losses = objective(Batch(images, batch.indices), output)
+    state.optimizer.zero_grad(set_to_none=True)
+    state.scaler.scale(losses["total"]).backward()
+    state.scaler.unscale_(state.optimizer)
+    gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    finite = bool(torch.isfinite(losses["total"]) and torch.isfinite(norm))
+    if finite:
+        state.scaler.step(state.optimizer)
+        _average(state, plan)
+    state.scaler.update()
+    return {name: loss.item() for name, loss in losses.items()}, finite
+
+
+@torch.no_grad()
+def _average(state: TrainingState, plan: Plan) -> None:
+    """Exponential moving average of the weights, quicker at the start so that it follows."""
+    decay = min(plan.ema, (1 + state.step) / (10 + state.step))
+    torch._foreach_lerp_(list(state.ema.parameters()), list(state.network.parameters()), 1 - decay)
+
+
+def _autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, dtype, enabled=precision != "fp32")

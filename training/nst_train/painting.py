@@ -1,0 +1,44 @@
+"""The style painting as a training target."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from nst_rt.errors import InputError
+from nst_rt.images import read_picture
+from PIL import Image
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+
+def read_painting(path: Path, *, long_side: int) -> Tensor:
+    """A painting as 1×3×H×W in [0, 1], its long side resized to `long_side` pixels.
+
+    Strokes in the result are as large as in this resized painting. Transparency is laid on white.
+
+    Raises:
+        InputError: unreadable, or a side shorter than 16 pixels.
+    """
+    picture = read_picture(path)
+    pixels = picture.rgb
+    height, width = pixels.shape[:2]
+    if min(height, width) < 16:
+        raise InputError(
+            f"a painting of {width}x{height} pixels holds no strokes to learn",
+            path=path,
+            cure="give a picture of at least 16 pixels a side, better 512",
+        )
+    if picture.alpha is not None:
+        logger.warning("%s: transparent parts are laid on white", path)
+        share = picture.alpha[..., None].astype(np.float32) / 255
+        pixels = (pixels * share + 255 * (1 - share)).round().astype(np.uint8)
+    if max(height, width) < long_side:
+        logger.warning("%s: %dx%d is enlarged to %d", path, width, height, long_side)
+    scale = long_side / max(height, width)
+    size = (max(16, round(width * scale)), max(16, round(height * scale)))
+    resized = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(resized)).permute(2, 0, 1)[None].float() / 255

@@ -1,0 +1,166 @@
+"""What a training run leaves behind: a progress bar, a log, sample sheets, checkpoints."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import torch
+from nst_rt.errors import OutputError
+from PIL import Image
+
+from nst_train.checkpoint import pack, write_checkpoint
+from nst_train.loop import StepReport, TrainingState
+from nst_train.network import StyleNetwork, paint
+
+logger = logging.getLogger(__name__)
+
+MAX_FAILED_WRITES = 3
+
+
+class ProgressBar:
+    """Steps, losses and time left on the terminal, through rich."""
+
+    def __init__(self, start: int, steps: int) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self.bar = Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self.task = self.bar.add_task("", total=steps, completed=start)
+        self.bar.start()
+
+    def on_step(self, report: StepReport, state: TrainingState) -> None:
+        text = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
+        self.bar.update(self.task, completed=report.step, description=text)
+
+    def close(self) -> None:
+        self.bar.stop()
+
+
+class JsonLines:
+    """One line of JSON for every step, appended, so that a resumed run continues its log."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: TextIO | None = path.open("a", encoding="utf-8")
+
+    def on_step(self, report: StepReport, state: TrainingState) -> None:
+        if self.file is None:
+            return
+        try:
+            self.file.write(json.dumps(asdict(report)) + "\n")
+            self.file.flush()
+        except OSError as error:
+            logger.warning("%s: log stopped (%s); training goes on", self.path, error)
+            self.file = None
+
+    def close(self) -> None:
+        if self.file is not None:
+            self.file.close()
+
+
+class TensorBoard:
+    """Losses as TensorBoard scalars; use `if_installed`."""
+
+    def __init__(self, writer: Any) -> None:
+        self.writer = writer
+
+    @classmethod
+    def if_installed(cls, folder: Path) -> list[TensorBoard]:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return []
+        return [cls(SummaryWriter(str(folder)))]
+
+    def on_step(self, report: StepReport, state: TrainingState) -> None:
+        for name, value in report.losses.items():
+            self.writer.add_scalar(f"loss/{name}", value, report.step)
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+class SampleSheets:
+    """Every `every` steps a PNG: photos above, the averaged network's paintings below."""
+
+    def __init__(self, folder: Path, photos: Sequence[np.ndarray[Any, Any]], *, every: int) -> None:
+        self.folder, self.photos, self.every = folder, photos, every
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @torch.no_grad()
+    def on_step(self, report: StepReport, state: TrainingState) -> None:
+        if report.step % self.every and report.step != report.steps:
+            return
+        ema = state.ema
+        assert isinstance(ema, StyleNetwork)
+        device = next(ema.parameters()).device
+        painted = paint(ema, torch.from_numpy(np.stack(self.photos)).to(device)).cpu().numpy()
+        sheet = np.concatenate([np.concatenate(rows, axis=1) for rows in (self.photos, painted)])
+        try:
+            Image.fromarray(sheet).save(self.folder / f"step-{report.step:07d}.png")
+        except OSError as error:
+            logger.warning("%s: no sample sheet (%s); training goes on", self.folder, error)
+
+    def close(self) -> None:
+        pass
+
+
+class Checkpoints:
+    """Every `every` steps, and when training ends, a checkpoint; the newest `keep` stay."""
+
+    def __init__(
+        self, folder: Path, header: Mapping[str, Any], *, every: int, keep: int = 2
+    ) -> None:
+        self.folder, self.header, self.every, self.keep = folder, header, every, keep
+        self.failures = 0
+        self.last: tuple[StepReport, TrainingState] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def on_step(self, report: StepReport, state: TrainingState) -> None:
+        self.last = (report, state)
+        if report.step % self.every == 0 or report.step == report.steps:
+            self._write(state)
+
+    def close(self) -> None:
+        """Save the last finished step if training stopped between two checkpoints."""
+        if self.last is not None and not self._path(self.last[1].step).exists():
+            self._write(self.last[1])
+
+    def _write(self, state: TrainingState) -> None:
+        header = {**self.header, "step": state.step, "skipped": state.skipped}
+        try:
+            write_checkpoint(self._path(state.step), pack(state), header)
+        except OSError as error:
+            self.failures += 1
+            if self.failures >= MAX_FAILED_WRITES:
+                raise OutputError(
+                    f"{self.failures} checkpoints in a row could not be written ({error})",
+                    path=self.folder,
+                    cure="make room and resume; the last good checkpoint is intact",
+                ) from error
+            logger.warning("%s: no checkpoint (%s); training goes on", self.folder, error)
+            return
+        self.failures = 0
+        for old in sorted(self.folder.glob("step-*.safetensors"))[: -self.keep]:
+            old.unlink(missing_ok=True)
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:07d}.safetensors"
