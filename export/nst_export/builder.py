@@ -1,0 +1,72 @@
+"""Writing an ONNX graph node by node, every name chosen, every byte repeatable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 18
+"""ONNX Runtime's CUDA provider moves InstanceNormalization to the CPU from opset 22 on."""
+
+
+class GraphBuilder:
+    """Collects nodes and constants; every method returns the name of what it made."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: dict[str, onnx.TensorProto] = {}
+
+    def constant(self, name: str, value: NDArray[Any]) -> str:
+        """A named constant; the same name must always mean the same value."""
+        self.initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
+        return name
+
+    def integers(self, *values: int) -> str:
+        """A constant int64 vector, shared by all who ask for these values."""
+        name = "int_" + "_".join(str(value).replace("-", "m") for value in values)
+        return self.constant(name, np.array(values, np.int64))
+
+    def op(self, kind: str, *inputs: str, name: str, **attributes: Any) -> str:
+        """Append one node with one output, called like the node."""
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def pad(self, x: str, amounts: Sequence[int], mode: str, *, name: str) -> str:
+        """Pad N×C×H×W by (top, left, bottom, right)."""
+        top, left, bottom, right = amounts
+        pads = self.integers(0, 0, top, left, 0, 0, bottom, right)
+        return self.op("Pad", x, pads, name=name, mode=mode)
+
+    def model(
+        self,
+        inputs: Sequence[onnx.ValueInfoProto],
+        outputs: Sequence[onnx.ValueInfoProto],
+        metadata: Mapping[str, str],
+        *,
+        producer_version: str,
+    ) -> onnx.ModelProto:
+        """The checked model; IR version 9 is read by every ONNX Runtime since 1.15."""
+        graph = helper.make_graph(
+            self.nodes, "nst_rt", inputs, outputs, list(self.initializers.values())
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=9,
+            producer_name="nst-rt",
+            producer_version=producer_version,
+        )
+        helper.set_model_props(model, dict(sorted(metadata.items())))
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def value_info(name: str, dtype: type, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
+    """An input or output of a graph; a string is a free dimension."""
+    kinds = {np.uint8: TensorProto.UINT8, np.float32: TensorProto.FLOAT}
+    return helper.make_tensor_value_info(name, kinds[dtype], shape)

@@ -1,0 +1,213 @@
+"""From a style network to the graph of a model file (schema 1).
+
+The graph takes and gives uint8 N×H×W×3 and holds every step between: edge padding to the network's
+minimum and multiple, the network itself, the crop, scaling and rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from nst_export.builder import GraphBuilder, value_info
+from nst_export.folds import LAST_STRIDE, Convolution, FoldedNetwork, fold
+from nst_rt._version import __version__
+from nst_train.network import MINIMUM, STRIDE, StyleNetwork, missing
+
+Flavour = Literal["fp32", "fp16"]
+Variant = Literal["plain", "stats", "apply"]
+
+
+def style_graph(
+    network: StyleNetwork,
+    metadata: Mapping[str, str],
+    *,
+    flavour: Flavour = "fp32",
+    size: tuple[int, int] | None = None,
+    variant: Variant = "plain",
+) -> onnx.ModelProto:
+    """Write a style network as an ONNX model.
+
+    Args:
+        network: trained, in evaluation mode.
+        metadata: written into the file as it is.
+        flavour: arithmetic inside; fp16 keeps the tail after the last convolution in float32.
+        size: height and width of a fixed-size graph of batch 1; any size by default.
+        variant: "stats" also returns the statistics of every normalization, "apply" takes them.
+    """
+    folded = fold(network, scale_input=flavour == "fp32")
+    return _StyleGraph(folded, flavour, size, variant).model(metadata)
+
+
+class _StyleGraph(GraphBuilder):
+    def __init__(
+        self,
+        folded: FoldedNetwork,
+        flavour: Flavour,
+        size: tuple[int, int] | None,
+        variant: Variant,
+    ) -> None:
+        super().__init__()
+        self.folded, self.flavour, self.size, self.variant = folded, flavour, size, variant
+        self.dtype = np.dtype(np.float16 if flavour == "fp16" else np.float32)
+        self.collected: list[str] = []
+        self.channel = 0
+
+    def model(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
+        self._paint()
+        batch, height, width = (1, *self.size) if self.size else ("N", "H", "W")
+        picture = [batch, height, width, 3]
+        statistics = value_info("statistics", np.float32, [batch, 2, self.folded.num_statistics])
+        inputs = [value_info("image", np.uint8, picture)]
+        outputs = [value_info("image_out", np.uint8, picture)]
+        if self.variant == "apply":
+            inputs.append(statistics)
+        if self.variant == "stats":
+            self.op("Concat", *self.collected, name="statistics", axis=2)
+            outputs.append(statistics)
+        return super().model(inputs, outputs, metadata, producer_version=__version__)
+
+    def _paint(self) -> None:
+        x = self._input()
+        for index, layer in enumerate(self.folded.down):
+            radius = layer.weight.shape[-1] // 2
+            x = self.pad(x, (radius,) * 4, "reflect", name=f"down{index}_pad")
+            x = self._convolution(x, layer, f"down{index}", strides=[1 if index == 0 else 2] * 2)
+            x = self.op("Relu", x, name=f"down{index}_relu")
+        for index, (first, second) in enumerate(self.folded.blocks):
+            name = f"block{index}"
+            y = self.pad(x, (1,) * 4, "reflect", name=f"{name}_first_pad")
+            y = self._convolution(y, first, f"{name}_first")
+            y = self.op("Relu", y, name=f"{name}_relu")
+            y = self.pad(y, (1,) * 4, "reflect", name=f"{name}_second_pad")
+            y = self._convolution(y, second, f"{name}_second")
+            x = self.op("Add", x, y, name=f"{name}_sum")
+        for index, layer in enumerate(self.folded.up):
+            x = self.pad(x, (1,) * 4, "edge", name=f"up{index}_pad")
+            x = self._convolution(
+                x, layer, f"up{index}", transposed=True, strides=[2, 2], pads=[3] * 4
+            )
+            x = self.op("Relu", x, name=f"up{index}_relu")
+        x = self.pad(x, (4,) * 4, "reflect", name="last_pad")
+        x = self._convolution(x, self.folded.last, "last", strides=[LAST_STRIDE] * 2)
+        x = self.op("DepthToSpace", x, name="last_phases", blocksize=LAST_STRIDE, mode="CRD")
+        self._output(x)
+
+    def _input(self) -> str:
+        x = self.op("Cast", "image", name="image_real", to=_onnx_type(self.dtype))
+        if self.flavour == "fp16":
+            scale = self.constant("one_255th", np.array(1 / 255, self.dtype))
+            x = self.op("Mul", x, scale, name="image_scaled")
+        x = self.op("Transpose", x, name="image_planes", perm=[0, 3, 1, 2])
+        if self.size:
+            below, right = missing(self.size[0]), missing(self.size[1])
+            return self.pad(x, (0, 0, below, right), "edge", name="image_pad") if below or right else x
+        shape = self.op("Shape", "image", name="image_shape", start=1, end=3)
+        raised = self.op("Add", shape, self.integers(STRIDE - 1), name="size_raised")
+        counted = self.op("Div", raised, self.integers(STRIDE), name="size_counted")
+        multiple = self.op("Mul", counted, self.integers(STRIDE), name="size_multiple")
+        padded = self.op("Max", multiple, self.integers(MINIMUM), name="size_padded")
+        lacking = self.op("Sub", padded, shape, name="size_lacking")
+        pads = self.op("Concat", self.integers(*[0] * 6), lacking, name="image_pads", axis=0)
+        return self.op("Pad", x, pads, name="image_pad", mode="edge")
+
+    def _output(self, x: str) -> None:
+        if self.flavour == "fp16":
+            x = self.op("Cast", x, name="last_real", to=TensorProto.FLOAT)
+        x = self.op("Sigmoid", x, name="paint")
+        x = self.op("Mul", x, self.constant("levels", np.float32(255)), name="paint_levels")
+        x = self.op("Round", x, name="paint_rounded")
+        if self.size is None:
+            zeros, axes = self.integers(0, 0), self.integers(2, 3)
+            x = self.op("Slice", x, zeros, "image_shape", axes, name="paint_cropped")
+        elif missing(self.size[0]) or missing(self.size[1]):
+            ends, axes = self.integers(*self.size), self.integers(2, 3)
+            x = self.op("Slice", x, self.integers(0, 0), ends, axes, name="paint_cropped")
+        x = self.op("Transpose", x, name="paint_pixels", perm=[0, 2, 3, 1])
+        self.op("Cast", x, name="image_out", to=TensorProto.UINT8)
+
+    def _convolution(
+        self, x: str, layer: Convolution, name: str, *, transposed: bool = False, **attributes: object
+    ) -> str:
+        kind = "ConvTranspose" if transposed else "Conv"
+        kernel = self.constant(f"{name}_weight", self._array(layer.weight))
+        bias = self.constant(f"{name}_bias", self._array(layer.bias))
+        shape = list(layer.weight.shape[2:])
+        x = self.op(kind, x, kernel, bias, name=name, kernel_shape=shape, **attributes)
+        return x if layer.norm is None else self._normalization(x, layer, f"{name}_norm")
+
+    def _normalization(self, x: str, layer: Convolution, name: str) -> str:
+        assert layer.norm is not None
+        scale, shift = self._array(layer.norm.weight), self._array(layer.norm.bias)
+        if self.variant == "plain":
+            return self.op(
+                "InstanceNormalization",
+                x,
+                self.constant(f"{name}_scale", scale),
+                self.constant(f"{name}_shift", shift),
+                name=name,
+                epsilon=layer.norm.eps,
+            )
+        real = x
+        if self.flavour == "fp16":
+            real = self.op("Cast", x, name=f"{name}_real", to=TensorProto.FLOAT)
+        if self.variant == "stats":
+            mean, deviation = self._measured(real, layer.norm.eps, name)
+        else:
+            mean, deviation = self._given(len(scale), name)
+        centred = self.op("Sub", real, mean, name=f"{name}_centred")
+        y = self.op("Mul", centred, deviation, name=f"{name}_unit")
+        shape = (1, -1, 1, 1)
+        factor = self.constant(f"{name}_scale", scale.astype(np.float32).reshape(shape))
+        offset = self.constant(f"{name}_shift", shift.astype(np.float32).reshape(shape))
+        y = self.op("Mul", y, factor, name=f"{name}_scaled")
+        if self.flavour == "fp32":
+            return self.op("Add", y, offset, name=name)
+        y = self.op("Add", y, offset, name=f"{name}_shifted")
+        return self.op("Cast", y, name=name, to=TensorProto.FLOAT16)
+
+    def _measured(self, x: str, epsilon: float, name: str) -> tuple[str, str]:
+        """Mean and 1/σ of every channel, N×C×1×1, kept for the output as N×2×C."""
+        axes = self.integers(2, 3)
+        mean = self.op("ReduceMean", x, axes, name=f"{name}_mean")
+        centred = self.op("Sub", x, mean, name=f"{name}_off_mean")
+        square = self.op("Mul", centred, centred, name=f"{name}_square")
+        variance = self.op("ReduceMean", square, axes, name=f"{name}_variance")
+        small = self.constant("epsilon", np.float32(epsilon))
+        raised = self.op("Add", variance, small, name=f"{name}_raised")
+        root = self.op("Sqrt", raised, name=f"{name}_root")
+        inverse = self.op("Reciprocal", root, name=f"{name}_inverse")
+        pair = self.op("Concat", mean, inverse, name=f"{name}_pair", axis=2)
+        flat = self.op("Squeeze", pair, self.integers(3), name=f"{name}_flat")
+        self.collected.append(
+            self.op("Transpose", flat, name=f"{name}_statistics", perm=[0, 2, 1])
+        )
+        return mean, inverse
+
+    def _given(self, channels: int, name: str) -> tuple[str, str]:
+        start, stop = self.channel, self.channel + channels
+        self.channel = stop
+        mine = self.op(
+            "Slice",
+            "statistics",
+            self.integers(start),
+            self.integers(stop),
+            self.integers(2),
+            name=f"{name}_statistics",
+        )
+        spread = self.op("Unsqueeze", mine, self.integers(3, 4), name=f"{name}_spread")
+        rows = [self.constant(f"row{index}", np.array(index, np.int64)) for index in (0, 1)]
+        mean = self.op("Gather", spread, rows[0], name=f"{name}_mean", axis=1)
+        inverse = self.op("Gather", spread, rows[1], name=f"{name}_inverse", axis=1)
+        return mean, inverse
+
+    def _array(self, tensor: object) -> np.ndarray:  # type: ignore[type-arg]
+        return tensor.detach().numpy().astype(self.dtype)  # type: ignore[attr-defined,no-any-return]
+
+
+def _onnx_type(dtype: np.dtype) -> int:  # type: ignore[type-arg]
+    return int(TensorProto.FLOAT16 if dtype == np.float16 else TensorProto.FLOAT)

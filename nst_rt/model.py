@@ -1,0 +1,253 @@
+"""The model file: finding it, refusing what is not one, reading what it says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nst_rt import zoo
+from nst_rt.errors import ModelError, shown
+from nst_rt.onnx_file import OnnxSummary, TensorSpec, WireError, summarize
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "nst_rt."
+SCHEMA = 1
+Layout = Literal["nhwc", "nchw"]
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """How to feed a foreign model: its axis order, and the value that stands for white."""
+
+    layout: Layout = "nchw"
+    white: float = 255.0
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A checked model file. `data` are its bytes: a file replaced later changes nothing."""
+
+    path: Path
+    data: bytes
+    sha256: str
+    metadata: dict[str, str]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    opset: int
+    num_nodes: int
+    adaptation: Adaptation | None = None
+
+    @property
+    def name(self) -> str:
+        return self.metadata.get("name", self.path.stem)
+
+    @property
+    def scale(self) -> int:
+        """Output pixels per input pixel, along one side."""
+        return int(self.metadata.get("scale", "1"))
+
+    @property
+    def flavour(self) -> str:
+        """Arithmetic that the file asks for: "fp32" or "fp16"."""
+        return self.metadata.get("flavour", "fp32")
+
+    @property
+    def fixed_size(self) -> tuple[int, int] | None:
+        """Height and width of a fixed-size model, None if it takes any."""
+        layout = self.adaptation.layout if self.adaptation else "nhwc"
+        height, width = self.inputs[0].shape[1:3] if layout == "nhwc" else self.inputs[0].shape[2:4]
+        return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
+    def facts(self) -> dict[str, object]:
+        """Everything worth printing, JSON-ready."""
+        known = {"licence": "unknown", **self.metadata}
+        return {
+            "path": shown(self.path),
+            "bytes": len(self.data),
+            "sha256": self.sha256,
+            **known,
+            "opset": self.opset,
+            "nodes": self.num_nodes,
+            "inputs": [str(spec) for spec in self.inputs],
+            "outputs": [str(spec) for spec in self.outputs],
+        }
+
+    def __repr__(self) -> str:
+        return f"ModelFile({self.name!r}, {len(self.data):,} bytes, sha256 {self.sha256[:12]}…)"
+
+
+def read_model(
+    name_or_path: str | Path,
+    *,
+    flavour: Literal["fp32", "fp16"] = "fp32",
+    verify: bool = True,
+    adaptation: Adaptation | None = None,
+) -> ModelFile:
+    """Find and check a model.
+
+    Args:
+        name_or_path: a shipped style's name, or a file.
+        flavour: which of a shipped style's two files.
+        verify: hold a shipped style against its card's size and hash.
+        adaptation: how to feed a model that is not of our schema; without it such a model is
+            refused, never guessed at.
+
+    Raises:
+        ModelError: absent, damaged, unsafe, or of another kind.
+    """
+    card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
+    path = card.file(flavour) if card else _path_of(name_or_path)
+    data = _read(path)
+    digest = hashlib.sha256(data).hexdigest()
+    if card and verify:
+        _hold_against(card, flavour, path, data, digest)
+    elif card:
+        logger.warning("%s: not held against its hash, as asked", shown(path))
+    summary = _summary(path, data)
+    _refuse_unsafe(path, summary)
+    ours = {
+        key.removeprefix(PREFIX): value
+        for key, value in summary.metadata.items()
+        if key.startswith(PREFIX)
+    }
+    if adaptation is None:
+        _refuse_other_kinds(path, summary, ours)
+    elif len(summary.inputs) != 1 or len(summary.outputs) != 1:
+        raise ModelError(f"is not 1 picture in, 1 picture out ({_doors(summary)})", path=path)
+    return ModelFile(
+        path=path,
+        data=data,
+        sha256=digest,
+        metadata=ours,
+        inputs=tuple(summary.inputs),
+        outputs=tuple(summary.outputs),
+        opset=summary.opsets.get("", 0),
+        num_nodes=summary.num_nodes,
+        adaptation=adaptation,
+    )
+
+
+def _path_of(name_or_path: str | Path) -> Path:
+    text = str(name_or_path)
+    if "://" in text:
+        raise ModelError("is an address, not a file", path=text, cure="download it, give its path")
+    if text == "-":
+        raise ModelError("a model cannot come from standard input", cure="give a file")
+    path = Path(text).expanduser()
+    if path.is_dir():
+        raise ModelError("is a folder", path=path, cure="give the .onnx file inside it")
+    if not path.exists():
+        names = ", ".join(card.name for card in zoo.cards())
+        raise ModelError("no such model", path=path, cure=f"give a file, or a name: {names}")
+    return path
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise ModelError("is not a regular file", path=path, cure="give a .onnx file")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror})", path=path) from error
+
+
+def _hold_against(card: zoo.Card, flavour: str, path: Path, data: bytes, digest: str) -> None:
+    expected = card.files[flavour]
+    if len(data) != expected.bytes:
+        raise ModelError(
+            f"has {len(data):,} bytes where its card says {expected.bytes:,}",
+            path=path,
+            cure="install nst-rt again",
+        )
+    if digest != expected.sha256:
+        raise ModelError(
+            "its SHA-256 is not the card's: damaged or altered",
+            path=path,
+            cure="install nst-rt again, or load it with verify=False (--no-verify)",
+        )
+
+
+def _summary(path: Path, data: bytes) -> OnnxSummary:
+    try:
+        if not data:
+            raise WireError("empty")
+        return summarize(data)
+    except WireError as error:
+        kind = _looks_like(data)
+        what = f"not an ONNX file (looks like {kind})" if kind else f"not an ONNX file: {error}"
+        if str(error).startswith("truncated") and kind is None:
+            what = f"{error} (found {len(data):,})"
+        raise ModelError(what, path=path, cure="download or export it again") from error
+
+
+def _looks_like(data: bytes) -> str | None:
+    head = data[:512].lstrip()
+    if head.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer"
+    if head[:1] == b"<":
+        return "a web page"
+    if head.startswith(b"PK\x03\x04"):
+        return "a PyTorch or zip archive"
+    if data[8:10] == b'{"':
+        return "a safetensors checkpoint; export it first"
+    return None
+
+
+def _refuse_unsafe(path: Path, summary: OnnxSummary) -> None:
+    if summary.external:
+        raise ModelError(
+            f"keeps weights in other files ({summary.external[0]} …), which nst-rt never follows",
+            path=path,
+            cure="save it as a single file",
+        )
+    foreign = sorted(summary.domains - {"", "ai.onnx"})
+    if foreign:
+        raise ModelError(
+            f"needs custom operators ({', '.join(foreign)}), whose libraries nst-rt never loads",
+            path=path,
+            cure="export it with standard ONNX operators",
+        )
+    if summary.not_finite:
+        raise ModelError(
+            f"weights are not finite ({', '.join(summary.not_finite[:3])})",
+            path=path,
+            cure="export it again from a sound checkpoint",
+        )
+
+
+def _refuse_other_kinds(path: Path, summary: OnnxSummary, ours: dict[str, str]) -> None:
+    if ours and ours.get("schema") != str(SCHEMA):
+        raise ModelError(
+            f"is of schema {ours.get('schema')}, this nst-rt reads {SCHEMA}",
+            path=path,
+            cure="update nst-rt, or export the model again",
+        )
+    if not (_fits(summary.inputs) and _fits(summary.outputs)):
+        raise ModelError(
+            f"is not 1 picture in, 1 picture out as uint8 N×H×W×3 ({_doors(summary)})",
+            path=path,
+            cure="say how to feed it: --layout nhwc|nchw and --range 1|255",
+        )
+    if not ours:
+        logger.warning(
+            "%s: says nothing of itself; taken for a style of scale 1 on sRGB pictures", shown(path)
+        )
+
+
+def _fits(specs: list[TensorSpec]) -> bool:
+    return (
+        len(specs) == 1
+        and specs[0].dtype == "uint8"
+        and len(specs[0].shape) == 4
+        and specs[0].shape[3] in (3, None)
+    )
+
+
+def _doors(summary: OnnxSummary) -> str:
+    inputs = ", ".join(map(str, summary.inputs)) or "nothing"
+    outputs = ", ".join(map(str, summary.outputs)) or "nothing"
+    return f"{inputs} → {outputs}"

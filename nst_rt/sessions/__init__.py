@@ -1,0 +1,109 @@
+"""Engines behind one small protocol, and the choice of one for a device."""
+
+from __future__ import annotations
+
+import logging
+from importlib.util import find_spec
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ProviderError, UsageError
+from nst_rt.model import ModelFile
+from nst_rt.sessions.threads import allowed_threads
+
+logger = logging.getLogger(__name__)
+
+Device = Literal["auto", "cpu", "openvino", "onnxruntime", "cuda"]
+"""Where to run. "openvino" and "onnxruntime" ask for that engine on the CPU."""
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class Session(Protocol):
+    """A loaded model, safe to share between threads."""
+
+    provider: str
+    """The engine in use, as it calls itself."""
+    device: str
+    """"cpu" or "cuda"."""
+    precision: str
+    """The arithmetic in use: "fp32", "bf16" or "fp16"."""
+    threads: int
+    """CPU threads in use for one picture."""
+
+    def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Paint uint8 N×H×W×3, C-contiguous; the result is a new array."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def check_options(device: str, precision: str) -> None:
+    """Raise `UsageError` for a device or precision that does not exist."""
+    for name, value, known in (
+        ("device", device, get_args(Device)),
+        ("precision", precision, get_args(Precision)),
+    ):
+        if value not in known:
+            raise UsageError(f"{name} is {value!r}", cure=f"choose {', '.join(known)}")
+
+
+def open_session(
+    model: ModelFile,
+    *,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: int | None = None,
+) -> Session:
+    """Load a model into the fastest engine that works for `device`.
+
+    Raises:
+        ProviderError: the device, its engine or its arithmetic is absent. An explicit choice never
+            falls back to another.
+    """
+    check_options(device, precision)
+    allowed = allowed_threads()
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is {threads}", cure="choose 1 or more, or leave it out")
+    count = threads or allowed
+    if device == "auto":
+        device = "cuda" if _cuda_works() else "cpu"
+    if device == "cpu":
+        device = "openvino" if find_spec("openvino") else "onnxruntime"
+    session = _open(model, device, precision, count)
+    logger.info(
+        "%s: %s, %s, %d of %d allowed threads",
+        model.name, session.provider, session.precision, session.threads, allowed,
+    )  # fmt: skip
+    return session
+
+
+def _open(model: ModelFile, device: Device, precision: Precision, threads: int) -> Session:
+    if device == "openvino":
+        from nst_rt.sessions.openvino import OpenVinoSession
+
+        return OpenVinoSession(model, precision=precision, threads=threads)
+    from nst_rt.sessions.onnxruntime import CudaSession, OnnxRuntimeSession
+
+    if device == "cuda":
+        return CudaSession(model, precision=precision, threads=threads)
+    return OnnxRuntimeSession(model, precision=precision, threads=threads)
+
+
+def _cuda_works() -> bool:
+    """Whether an NVIDIA driver and ONNX Runtime's CUDA provider are here. Cheap where not."""
+    from pathlib import Path
+
+    if not (Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()):
+        return False
+    if not find_spec("onnxruntime"):
+        return False
+    import onnxruntime
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+
+
+def missing_engine(module: str, extra: str) -> ProviderError:
+    """The error for an engine whose package is not installed."""
+    return ProviderError(f"{module} is not installed", cure=f'pip install "nst-rt[{extra}]"')

@@ -1,0 +1,120 @@
+"""ONNX Runtime, on the CPU and on CUDA."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ModelError, ProviderError
+from nst_rt.model import ModelFile
+from nst_rt.sessions import Precision, missing_engine
+
+
+class OnnxRuntimeSession:
+    """ONNX Runtime's CPU provider; it computes in float32."""
+
+    device = "cpu"
+    _provider = "CPUExecutionProvider"
+    _options: dict[str, str] = {}
+
+    def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise missing_engine("onnxruntime", "cpu" if self.device == "cpu" else "cuda") from error
+        self.precision = self._precision(model, precision)
+        self.threads = threads
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # idle workers sleep: spinning gains nothing here and takes a core from other programs
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model.data,
+                options,
+                providers=[(self._provider, self._options)],
+                enable_fallback=0,
+            )
+        except Exception as error:  # its exceptions share no base class of their own
+            raise self._refused(model, error) from error
+        # without its libraries a provider is dropped in silence, whatever was asked
+        if self._session.get_providers()[0] != self._provider:
+            raise ProviderError(
+                f"{self._provider} was asked for, {self._session.get_providers()[0]} came",
+                cure='pip install "nst-rt[cuda]" and check the driver, CUDA and cuDNN',
+            )
+        self.provider = f"ONNX Runtime {onnxruntime.__version__} {self._provider}"
+        self._run_options = onnxruntime.RunOptions
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Paint uint8 N×H×W×3; Ctrl-C stops inside the run."""
+        options = self._run_options()
+        if threading.current_thread() is not threading.main_thread():
+            return self._infer(image, options)
+        # signals reach Python only between calls, so the main thread waits while another runs
+        result: list[Any] = []
+        worker = threading.Thread(target=lambda: result.append(self._caught(image, options)))
+        worker.start()
+        try:
+            worker.join()
+        except BaseException:
+            options.terminate = True
+            worker.join()
+            raise
+        if isinstance(result[0], BaseException):
+            raise result[0]
+        return result[0]  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        del self._session
+
+    def _caught(self, image: NDArray[np.uint8], options: Any) -> Any:
+        try:
+            return self._infer(image, options)
+        except BaseException as error:
+            return error
+
+    def _infer(self, image: NDArray[np.uint8], options: Any) -> NDArray[np.uint8]:
+        return self._session.run(None, {self._input: image}, options)[0]  # type: ignore[no-any-return]
+
+    def _precision(self, model: ModelFile, asked: Precision) -> str:
+        if asked not in ("auto", "fp32"):
+            raise ProviderError(
+                f"ONNX Runtime has no {asked} arithmetic on the CPU",
+                cure="choose precision fp32, or device openvino for bf16",
+            )
+        return "fp32"
+
+    def _refused(self, model: ModelFile, error: Exception) -> Exception:
+        lines = str(error).splitlines()
+        return ModelError(
+            f"ONNX Runtime cannot run it ({lines[0] if lines else error!r})", path=model.path
+        )
+
+
+class CudaSession(OnnxRuntimeSession):
+    """ONNX Runtime's CUDA provider; it computes in what the file holds."""
+
+    device = "cuda"
+    _provider = "CUDAExecutionProvider"
+    _options = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
+
+    def _precision(self, model: ModelFile, asked: Precision) -> str:
+        if asked not in ("auto", model.flavour):
+            raise ProviderError(
+                f"this file computes in {model.flavour}, {asked} was asked for",
+                cure=f"nst-rt export … --precision {asked}",
+            )
+        return model.flavour
+
+    def _refused(self, model: ModelFile, error: Exception) -> Exception:
+        lines = str(error).splitlines()
+        return ProviderError(
+            f"CUDA cannot run it ({lines[0] if lines else error!r})", path=model.path
+        )

@@ -1,0 +1,316 @@
+"""`Stylizer`: any picture in, the same kind of picture out, painted."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, replace
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ClosedError, InputError, LimitError, UsageError
+from nst_rt.images import (
+    Picture,
+    as_rgb_array,
+    blend,
+    encode_picture,
+    from_pil,
+    keep_color,
+    read_picture,
+    restore_detail,
+    shrink,
+    to_pil,
+    working_size,
+    write_picture,
+)
+from nst_rt.model import read_model
+from nst_rt.sessions import Device, Precision, check_options, open_session
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_SIZE = 1280
+"""Long side in pixels at which larger pictures are painted: strokes keep a visible size."""
+DEFAULT_MAX_PIXELS = 178_000_000
+Size = int | Literal["full"]
+
+
+@dataclass(frozen=True)
+class StylizerInfo:
+    """What is really in use."""
+
+    name: str
+    title: str
+    path: str
+    sha256: str
+    network: str
+    flavour: str
+    provider: str
+    device: str
+    precision: str
+    threads: int
+    size: Size
+    max_pixels: int
+    licence: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Stylizer:
+    """Paints pictures in one style. Safe to share between threads; same input, same bytes.
+
+    Args:
+        style: a shipped style's name ("starry-night", see `nst-rt models`) or a model file.
+        device: "auto", "cpu", "cuda", or an engine of the CPU: "openvino", "onnxruntime".
+        precision: "auto" is the fastest that stays within half a grey level on average.
+        threads: CPU threads for one picture; by default all that this process may use.
+        size: long side in pixels to paint at, or "full". Strokes have a size in pixels, so a large
+            photo is painted smaller and brought back to its size with its own detail. Smaller
+            pictures are painted as they are.
+        strength: 0 returns the photo, 1 the painting, values between blend them.
+        keep_color: luminance of the painting, colours of the photo.
+        max_pixels: larger pictures are refused before they are decoded.
+        verify: hold a shipped style against its hash.
+
+    Raises:
+        ModelError: the style is absent, damaged, or not a style.
+        ProviderError: an asked-for device or precision does not work here.
+
+    Example:
+        >>> import numpy as np
+        >>> with Stylizer("starry-night") as stylizer:
+        ...     stylizer(np.zeros((48, 64, 3), np.uint8)).shape
+        (48, 64, 3)
+    """
+
+    def __init__(
+        self,
+        style: str | Path = "starry-night",
+        *,
+        device: Device = "auto",
+        precision: Precision = "auto",
+        threads: int | None = None,
+        size: Size = DEFAULT_SIZE,
+        strength: float = 1.0,
+        keep_color: bool = False,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        verify: bool = True,
+    ) -> None:
+        check_options(device, precision)
+        _check(size, strength)
+        self._options = _Options(size, strength, keep_color)
+        self._max_pixels = max_pixels
+        flavour: Literal["fp32", "fp16"] = "fp16" if precision == "fp16" else "fp32"
+        self._model = read_model(style, flavour=flavour, verify=verify)
+        self._session = open_session(
+            self._model, device=device, precision=precision, threads=threads
+        )
+        self._closed = False
+
+    @property
+    def info(self) -> StylizerInfo:
+        """The model's facts, and the engine, precision and threads really in use."""
+        metadata = self._model.metadata
+        return StylizerInfo(
+            name=self._model.name,
+            title=metadata.get("title", self._model.name),
+            path=str(self._model.path),
+            sha256=self._model.sha256,
+            network=metadata.get("network", "unknown"),
+            flavour=self._model.flavour,
+            provider=self._session.provider,
+            device=self._session.device,
+            precision=self._session.precision,
+            threads=self._session.threads,
+            size=self._options.size,
+            max_pixels=self._max_pixels,
+            licence=metadata.get("licence", "unknown"),
+        )
+
+    @overload
+    def __call__(self, picture: NDArray[Any], **options: Any) -> NDArray[np.uint8]: ...
+    @overload
+    def __call__(self, picture: Image, **options: Any) -> Image: ...
+    @overload
+    def __call__(self, picture: bytes, **options: Any) -> bytes: ...
+    @overload
+    def __call__(self, picture: str | PathLike[str], **options: Any) -> Path: ...
+
+    def __call__(
+        self,
+        picture: Any,
+        *,
+        size: Size | None = None,
+        strength: float | None = None,
+        keep_color: bool | None = None,
+        color: Literal["rgb", "bgr"] = "rgb",
+        layout: Literal["hwc", "chw"] = "hwc",
+        output: str | PathLike[str] | None = None,
+        overwrite: bool = False,
+    ) -> Any:
+        """Paint a picture and give back what was given.
+
+        Args:
+            picture: uint8 array H×W×3 (or ×4 with alpha), batch N×H×W×3, PIL image, encoded bytes,
+                or a path.
+            size: as in the constructor, for this picture.
+            strength: as in the constructor, for this picture.
+            keep_color: as in the constructor, for this picture.
+            color: channel order of an array, in and out.
+            layout: axis order of an array, in and out.
+            output: for a path, where to write; by default `photo-STYLE.jpg` beside it.
+            overwrite: whether an existing output may be replaced.
+
+        Returns:
+            An array, image or bytes like the input's; for a path, the path that was written.
+
+        Raises:
+            InputError: the picture cannot be used.
+            OutputError: the result cannot be written.
+        """
+        options = self._options.changed(size, strength, keep_color)
+        if isinstance(picture, np.ndarray):
+            return self._paint_array(picture, options, color, layout)
+        if isinstance(picture, bytes | bytearray | memoryview):
+            return encode_picture(self._paint(self._read(bytes(picture)), options))
+        if isinstance(picture, str | PathLike):
+            return self._paint_file(Path(picture), options, output, overwrite=overwrite)
+        if type(picture).__module__.startswith("PIL."):
+            return to_pil(self._paint(from_pil(picture), options))
+        raise InputError(
+            f"expected an array, PIL image, bytes or path, got {type(picture).__name__}"
+        )
+
+    def paint(
+        self,
+        picture: Picture,
+        *,
+        size: Size | None = None,
+        strength: float | None = None,
+        keep_color: bool | None = None,
+    ) -> Picture:
+        """Paint a decoded picture; alpha, format and metadata stay."""
+        return self._paint(picture, self._options.changed(size, strength, keep_color))
+
+    def warmup(self, height: int, width: int) -> Stylizer:
+        """Paint one black picture, so that the first real one of this size is not the slow one."""
+        self(np.zeros((height, width, 3), np.uint8))
+        return self
+
+    def close(self) -> None:
+        """Free the engine. May be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._session.close()
+
+    def __enter__(self) -> Stylizer:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{self._session.provider}, {self._session.precision}"
+        return f"Stylizer({self._model.name!r}, {state})"
+
+    def _read(self, source: Path | bytes) -> Picture:
+        return read_picture(source, max_pixels=self._max_pixels)
+
+    def _paint_file(
+        self,
+        path: Path,
+        options: _Options,
+        output: str | PathLike[str] | None,
+        *,
+        overwrite: bool,
+    ) -> Path:
+        named = path.with_name(f"{path.stem}-{self._model.name}{path.suffix}")
+        target = Path(output) if output is not None else named
+        if target.exists() and not overwrite:
+            raise UsageError("exists already", path=target, cure="pass overwrite=True")
+        write_picture(self._paint(self._read(path), options), target)
+        return target
+
+    def _paint_array(
+        self, array: NDArray[Any], options: _Options, color: Any, layout: Any
+    ) -> NDArray[np.uint8]:
+        pixels, alpha = as_rgb_array(array, color=color, layout=layout)
+        if pixels.ndim == 4:
+            painted = np.stack([self._paint_rgb(one, options) for one in pixels])
+        else:
+            painted = self._paint_rgb(pixels, options)
+        if color == "bgr":
+            painted = painted[..., ::-1]
+        if alpha is not None:
+            painted = np.concatenate([painted, alpha[..., None]], axis=-1)
+        if layout == "chw":
+            painted = np.moveaxis(painted, -1, -3)
+        return np.ascontiguousarray(painted)
+
+    def _paint(self, picture: Picture, options: _Options) -> Picture:
+        return picture.replace_pixels(self._paint_rgb(picture.rgb, options))
+
+    def _paint_rgb(self, photo: NDArray[np.uint8], options: _Options) -> NDArray[np.uint8]:
+        """Paint H×W×3: at working size, then back to full size, then strength and colour."""
+        self._check_open()
+        height, width = photo.shape[:2]
+        if height * width > self._max_pixels:
+            raise LimitError(
+                f"{width}x{height} is {height * width:,} pixels, the limit is {self._max_pixels:,}",
+                cure="raise max_pixels (--max-pixels)",
+            )
+        small_height, small_width = height, width
+        if options.size != "full":
+            small_height, small_width = working_size(height, width, options.size)
+        if (small_height, small_width) == (height, width):
+            painting = self._session.run(photo[None])[0]
+        else:
+            small = shrink(photo, small_height, small_width)
+            painting = restore_detail(self._session.run(small[None])[0], photo, small)
+        if options.keep_color:
+            painting = keep_color(painting, photo)
+        if options.strength < 1:
+            painting = blend(photo, painting, options.strength)
+        return painting
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this Stylizer is closed", cure="make a new one")
+
+
+@dataclass(frozen=True)
+class _Options:
+    size: Size
+    strength: float
+    keep_color: bool
+
+    def changed(
+        self, size: Size | None, strength: float | None, keep_color: bool | None
+    ) -> _Options:
+        given = {"size": size, "strength": strength, "keep_color": keep_color}
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        if not changes:
+            return self
+        options = replace(self, **changes)
+        _check(options.size, options.strength)
+        return options
+
+
+def _check(size: Size, strength: float) -> None:
+    if size != "full" and not (isinstance(size, int) and size >= 1):
+        raise UsageError(f"size is {size!r}", cure='give a long side in pixels, or "full"')
+    if not 0 <= strength <= 1:
+        raise UsageError(f"strength is {strength}", cure="choose it in 0…1")

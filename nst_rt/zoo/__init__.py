@@ -1,0 +1,70 @@
+"""The shipped styles: a card (TOML) and a checkpoint and two model files each, found by name."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+FILES = {"fp32": ".onnx", "fp16": ".fp16.onnx", "checkpoint": ".safetensors"}
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """Size and hash that a shipped file must have."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a shipped style."""
+
+    name: str
+    title: str
+    painter: str
+    year: str
+    licence: str
+    files: dict[str, FileFacts]
+    facts: dict[str, Any] = field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the fp32 model file."""
+        return self.files["fp32"].sha256
+
+    def file(self, kind: str) -> Path:
+        """Path of the "fp32" or "fp16" model file, or of the "checkpoint"."""
+        return FOLDER / (self.name + FILES[kind])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The whole card, JSON-ready."""
+        return {"name": self.name, **self.facts}
+
+
+@cache
+def cards() -> tuple[Card, ...]:
+    """Every shipped style, by name."""
+    return tuple(_read(path) for path in sorted(FOLDER.glob("*.toml")))
+
+
+def find(name: str) -> Card | None:
+    """The card of a shipped style, or None."""
+    return next((card for card in cards() if card.name == name), None)
+
+
+def _read(path: Path) -> Card:
+    facts = tomllib.loads(path.read_text(encoding="utf-8"))
+    return Card(
+        name=path.stem,
+        title=facts["title"],
+        painter=facts["painter"],
+        year=facts["year"],
+        licence=facts["licence"],
+        files={kind: FileFacts(**facts["files"][kind]) for kind in FILES},
+        facts=facts,
+    )
