@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nst_export.calibration import calibration_picture
+from nst_export.photos import read_photos
 from nst_train.network import ConvLayer, StyleNetwork, UpsampleLayer
 from nst_train.phases import strided_kernel, transposed_kernel
 
@@ -93,7 +93,7 @@ def _upsampling(layer: nn.Module, biases: dict[nn.Module, Tensor]) -> Convolutio
 
 @torch.no_grad()
 def _centred_biases(network: StyleNetwork) -> dict[nn.Module, Tensor]:
-    """For every normalized convolution the bias that centres its output on a calibration picture.
+    """For every normalized convolution the bias that centres its output on a photo.
 
     A bias in front of an instance normalization changes nothing on paper, but it sets the point
     around which statistics are rounded: near zero a one-pass variance keeps its digits.
@@ -107,8 +107,8 @@ def _centred_biases(network: StyleNetwork) -> dict[nn.Module, Tensor]:
 
     convolutions = [layer.conv for layer in network.modules() if hasattr(layer, "norm")]
     hooks = [convolution.register_forward_hook(remember) for convolution in convolutions]  # type: ignore[union-attr]
-    picture = torch.from_numpy(calibration_picture()).permute(2, 0, 1)[None].double() / 255
-    network(picture)
+    photo = torch.from_numpy(read_photos()[0]).permute(2, 0, 1)[None].double() / 255
+    network(photo)
     for hook in hooks:
         hook.remove()
     return biases

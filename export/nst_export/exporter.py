@@ -1,0 +1,153 @@
+"""From a checkpoint to a checked model file under its final name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from nst_export.graph import Flavour, Variant, style_graph
+from nst_export.verification import SIZES, Parity, check_parity, check_range
+from nst_rt import zoo
+from nst_rt._version import __version__
+from nst_rt.errors import ModelError, OutputError, UsageError
+from nst_rt.model import PREFIX, SCHEMA, read_model
+from nst_train.checkpoint import read_checkpoint
+from nst_train.network import STRIDE, StyleNetwork
+from nst_train.run import load_style
+
+CARD_FACTS = ("title", "painter", "year", "licence")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export wrote and how it was checked."""
+
+    path: Path
+    bytes: int
+    rows: list[Parity]
+    largest_activation: float | None
+
+
+def export_style(
+    source: str | Path,
+    target: Path,
+    *,
+    flavour: Flavour = "fp32",
+    size: tuple[int, int] | None = None,
+    variant: Variant = "plain",
+    facts: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> Export:
+    """Write `target` from a checkpoint, or from a shipped style by name.
+
+    The file runs in ONNX Runtime against PyTorch before it gets its name.
+
+    Args:
+        source: a checkpoint or `style.safetensors`, or a shipped style's name.
+        target: ends in .onnx.
+        flavour: arithmetic inside the graph.
+        size: height and width of a fixed-size model.
+        variant: "plain", or the "stats" or "apply" half of a network cut at its normalizations.
+        facts: title, painter, year, licence for the metadata.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        ModelError: the checkpoint is absent, damaged or of another architecture.
+        ParityError: the result does not paint like the network; nothing is written.
+        OutputError: the file cannot be written.
+    """
+    if target.suffix != ".onnx":
+        raise UsageError(f"cannot export to {target.suffix or 'no suffix'}", path=target, cure="use .onnx")
+    if target.exists() and not overwrite:
+        raise UsageError("exists already", path=target, cure="add --overwrite")
+    card = zoo.find(str(source))
+    path = card.file("checkpoint") if card else Path(source).expanduser()
+    network, _ = load_style(path)
+    if card and facts is None:
+        facts = {key: str(card.facts[key]) for key in CARD_FACTS}
+    name = card.name if card else target.name.removesuffix(".onnx").removesuffix(".fp16")
+    metadata = _metadata(network, path, name, flavour, variant, facts or {})
+    model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
+    sizes = [size] if size else SIZES
+    rows = check_parity(network, _painter(model, variant, network), flavour, sizes)
+    largest = None
+    if flavour == "fp16":
+        largest = max(check_range(style_graph(network, metadata)).values())
+    data = model.SerializeToString(deterministic=True)
+    _write(target, data)
+    if variant == "plain":
+        read_model(target)  # what we write, our own runtime must accept
+    return Export(target, len(data), rows, largest)
+
+
+def _metadata(
+    network: StyleNetwork,
+    checkpoint: Path,
+    name: str,
+    flavour: Flavour,
+    variant: Variant,
+    facts: Mapping[str, str],
+) -> dict[str, str]:
+    import hashlib
+
+    config = network.config
+    values = {
+        "schema": str(SCHEMA),
+        "kind": "style",
+        "variant": variant,
+        "name": name,
+        "styles": name,
+        "title": name,
+        "scale": "1",
+        "multiple": str(STRIDE),
+        "receptive_radius": str(config.receptive_radius),
+        "flavour": flavour,
+        "network": f"johnson width {config.width:g} blocks {config.blocks} {config.upsample}",
+        "checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        "creator": f"nst-rt {__version__}",
+        "licence": "unknown",
+        **facts,
+    }
+    return {PREFIX + key: value for key, value in values.items()}
+
+
+def _painter(model: onnx.ModelProto, variant: Variant, network: StyleNetwork):  # type: ignore[no-untyped-def]
+    """Paints through ONNX Runtime; an "apply" graph gets the statistics of its own picture."""
+    import onnxruntime
+
+    def session(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
+        return onnxruntime.InferenceSession(
+            proto.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+
+    mine = session(model)
+    measure = session(style_graph(network, {}, variant="stats")) if variant == "apply" else None
+
+    def painter(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        feed = {"image": image}
+        if measure is not None:
+            feed["statistics"] = measure.run(["statistics"], feed)[0]
+        return mine.run(["image_out"], feed)[0]  # type: ignore[no-any-return]
+
+    return painter
+
+
+def _write(target: Path, data: bytes) -> None:
+    part = target.with_name(f".{target.name[:200]}.part-{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError as error:
+        raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,148 @@
+"""Holding an exported model against its network before it gets its name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from PIL import Image
+
+from nst_export.graph import Flavour
+from nst_export.photos import read_photos
+from nst_rt.errors import ParityError
+from nst_train.network import StyleNetwork, paint
+
+Painter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+SIZES = ((16, 16), (61, 47), (128, 96), (213, 319), (256, 256), (333, 501))
+"""Heights and widths that a model of any size is checked at; odd ones too."""
+MAX_LEVELS = 1
+MIN_PSNR = 45.0
+MAX_ACTIVATION = 65_504 / 4
+"""A quarter of the largest half-precision number: pictures unlike the checked ones fit too."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Difference between two paintings of one photo, in levels of 0…255 and decibels."""
+
+    reference: str
+    height: int
+    width: int
+    largest: int
+    mean: float
+    psnr: float
+
+
+def compare(reference: str, expected: NDArray[np.uint8], got: NDArray[np.uint8]) -> Parity:
+    """Measure how far `got` is from `expected`, both uint8 N×H×W×3."""
+    if expected.shape != got.shape:
+        raise ParityError(f"gives {got.shape} where the network gives {expected.shape}")
+    difference = np.abs(expected.astype(np.int16) - got.astype(np.int16))
+    square = float((difference.astype(np.float64) ** 2).mean())
+    return Parity(
+        reference=reference,
+        height=expected.shape[1],
+        width=expected.shape[2],
+        largest=int(difference.max()),
+        mean=float(difference.mean()),
+        psnr=10 * math.log10(255**2 / square) if square else math.inf,
+    )
+
+
+def check_parity(
+    network: StyleNetwork, painter: Painter, flavour: Flavour, sizes: Iterable[tuple[int, int]]
+) -> list[Parity]:
+    """Paint photos of several sizes with both.
+
+    fp32 must stay within one level everywhere. fp16 must reach 45 dB against the network in float32
+    and against the network in half precision, because an engine that computes half precision in
+    float32 would hide an overflow.
+
+    Raises:
+        ParityError: a size falls short; all rows are in the message's last line.
+    """
+    rows: list[Parity] = []
+    references = {"PyTorch fp32": network}
+    if flavour == "fp16":
+        references["PyTorch fp16"] = _half(network)
+    photos = read_photos()
+    for index, (height, width) in enumerate(sizes):
+        photo = Image.fromarray(photos[index % len(photos)]).resize((width, height))
+        image = np.array(photo)[None]
+        got = painter(image)
+        for name, reference in references.items():
+            expected = paint(reference, torch.from_numpy(image)).numpy()
+            rows.append(compare(name, expected, got))
+    failed = [row for row in rows if not _passes(row, flavour)]
+    if failed:
+        worst = min(failed, key=lambda row: row.psnr)
+        raise ParityError(
+            f"differs from {worst.reference} by up to {worst.largest} levels ({worst.psnr:.1f} dB) "
+            f"at {worst.width}x{worst.height}; "
+            + ("at most 1 level is allowed" if flavour == "fp32" else "45 dB are asked for")
+        )
+    return rows
+
+
+def check_range(model: onnx.ModelProto) -> dict[str, float]:
+    """Largest absolute value of every node of an fp32 graph on noise, black, white and photos.
+
+    Raises:
+        ParityError: one comes near the limit of half precision.
+    """
+    largest: dict[str, float] = {}
+    session, names = _with_all_outputs(model)
+    for image in _hard_pictures():
+        for name, value in zip(names, session.run(names, {"image": image}), strict=True):
+            largest[name] = max(largest.get(name, 0.0), float(np.abs(value).max()))
+    for name, value in largest.items():
+        if not value < MAX_ACTIVATION:
+            raise ParityError(
+                f"{name} reaches {value:,.0f}, fp16 is safe below {MAX_ACTIVATION:,.0f}",
+                cure="export fp32",
+            )
+    return largest
+
+
+def _passes(row: Parity, flavour: Flavour) -> bool:
+    return row.largest <= MAX_LEVELS if flavour == "fp32" else row.psnr >= MIN_PSNR
+
+
+def _half(network: StyleNetwork) -> StyleNetwork:
+    half = StyleNetwork(network.config)
+    half.load_state_dict(network.state_dict())
+    return half.half().eval().requires_grad_(False)
+
+
+def _hard_pictures() -> list[NDArray[np.uint8]]:
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    flat = [np.full((64, 64, 3), level, np.uint8) for level in (0, 255)]
+    return [picture[None] for picture in (noise, *flat, *read_photos())]
+
+
+def _with_all_outputs(model: onnx.ModelProto):  # type: ignore[no-untyped-def]
+    """A session of a copy of the graph that also returns what every float node makes."""
+    import onnxruntime
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    inferred = onnx.shape_inference.infer_shapes(copy)
+    names = [
+        info.name
+        for info in inferred.graph.value_info
+        if info.type.tensor_type.elem_type == TensorProto.FLOAT
+    ]
+    copy.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
+    )
+    session = onnxruntime.InferenceSession(
+        copy.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return session, names

@@ -1,0 +1,89 @@
+"""`nst-rt export`: a checkpoint or a shipped style becomes a model file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from nst_rt.errors import ProviderError, UsageError
+
+
+@click.command()
+@click.argument("source")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Arithmetic inside the model; both ends are uint8.",
+)
+@click.option("--size", metavar="WIDTHxHEIGHT", help="A fixed-size model; any size by default.")
+@click.option(
+    "--variant",
+    type=click.Choice(["plain", "stats", "apply"]),
+    default="plain",
+    help="A network cut at its normalizations: 'stats' returns statistics, 'apply' takes them.",
+)
+@click.option("--title", help="Written into the model file.")
+@click.option("--licence", help="Written into the model file.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def export(
+    source: str,
+    target: Path,
+    precision: str,
+    size: str | None,
+    variant: str,
+    title: str | None,
+    licence: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Export SOURCE, a checkpoint or a shipped style's name, to TARGET (.onnx).
+
+    The model is run against PyTorch on photos of several sizes; the table of differences is
+    printed, and a model that does not paint like its network is not written.
+    """
+    try:
+        from nst_export.exporter import export_style
+    except ImportError as error:
+        raise ProviderError(
+            f"exporting needs {error.name}", cure='pip install "nst-rt[export]"'
+        ) from error
+    facts = {key: value for key, value in (("title", title), ("licence", licence)) if value}
+    result = export_style(
+        source,
+        target,
+        flavour=precision,  # type: ignore[arg-type]
+        size=_size(size),
+        variant=variant,  # type: ignore[arg-type]
+        facts=facts or None,
+        overwrite=overwrite,
+    )
+    if as_json:
+        click.echo(json.dumps({**asdict(result), "path": str(result.path)}))
+        return
+    click.echo(f"{'against':<14}{'size':>10}  {'max':>4}  {'mean':>7}  {'PSNR':>8}")
+    for row in result.rows:
+        size_text = f"{row.width}x{row.height}"
+        click.echo(
+            f"{row.reference:<14}{size_text:>10}  {row.largest:>4}  {row.mean:>7.4f}  "
+            f"{row.psnr:>5.1f} dB"
+        )
+    if result.largest_activation is not None:
+        click.echo(f"largest activation {result.largest_activation:,.0f} of 65,504")
+    click.echo(f"{result.path}  {result.bytes:,} bytes")
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """Height and width from "WIDTHxHEIGHT"."""
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) > 0 and int(height) > 0):
+        raise UsageError(f"--size is {text!r}", cure="write it like 1280x720")
+    return int(height), int(width)

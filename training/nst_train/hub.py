@@ -1,0 +1,111 @@
+"""Torchvision's published VGG weights, found through torchvision and kept in torch.hub's cache."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+import torch
+from torch import Tensor
+
+from nst_rt.errors import ModelError, ProviderError
+from nst_train.probe import MEAN, STD
+
+_LIBRARIES: list[torch.library.Library] = []
+
+
+def published_weights(name: str) -> dict[str, Tensor]:
+    """State dict of torchvision's "vgg16" or "vgg19" for inputs normalized by `MEAN` and `STD`.
+
+    Downloaded once, checked against the hash in its name, read as tensors only.
+
+    Raises:
+        ProviderError: torchvision is not installed.
+        ModelError: out of reach, or not the published file.
+    """
+    weights = _entry(name)
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    file = folder / Path(urlsplit(weights.url).path).name
+    try:
+        tensors = torch.hub.load_state_dict_from_url(
+            weights.url,
+            model_dir=str(folder),
+            progress=sys.stderr.isatty(),
+            check_hash=True,
+            weights_only=True,
+        )
+    except (URLError, OSError) as error:
+        raise ModelError(
+            f"torchvision's {name} weights are out of reach ({error})",
+            path=file,
+            cure=f"place {file.name} there ({weights.url}), or give a file with --features",
+        ) from error
+    except Exception as error:  # a wrong hash, a torso, or a pickle of something else
+        raise ModelError(
+            f"not torchvision's published {name} weights ({error})",
+            path=file,
+            cure="delete it and try again",
+        ) from error
+    expected = weights.transforms.keywords
+    return folded(dict(tensors), expected.get("mean", MEAN), expected.get("std", STD))
+
+
+def folded(
+    tensors: dict[str, Tensor], mean: tuple[float, ...], std: tuple[float, ...]
+) -> dict[str, Tensor]:
+    """Weights that want inputs normalized by `mean` and `std`, changed to want `MEAN` and `STD`.
+
+    The change of input is affine per channel, so it goes into the first convolution; only the
+    outermost ring of pixels differs a little, where zero padding now stands for another grey.
+    """
+    if (tuple(mean), tuple(std)) == (MEAN, STD):
+        return tensors
+    mine = torch.tensor([MEAN, STD], dtype=torch.float64).view(2, 1, 3, 1, 1)
+    theirs = torch.tensor([mean, std], dtype=torch.float64).view(2, 1, 3, 1, 1)
+    weight, bias = tensors["features.0.weight"].double(), tensors["features.0.bias"].double()
+    offset = (weight * (mine[0] - theirs[0]) / theirs[1]).sum((1, 2, 3))
+    return tensors | {
+        "features.0.weight": (weight * mine[1] / theirs[1]).float(),
+        "features.0.bias": (bias + offset).float(),
+    }
+
+
+def torchvision_models() -> Any:
+    """The module `torchvision.models`.
+
+    Beside a CPU build of torch the registry's torchvision does not import, because its compiled
+    operators do not load. Its Python parts only want their names, so these are defined.
+    """
+    try:
+        import torchvision.models as models
+    except RuntimeError:
+        for module in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
+            del sys.modules[module]
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define(
+            "roi_align(Tensor input, Tensor rois, float spatial_scale, int pooled_height, "
+            "int pooled_width, int sampling_ratio, bool aligned) -> Tensor"
+        )
+        _LIBRARIES.append(library)  # the names live as long as this object
+        import torchvision.models as models
+    except ImportError as error:
+        raise ProviderError(
+            f"torchvision, which knows where VGG is published, is not installed ({error})",
+            cure='pip install "nst-rt[train]", or give a file with --features',
+        ) from error
+    return models
+
+
+def _entry(name: str) -> Any:
+    """Torchvision's record of the weights: `url` and `transforms`.
+
+    VGG-16 has a file of the convolutions alone (the authors' own weights, a tenth of the size).
+    """
+    models = torchvision_models()
+    if name == "vgg16":
+        return models.VGG16_Weights.IMAGENET1K_FEATURES
+    return models.VGG19_Weights.IMAGENET1K_V1
