@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from nst_rt.errors import ModelError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from nst_rt.errors import ModelError
 from nst_train.loop import TrainingState
 
 SCHEMA = "1"
@@ -41,7 +41,11 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write beside the final name, flush to disk, rename. `OSError` leaves the old file intact."""
+    """Write beside the final name, flush to disk, rename: a file of that name is always whole.
+
+    Raises:
+        OSError: disk full, not writable, …; a file that was there before stays as it was.
+    """
     contents = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {_PREFIX + key: json.dumps(value, sort_keys=True) for key, value in header.items()}
     metadata[_PREFIX + "schema"] = SCHEMA
@@ -53,6 +57,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], header: Mapping[
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        _flush_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -74,10 +79,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     ours = {key.removeprefix(_PREFIX): value for key, value in metadata.items()}
     if ours.get("schema") != SCHEMA:
         raise ModelError("not a checkpoint of nst-rt (or of a later version)", path=path)
-    if ours.pop("sha256") != _digest(tensors):
+    if ours.get("sha256") != _digest(tensors):
         raise ModelError("damaged: its contents do not match its hash", path=path)
-    ours.pop("schema")
-    return Checkpoint(path, tensors, {key: json.loads(value) for key, value in ours.items()})
+    try:
+        header = {k: json.loads(v) for k, v in ours.items() if k not in ("schema", "sha256")}
+    except ValueError as error:
+        raise ModelError(f"damaged: its header cannot be read ({error})", path=path) from error
+    return Checkpoint(path, tensors, header)
 
 
 def latest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:
@@ -105,12 +113,20 @@ def pack(state: TrainingState) -> dict[str, Tensor]:
 
 
 def unpack(checkpoint: Checkpoint, state: TrainingState) -> None:
-    """Put a checkpoint's tensors into a fresh state."""
+    """Put a checkpoint's tensors into a fresh state.
+
+    Memory layouts stay those of the fresh state, since arithmetic on another layout may round
+    otherwise.
+    """
     state.network.load_state_dict(checkpoint.part("network"))
     state.ema.load_state_dict(checkpoint.part("ema"))
+    weights = list(state.network.parameters())
     slots: dict[int, dict[str, Tensor]] = {}
     for key, value in checkpoint.part("optimizer").items():
         index, _, name = key.partition(".")
+        weight = weights[int(index)]
+        if value.shape == weight.shape and value.dim():
+            value = torch.empty_like(weight, requires_grad=False).copy_(value)
         slots.setdefault(int(index), {})[name] = value
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
@@ -126,5 +142,16 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy())
+        digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where folders can be flushed (not on Windows)."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

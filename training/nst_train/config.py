@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import math
+import tomllib
 import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from nst_rt.errors import UsageError
 
 MAY_CHANGE = ("checkpoint_every", "sample_every", "workers", "threads", "cache_gib", "max_bad")
 """Keys that a resumed run may set anew; any other would make it another run."""
+
+_KINDS = {str: "a string", int: "a whole number", float: "a number", type(None): "nothing"}
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,12 @@ class FastConfig:
             ("style_size", 32, 4096),
             ("style_weight", 0, 1e6),
             ("tv_weight", 0, 1e6),
-            ("learning_rate", 0, 1),
+            ("width", 0.1, 4),
+            ("blocks", 0, 64),
+            ("learning_rate", 1e-8, 1),
             ("ema", 0, 0.99999),
             ("crops_per_photo", 1, 10**6),
+            ("threads", 1, 1024),
             ("workers", 0, 256),
             ("cache_gib", 0, 10**4),
             ("max_bad", 0, 1),
@@ -69,17 +76,21 @@ class FastConfig:
             ("sample_every", 1, 10**8),
         ):
             value = getattr(self, name)
-            if not (math.isfinite(value) and low <= value <= high):
-                raise UsageError(f"{name} is {value}", cure=f"choose it in {low}…{high}")
+            if value is not None and not (math.isfinite(value) and low <= value <= high):
+                raise UsageError(f"{name} is {value}", cure=f"choose it in {low:g}…{high:g}")
         if self.size % 4:
             raise UsageError(f"size is {self.size}", cure="choose a multiple of 4")
+        for name in ("features", "style_layers"):
+            if not getattr(self, name):
+                raise UsageError(f"{name} is empty", cure="name at least one")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> FastConfig:
         """Check keys and types. Lists become tuples.
 
         Raises:
-            UsageError: an unknown key (the nearest known one is named) or a wrong type.
+            UsageError: an unknown key (the nearest known one is named), a wrong type, a value out
+                of range, or no style or photos.
         """
         hints = get_type_hints(cls)
         checked: dict[str, Any] = {}
@@ -93,6 +104,18 @@ class FastConfig:
             if field not in checked:
                 raise UsageError(f"{field} is missing", cure=f"give --{field}")
         return cls(**checked)
+
+    @staticmethod
+    def read(path: Path) -> dict[str, Any]:
+        """The values of a TOML file, not yet checked.
+
+        Raises:
+            UsageError: absent or not TOML.
+        """
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"not a readable TOML file ({error})", path=path) from error
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -108,18 +131,19 @@ class FastConfig:
 
 
 def _typed(key: str, value: Any, hint: Any) -> Any:
-    if get_origin(hint) is tuple and isinstance(value, list | tuple):
-        return tuple(_typed(key, item, str) for item in value)
+    if get_origin(hint) is tuple:
+        if isinstance(value, list | tuple):
+            return tuple(_typed(key, item, str) for item in value)
+        raise UsageError(f"{key} is {value!r}", cure="expected a list of strings")
     if get_origin(hint) is Literal:
         if value in get_args(hint):
             return value
-        raise UsageError(
-            f"{key} is {value!r}", cure=f"choose {' or '.join(map(repr, get_args(hint)))}"
-        )
+        choices = " or ".join(map(repr, get_args(hint)))
+        raise UsageError(f"{key} is {value!r}", cure=f"choose {choices}")
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if float in kinds and type(value) is int:
         return float(value)
     if any(type(value) is kind for kind in kinds):
         return value
-    names = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds)
+    names = " or ".join(_KINDS[kind] for kind in kinds)
     raise UsageError(f"{key} is {value!r}", cure=f"expected {names}")

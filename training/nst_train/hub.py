@@ -14,6 +14,15 @@ from torch import Tensor
 from nst_rt.errors import ModelError, ProviderError
 from nst_train.probe import MEAN, STD
 
+_OPERATORS = (
+    "nms",
+    "qnms",
+    "roi_align",
+    "roi_pool",
+    "ps_roi_align",
+    "ps_roi_pool",
+    "deform_conv2d",
+)
 _LIBRARIES: list[torch.library.Library] = []
 
 
@@ -84,12 +93,9 @@ def torchvision_models() -> Any:
     except RuntimeError:
         for module in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
             del sys.modules[module]
-        library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define(
-            "roi_align(Tensor input, Tensor rois, float spatial_scale, int pooled_height, "
-            "int pooled_width, int sampling_ratio, bool aligned) -> Tensor"
-        )
+        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        for operator in _OPERATORS:
+            library.define(f"{operator}(Tensor x) -> Tensor")  # type: ignore[no-untyped-call]
         _LIBRARIES.append(library)  # the names live as long as this object
         import torchvision.models as models
     except ImportError as error:

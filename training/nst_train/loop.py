@@ -6,13 +6,15 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
-from nst_rt.errors import NstError
 from torch import Tensor, nn
 
+from nst_rt.errors import NstError
+from nst_train.interruption import Interruption
 from nst_train.photos import Batch, CropBatches
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -24,6 +26,15 @@ MAX_SKIPPED_IN_A_ROW = 10
 
 class TrainingError(NstError):
     """Training cannot go on."""
+
+
+class StoppedError(NstError):
+    """A signal ended training between two steps; the exit code is the shell's for that signal."""
+
+    def __init__(self, signal_number: int, what: str, **place: Any) -> None:
+        super().__init__(what, **place)
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,10 @@ class Plan:
 
 @dataclass
 class TrainingState:
-    """Everything that a training run is at one moment; a checkpoint is this on disk."""
+    """Everything that a training run is at one moment; a checkpoint is this on disk.
+
+    `whole` is false while an update is under way: such a state is not worth keeping.
+    """
 
     network: nn.Module
     ema: nn.Module
@@ -55,11 +69,15 @@ class TrainingState:
     scaler: torch.amp.GradScaler
     step: int = 0
     skipped: int = 0
+    whole: bool = True
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """What happened in one step. Losses and times are Python floats, times in seconds."""
+    """What happened in one step. Losses and times are Python floats, times in seconds.
+
+    `skipped` names the crops of a step that changed no weight; it is empty for all others.
+    """
 
     step: int
     steps: int
@@ -79,8 +97,9 @@ class Callback(Protocol):
 
 def start(network: nn.Module, ema: nn.Module, plan: Plan, device: torch.device) -> TrainingState:
     """A fresh state on `device`; `ema` gets the network's weights."""
-    network.to(device=device, memory_format=torch.channels_last)
-    ema.to(device=device, memory_format=torch.channels_last).requires_grad_(False)
+    for module in (network, ema):
+        module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ema.requires_grad_(False)
     ema.load_state_dict(network.state_dict())
     optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, foreach=True)
     scaler = torch.amp.GradScaler(device.type, enabled=plan.precision == "fp16")
@@ -96,40 +115,41 @@ def train(
 ) -> None:
     """Train from `state.step` to `plan.steps`.
 
-    A step whose loss or gradient is not finite changes no weight.
+    A step whose loss or gradient is not finite changes no weight. SIGINT and SIGTERM end training
+    after the step that is under way. Callbacks are closed whatever happens.
 
     Raises:
-        TrainingError: ten such steps came in a row.
+        TrainingError: ten steps in a row were not finite.
+        StoppedError: a signal came.
     """
     device = next(state.network.parameters()).device
     recent: deque[bool] = deque(maxlen=MAX_SKIPPED_IN_A_ROW)
-    with batches.prefetched(state.step, plan.steps) as prefetched:
-        try:
-            for batch in prefetched:
-                began = time.perf_counter()
-                rate = plan.learning_rate_at(state.step)
-                losses, finite = _step(state, batch, objective, plan, rate, device)
-                recent.append(finite)
-                state.step += 1
-                state.skipped += not finite
-                report = StepReport(
-                    step=state.step,
-                    steps=plan.steps,
-                    losses=losses,
-                    learning_rate=rate,
-                    seconds=time.perf_counter() - began,
-                    skipped=() if finite else batch.indices,
-                )
-                for callback in callbacks:
-                    callback.on_step(report, state)
-                if len(recent) == MAX_SKIPPED_IN_A_ROW and not any(recent):
-                    raise TrainingError(
-                        f"loss or gradient not finite in {MAX_SKIPPED_IN_A_ROW} steps in a row",
-                        cure="resume from the last checkpoint with a lower --learning-rate",
-                    )
-        finally:
+    with ExitStack() as stack:
+        for callback in reversed(callbacks):
+            stack.callback(callback.close)
+        interruption = stack.enter_context(Interruption())
+        for batch in stack.enter_context(batches.prefetched(state.step, plan.steps)):
+            began = time.perf_counter()
+            rate = plan.learning_rate_at(state.step)
+            losses, finite = _step(state, batch, objective, plan, rate, device)
+            recent.append(finite)
+            report = StepReport(
+                step=state.step,
+                steps=plan.steps,
+                losses=losses,
+                learning_rate=rate,
+                seconds=time.perf_counter() - began,
+                skipped=() if finite else batch.indices,
+            )
             for callback in callbacks:
-                callback.close()
+                callback.on_step(report, state)
+            if len(recent) == MAX_SKIPPED_IN_A_ROW and not any(recent):
+                raise TrainingError(
+                    f"loss or gradient not finite in {MAX_SKIPPED_IN_A_ROW} steps in a row "
+                    f"(steps {state.step - MAX_SKIPPED_IN_A_ROW + 1} to {state.step})"
+                )
+            if interruption.received is not None and state.step < plan.steps:
+                raise StoppedError(interruption.received, f"stopped after step {state.step}")
 
 
 def _step(
@@ -148,15 +168,19 @@ def _step(
         output = state.network(images)
     losses = objective(Batch(images, batch.indices), output)
     state.optimizer.zero_grad(set_to_none=True)
-    state.scaler.scale(losses["total"]).backward()
+    state.scaler.scale(losses["total"]).backward()  # type: ignore[no-untyped-call]
     state.scaler.unscale_(state.optimizer)
     gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     finite = bool(torch.isfinite(losses["total"]) and torch.isfinite(norm))
+    state.whole = False
     if finite:
         state.scaler.step(state.optimizer)
         _average(state, plan)
     state.scaler.update()
+    state.step += 1
+    state.skipped += not finite
+    state.whole = True
     return {name: loss.item() for name, loss in losses.items()}, finite
 
 

@@ -46,8 +46,10 @@ def gram(features: Tensor) -> Tensor:
     """
     positions = features.shape[2] * features.shape[3]
     if features.dtype == torch.float16:
-        return _Gram.apply(features * positions**-0.5).float()  # type: ignore[no-untyped-call]
-    return _Gram.apply(features).float() / positions  # type: ignore[no-untyped-call]
+        scaled: Tensor = _Gram.apply(features * positions**-0.5)  # type: ignore[no-untyped-call]
+        return scaled.float()
+    product: Tensor = _Gram.apply(features)  # type: ignore[no-untyped-call]
+    return product.float() / positions
 
 
 def relative_square(value: Tensor, target: Tensor) -> Tensor:

@@ -66,7 +66,8 @@ class ConvLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         radius = self.conv.kernel_size[0] // 2
-        return self.norm(self.conv(F.pad(x, (radius,) * 4, mode="reflect")))
+        y: Tensor = self.norm(self.conv(F.pad(x, (radius,) * 4, mode="reflect")))
+        return y
 
 
 class ResidualBlock(nn.Module):
@@ -78,7 +79,8 @@ class ResidualBlock(nn.Module):
         self.second = ConvLayer(channels, channels, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(x)))
+        y: Tensor = x + self.second(F.relu(self.first(x)))
+        return y
 
 
 class UpsampleLayer(nn.Module):
@@ -102,13 +104,14 @@ class UpsampleLayer(nn.Module):
         else:
             doubled = F.interpolate(x, scale_factor=2, mode="nearest")
             y = self.conv(F.pad(doubled, (1,) * 4, mode="reflect"))
-        return self.norm(y)
+        normalized: Tensor = self.norm(y)
+        return normalized
 
 
 class StyleNetwork(nn.Module):
     """Paints N×3×H×W pictures in [0, 1], H and W multiples of 4 and at least 16."""
 
-    def __init__(self, config: NetworkConfig = NetworkConfig()) -> None:  # noqa: B008 frozen
+    def __init__(self, config: NetworkConfig = NetworkConfig()) -> None:
         super().__init__()
         self.config = config
         full, half, quarter = config.channels
@@ -161,7 +164,7 @@ def paint(network: StyleNetwork, image: Tensor) -> Tensor:
     dtype = network.last.weight.dtype
     x = image.permute(0, 3, 1, 2).to(dtype) / 255
     x = F.pad(x, (0, missing(width), 0, missing(height)), mode="replicate")
-    y = network(x)[:, :, :height, :width] * 255
+    y: Tensor = network(x)[:, :, :height, :width] * 255
     return y.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 

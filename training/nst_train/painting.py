@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nst_rt.errors import InputError
-from nst_rt.images import read_picture
 from PIL import Image
 from torch import Tensor
+
+from nst_rt.errors import InputError
+from nst_rt.images import read_picture
 
 logger = logging.getLogger(__name__)
 

@@ -52,8 +52,10 @@ def upsample_kernel(weight: Tensor) -> Tensor:
 
 
 def transposed_kernel(weight: Tensor) -> Tensor:
-    """Kernel I×O×4×4 of the stride-2 transposed convolution (padding 3) on an edge-padded picture
-    that equals nearest ×2 upsampling and the reflection-padded 3×3 `weight`."""
+    """Kernel I×O×4×4 that equals nearest ×2 upsampling and the reflection-padded 3×3 `weight`.
+
+    It belongs to a transposed convolution of stride 2 and padding 3 on an edge-padded picture.
+    """
     outputs, inputs = weight.shape[:2]
     taps = upsample_kernel(weight).view(outputs, 2, 2, inputs, 2, 2)
     # a transposed kernel reads its windows backwards: tap t of phase r lies at 2·(1−t) + r

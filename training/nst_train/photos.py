@@ -7,6 +7,8 @@ on the seed and the step alone: it is the same for any number of workers and aft
 from __future__ import annotations
 
 import hashlib
+import os
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nst_rt.errors import InputError, NstError
-from nst_rt.images import PICTURE_SUFFIXES, read_picture
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+
+from nst_rt.errors import InputError, NstError, UsageError
+from nst_rt.images import PICTURE_SUFFIXES, read_picture
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,11 @@ class CropPool:
         folder: searched with its sub-folders.
         size: height and width of a crop in pixels; smaller photos are enlarged to it.
         crops_per_photo: half of the crops are mirrored.
-        max_bad: share of unreadable photos above which reading stops with an error.
+        max_bad: share of unreadable photos above which reading stops with an error; unless it is 0,
+            one is always forgiven.
+
+    Raises:
+        UsageError: no such folder, or no photos in it.
     """
 
     def __init__(
@@ -62,7 +69,11 @@ class CropPool:
         return digest.hexdigest()[:16]
 
     def crop(self, index: int) -> NDArray[np.uint8]:
-        """Crop `index`, uint8 H×W×3 RGB. An unreadable photo gives way to the next one."""
+        """Crop `index`, uint8 H×W×3 RGB. An unreadable photo gives way to the next one.
+
+        Raises:
+            InputError: too many photos cannot be read.
+        """
         photo, number = divmod(index, self.crops_per_photo)
         for step in range(len(self.files)):
             file = self.files[(photo + step) % len(self.files)]
@@ -78,7 +89,8 @@ class CropPool:
 
     def _give_up_on(self, file: Path, error: NstError) -> None:
         self.bad[str(file)] = error.what
-        if len(self.bad) > max(1, self.max_bad * len(self.files)):
+        forgiven = max(1, self.max_bad * len(self.files)) if self.max_bad else 0
+        if len(self.bad) > forgiven:
             names = ", ".join(Path(name).name for name in list(self.bad)[:5])
             raise InputError(
                 f"{len(self.bad)} of {len(self.files)} photos cannot be read ({names} …)",
@@ -130,20 +142,21 @@ class CropBatches:
         if self.workers == 0:
             yield (self.load(step) for step in range(start, stop))
             return
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="nst-photos") as threads:
+        threads = ThreadPoolExecutor(self.workers, thread_name_prefix="nst-photos")
+        try:
             yield self._ahead(threads, start, stop)
+        finally:
             threads.shutdown(cancel_futures=True)
 
     def _ahead(self, threads: ThreadPoolExecutor, start: int, stop: int) -> Iterator[Batch]:
-        waiting: list[Future[Batch]] = []
-        for step in range(start, min(start + self.workers + 1, stop)):
-            waiting.append(threads.submit(self.load, step))
-        for step in range(start + len(waiting), stop):
-            batch = waiting.pop(0).result()
+        first = range(start, min(start + self.workers + 1, stop))
+        waiting: deque[Future[Batch]] = deque(threads.submit(self.load, step) for step in first)
+        for step in range(first.stop, stop):
+            batch = waiting.popleft().result()
             waiting.append(threads.submit(self.load, step))
             yield batch
-        for future in waiting:
-            yield future.result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @lru_cache(maxsize=4)
@@ -152,10 +165,20 @@ def _order(size: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """Every picture file below `folder`, sorted; `InputError` if there is none."""
-    if not folder.is_dir():
-        raise InputError("no such folder of photos", path=folder)
+    """Every picture file below `folder`, sorted.
+
+    Raises:
+        UsageError: no such folder, it cannot be read, or no photos in it.
+    """
+    try:
+        with os.scandir(folder):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"not a readable folder of photos ({error.strerror})", path=folder
+        ) from error
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES)
     if not files:
-        raise InputError("holds no photos", path=folder, cure="expected JPEG, PNG, WebP or TIFF")
+        kinds = ", ".join(sorted(PICTURE_SUFFIXES))
+        raise UsageError("holds no photos", path=folder, cure=f"expected files ending in {kinds}")
     return files

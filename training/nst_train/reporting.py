@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any, TextIO
 
 import numpy as np
 import torch
-from nst_rt.errors import OutputError
 from PIL import Image
 
+from nst_rt.errors import OutputError
 from nst_train.checkpoint import pack, write_checkpoint
 from nst_train.loop import StepReport, TrainingState
 from nst_train.network import StyleNetwork, paint
@@ -55,17 +56,19 @@ class ProgressBar:
 
 
 class JsonLines:
-    """One line of JSON for every step, appended, so that a resumed run continues its log."""
+    """One line of JSON for every step. A resumed run continues the log after step `start`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, start: int = 0) -> None:
         self.path = path
-        self.file: TextIO | None = path.open("a", encoding="utf-8")
+        kept = _lines_up_to(path, start)
+        self.file: TextIO | None = path.open("w", encoding="utf-8")
+        self.file.writelines(kept)
 
     def on_step(self, report: StepReport, state: TrainingState) -> None:
         if self.file is None:
             return
         try:
-            self.file.write(json.dumps(asdict(report)) + "\n")
+            self.file.write(json.dumps(_finite(asdict(report))) + "\n")
             self.file.flush()
         except OSError as error:
             logger.warning("%s: log stopped (%s); training goes on", self.path, error)
@@ -74,6 +77,25 @@ class JsonLines:
     def close(self) -> None:
         if self.file is not None:
             self.file.close()
+
+
+def _finite(report: dict[str, Any]) -> dict[str, Any]:
+    """`report` with null for losses that are not finite: JSON has no other word for them."""
+    losses = {k: v if math.isfinite(v) else None for k, v in report["losses"].items()}
+    return report | {"losses": losses}
+
+
+def _lines_up_to(path: Path, step: int) -> list[str]:
+    """The whole lines of a log for the steps 1…`step`; what a killed run wrote later is redone."""
+    kept: list[str] = []
+    if step and path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
+            except (ValueError, KeyError, TypeError):
+                break
+    return kept
 
 
 class TensorBoard:
@@ -131,18 +153,25 @@ class Checkpoints:
     ) -> None:
         self.folder, self.header, self.every, self.keep = folder, header, every, keep
         self.failures = 0
-        self.last: tuple[StepReport, TrainingState] | None = None
+        self.unsaved: TrainingState | None = None
         folder.mkdir(parents=True, exist_ok=True)
+        for torso in folder.glob(".step-*.part-*"):  # of a run that was killed while writing
+            torso.unlink(missing_ok=True)
 
     def on_step(self, report: StepReport, state: TrainingState) -> None:
-        self.last = (report, state)
-        if report.step % self.every == 0 or report.step == report.steps:
+        """Write when it is time. A step that was not finite is no moment to come back to."""
+        last = report.step == report.steps
+        if report.skipped and not last:
+            self.unsaved = None
+            return
+        self.unsaved = state
+        if report.step % self.every == 0 or last:
             self._write(state)
 
     def close(self) -> None:
         """Save the last finished step if training stopped between two checkpoints."""
-        if self.last is not None and not self._path(self.last[1].step).exists():
-            self._write(self.last[1])
+        if self.unsaved is not None and self.unsaved.whole:
+            self._write(self.unsaved)
 
     def _write(self, state: TrainingState) -> None:
         header = {**self.header, "step": state.step, "skipped": state.skipped}
@@ -158,7 +187,7 @@ class Checkpoints:
                 ) from error
             logger.warning("%s: no checkpoint (%s); training goes on", self.folder, error)
             return
-        self.failures = 0
+        self.failures, self.unsaved = 0, None
         for old in sorted(self.folder.glob("step-*.safetensors"))[: -self.keep]:
             old.unlink(missing_ok=True)
 

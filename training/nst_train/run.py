@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from nst_rt._version import __version__
-from nst_rt.errors import ModelError, UsageError
+from numpy.typing import NDArray
 
+from nst_rt._version import __version__
+from nst_rt.errors import ModelError, NstError, OutputError, UsageError, shown
 from nst_train.allocator import keep_freed_memory
 from nst_train.checkpoint import (
     Checkpoint,
@@ -22,7 +24,15 @@ from nst_train.checkpoint import (
     write_checkpoint,
 )
 from nst_train.config import FastConfig
-from nst_train.loop import Callback, Plan, TrainingState, start, train
+from nst_train.loop import (
+    Callback,
+    Plan,
+    StoppedError,
+    TrainingError,
+    TrainingState,
+    start,
+    train,
+)
 from nst_train.methods.fast import FastLoss, FastObjective
 from nst_train.network import NetworkConfig, StyleNetwork
 from nst_train.painting import read_painting
@@ -46,9 +56,13 @@ def train_fast(
     """Train a style into `folder` and return the path of its weights (`style.safetensors`).
 
     Raises:
-        UsageError: the folder holds a run and `resume` is not set, or its configuration differs.
-        InputError: the painting or the photos cannot be used.
+        UsageError: the folder holds a run and `resume` is not set, its configuration differs, or
+            there are no photos.
+        InputError: the painting cannot be used, or too many photos cannot.
         ModelError: the perceptual network or a checkpoint is damaged or does not fit.
+        OutputError: the folder is not writable, or three checkpoints in a row failed.
+        TrainingError: ten steps in a row were not finite; the last good checkpoint is named.
+        StoppedError: SIGINT or SIGTERM came; the last finished step is kept.
     """
     keep_freed_memory()
     if config.threads:
@@ -74,30 +88,35 @@ def train_fast(
     state = _state(config, plan, device)
     if found:
         unpack(found, state)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config.as_dict(), indent=2) + "\n")
     header = {"config": config.as_dict(), "pool": pool.identity, "version": __version__}
-    reporters: list[Callback] = [
-        *([ProgressBar(state.step, config.steps)] if progress else []),
-        JsonLines(folder / "log.jsonl"),
-        *TensorBoard.if_installed(folder),
-        SampleSheets(
-            folder / "samples",
-            [pool.crop(index * config.crops_per_photo) for index in range(min(4, len(pool.files)))],
-            every=config.sample_every,
-        ),
-        Checkpoints(checkpoints, header, every=config.checkpoint_every),
-        *callbacks,
-    ]
+    result = folder / RESULT
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(config.as_dict(), indent=2) + "\n")
+        reporters: list[Callback] = [
+            *([ProgressBar(state.step, config.steps)] if progress else []),
+            JsonLines(folder / "log.jsonl", start=state.step),
+            *TensorBoard.if_installed(folder),
+            SampleSheets(folder / "samples", _samples(pool), every=config.sample_every),
+            Checkpoints(checkpoints, header, every=config.checkpoint_every),
+            *callbacks,
+        ]
         train(state, batches, loss, plan, reporters)
+        write_style(result, state, config)
+    except TrainingError as error:
+        raise _with_last_good(error, checkpoints) from error
+    except StoppedError as stop:
+        cure = f"resume with: nst-rt train fast --resume -o {shlex.quote(str(folder))}"
+        raise StoppedError(stop.signal_number, stop.what, path=folder, cure=cure) from stop
+    except NstError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot be written ({error})", path=folder) from error
     finally:
         for name, reason in pool.bad.items():
-            logger.warning("%s: skipped (%s)", name, reason)
+            logger.warning("%s: skipped (%s)", shown(name), reason)
         if pool.enlarged:
             logger.warning("%d photos smaller than a crop were enlarged", len(pool.enlarged))
-    result = folder / RESULT
-    write_style(result, state, config)
     return result
 
 
@@ -105,9 +124,15 @@ def write_style(path: Path, state: TrainingState, config: FastConfig) -> None:
     """The averaged weights alone, with the facts that an export needs."""
     network = state.ema
     assert isinstance(network, StyleNetwork)
+    names = {
+        "style": Path(config.style).name,
+        "photos": Path(config.photos).name,
+        "features": [Path(name).name for name in config.features],
+        "initial": config.initial and Path(config.initial).name,
+    }
     facts = {
         "network": network.config.as_dict(),
-        "config": config.as_dict(),
+        "config": config.as_dict() | names,  # a style is passed on; where it was trained is not
         "step": state.step,
         "version": __version__,
     }
@@ -154,7 +179,8 @@ def _load_weights(network: StyleNetwork, checkpoint: Checkpoint) -> None:
 
 def style_objective(config: FastConfig, device: torch.device, *, exact: bool = False) -> FastLoss:
     """The training objective of `config`; `exact` keeps the perceptual network in float32."""
-    perceptual = load_features(config.features).to(device, memory_format=torch.channels_last)
+    perceptual = load_features(config.features)
+    perceptual.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if not exact:
         perceptual.to_precision(_plan(config).precision)
     painting = read_painting(Path(config.style), long_side=config.style_size).to(device)
@@ -172,7 +198,14 @@ def _state(config: FastConfig, plan: Plan, device: torch.device) -> TrainingStat
     torch.manual_seed(config.seed)
     network = StyleNetwork(shape)
     if config.initial:
-        network.load_state_dict(load_style(Path(config.initial))[0].state_dict())
+        initial, _ = load_style(Path(config.initial))
+        if initial.config != shape:
+            raise UsageError(
+                f"has another network: {initial.config} instead of {shape}",
+                path=config.initial,
+                cure="give its --width, --blocks and --upsample",
+            )
+        network.load_state_dict(initial.state_dict())
     return start(network.use_phases(), StyleNetwork(shape), plan, device)
 
 
@@ -207,12 +240,37 @@ def _plan(config: FastConfig) -> Plan:
 def _has_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is computed by instructions of its own rather than emulated."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capability = torch.cpu.get_capabilities()
     return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
 
 
-def resumed_config(folder: Path, changes: dict[str, Any]) -> FastConfig:
-    """The configuration of the run in `folder` with the keys that may change set anew."""
+def resumed_config(folder: Path, changes: Mapping[str, Any]) -> FastConfig:
+    """The configuration of the run in `folder` with `changes`; `train_fast` refuses wrong ones.
+
+    Raises:
+        ModelError: no undamaged checkpoint there.
+        UsageError: a change is no valid value.
+    """
     found, _ = latest_checkpoint(folder / "checkpoints")
-    return replace(FastConfig.from_mapping(found.header["config"]), **changes)
+    return FastConfig.from_mapping({**found.header["config"], **changes})
+
+
+def _samples(pool: CropPool) -> list[NDArray[np.uint8]]:
+    """The first crop of each of the first four photos."""
+    return [pool.crop(index * pool.crops_per_photo) for index in range(min(4, len(pool.files)))]
+
+
+def _with_last_good(error: TrainingError, folder: Path) -> TrainingError:
+    """The same error, with the checkpoint that is worth going back to and how."""
+    try:
+        last = latest_checkpoint(folder)[0].path
+    except ModelError:
+        return TrainingError(
+            f"{error.what}, before the first checkpoint", cure="lower --learning-rate"
+        )
+    return TrainingError(
+        f"{error.what}; the last good checkpoint is {shown(last)}",
+        cure=f"go on from it elsewhere: --initial {shlex.quote(str(last))} with a lower "
+        "--learning-rate and another -o",
+    )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from nst_train.losses import content_loss, gram, style_loss, variation
-from nst_train.network import NetworkConfig, StyleNetwork
 from nst_train.perceptual import PerceptualNetwork
 from nst_train.photos import Batch
 
@@ -39,7 +36,9 @@ class FastLoss:
     """The objective for one painting, with all that does not depend on the network kept.
 
     The painting's Gram matrices are computed once; the content features of a crop the first time
-    it comes up, then kept in bfloat16 while `cache_bytes` lasts.
+    it comes up, then kept while `cache_bytes` lasts. They are rounded to bfloat16 whether they are
+    kept or not and computed one crop at a time (kernels for other batch sizes round otherwise), so
+    that what is in the cache, and where a run was resumed, changes no result.
     """
 
     def __init__(
@@ -82,25 +81,22 @@ class FastLoss:
     def content_features(self, images: Tensor) -> Tensor:
         """Content features of N×3×H×W pictures."""
         layer = self.objective.content_layer
-        return self.perceptual(images, [layer])[layer]
+        features: Tensor = self.perceptual(images, [layer])[layer]
+        return features
 
     def _content_of(self, batch: Batch) -> Tensor:
-        new = [i for i, index in enumerate(batch.indices) if index not in self.cache]
-        computed = (
-            dict(zip(new, self.content_features(batch.images[new]), strict=True)) if new else {}
-        )
-        rows = []
-        for i, index in enumerate(batch.indices):
-            if i in computed:
-                rows.append(computed[i])
-                self._keep(index, computed[i])
-            else:
-                rows.append(self.cache[index].to(batch.images.device))
+        rows = [
+            self._content_of_crop(index, batch.images[i : i + 1])
+            for i, index in enumerate(batch.indices)
+        ]
         # laid out as the output's features are: the loss between two layouts is five times slower
-        return torch.stack(rows).contiguous(memory_format=torch.channels_last)
+        return torch.cat(rows).contiguous(memory_format=torch.channels_last)
 
-    def _keep(self, index: int, features: Tensor) -> None:
-        size = 2 * features.numel()
-        if (len(self.cache) + 1) * size <= self.cache_bytes:
-            # the clone drops the rest of the batch that the row is a view of
-            self.cache[index] = features.to("cpu", torch.bfloat16, copy=True)
+    def _content_of_crop(self, index: int, image: Tensor) -> Tensor:
+        kept = self.cache.get(index)
+        if kept is not None:
+            return kept.to(image.device)
+        features = self.content_features(image).to(torch.bfloat16)
+        if (len(self.cache) + 1) * features.nbytes <= self.cache_bytes:
+            self.cache[index] = features.cpu()
+        return features
