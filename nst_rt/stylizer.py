@@ -27,7 +27,7 @@ from nst_rt.images import (
     working_size,
     write_picture,
 )
-from nst_rt.model import read_model
+from nst_rt.model import Adaptation, read_model
 from nst_rt.sessions import Device, Precision, check_options, open_session
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Stylizer:
         keep_color: luminance of the painting, colours of the photo.
         max_pixels: larger pictures are refused before they are decoded.
         verify: hold a shipped style against its hash.
+        adaptation: how to feed a model that another program made.
 
     Raises:
         ModelError: the style is absent, damaged, or not a style.
@@ -102,13 +103,14 @@ class Stylizer:
         keep_color: bool = False,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         verify: bool = True,
+        adaptation: Adaptation | None = None,
     ) -> None:
         check_options(device, precision)
         _check(size, strength)
         self._options = _Options(size, strength, keep_color)
         self._max_pixels = max_pixels
         flavour: Literal["fp32", "fp16"] = "fp16" if precision == "fp16" else "fp32"
-        self._model = read_model(style, flavour=flavour, verify=verify)
+        self._model = read_model(style, flavour=flavour, verify=verify, adaptation=adaptation)
         self._session = open_session(
             self._model, device=device, precision=precision, threads=threads
         )
@@ -272,19 +274,28 @@ class Stylizer:
                 f"{width}x{height} is {height * width:,} pixels, the limit is {self._max_pixels:,}",
                 cure="raise max_pixels (--max-pixels)",
             )
-        small_height, small_width = height, width
-        if options.size != "full":
-            small_height, small_width = working_size(height, width, options.size)
-        if (small_height, small_width) == (height, width):
+        at = self._working_size(height, width, options.size)
+        if at == (height, width):
             painting = self._session.run(photo[None])[0]
         else:
-            small = shrink(photo, small_height, small_width)
+            small = shrink(photo, *at)
             painting = restore_detail(self._session.run(small[None])[0], photo, small)
         if options.keep_color:
             painting = keep_color(painting, photo)
         if options.strength < 1:
             painting = blend(photo, painting, options.strength)
         return painting
+
+    def _working_size(self, height: int, width: int, size: Size) -> tuple[int, int]:
+        fixed = self._model.fixed_size
+        if fixed is None:
+            return (height, width) if size == "full" else working_size(height, width, size)
+        if fixed != (height, width):
+            raise InputError(
+                f"{width}x{height} does not fit this model, which paints {fixed[1]}x{fixed[0]} only",
+                cure="resize the picture, or export the model without --size",
+            )
+        return fixed
 
     def _check_open(self) -> None:
         if self._closed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from nst_export.graph import Flavour, Variant, style_graph
 from nst_export.verification import SIZES, Parity, check_parity, check_range
 from nst_rt import zoo
 from nst_rt._version import __version__
+from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, OutputError, UsageError
 from nst_rt.model import PREFIX, SCHEMA, read_model
 from nst_train.checkpoint import read_checkpoint
@@ -139,15 +139,8 @@ def _painter(model: onnx.ModelProto, variant: Variant, network: StyleNetwork):  
 
 
 def _write(target: Path, data: bytes) -> None:
-    part = target.with_name(f".{target.name[:200]}.part-{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
+        replace_file(target, data)
     except OSError as error:
         raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -70,7 +70,8 @@ def open_session(
     if device == "auto":
         device = "cuda" if _cuda_works() else "cpu"
     if device == "cpu":
-        device = "openvino" if find_spec("openvino") else "onnxruntime"
+        plain = model.adaptation is None and find_spec("openvino")
+        device = "openvino" if plain else "onnxruntime"
     session = _open(model, device, precision, count)
     logger.info(
         "%s: %s, %s, %d of %d allowed threads",
@@ -84,6 +85,10 @@ def _open(model: ModelFile, device: Device, precision: Precision, threads: int) 
         from nst_rt.sessions.openvino import OpenVinoSession
 
         return OpenVinoSession(model, precision=precision, threads=threads)
+    if model.adaptation is not None:
+        from nst_rt.sessions.adapted import AdaptedSession
+
+        return AdaptedSession(model, precision=precision, threads=threads)
     from nst_rt.sessions.onnxruntime import CudaSession, OnnxRuntimeSession
 
     if device == "cuda":

@@ -1,0 +1,42 @@
+"""Models of other programs: float pictures in, float pictures out, as their user describes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ModelError
+from nst_rt.model import Adaptation, ModelFile
+from nst_rt.sessions import Precision
+from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
+
+
+class AdaptedSession(OnnxRuntimeSession):
+    """Converts to the model's axis order and range, and back with clamp and rounding."""
+
+    def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
+        super().__init__(model, precision=precision, threads=threads)
+        assert model.adaptation is not None
+        self._adaptation: Adaptation = model.adaptation
+        self._path = model.path
+
+    def _infer(self, image: NDArray[np.uint8], options: Any) -> NDArray[np.uint8]:
+        white, planar = self._adaptation.white, self._adaptation.layout == "nchw"
+        x = image.astype(np.float32) * np.float32(white / 255)
+        feed = {self._input: np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planar else x}
+        try:
+            y = np.asarray(self._session.run(None, feed, options)[0])
+        except Exception as error:  # onnxruntime's exceptions share no base class of their own
+            raise self._refused_input(error) from error
+        y = y.transpose(0, 2, 3, 1) if planar else y
+        return np.clip(np.rint(y * (255 / white)), 0, 255).astype(np.uint8)
+
+    def _refused_input(self, error: Exception) -> ModelError:
+        lines = str(error).splitlines()
+        return ModelError(
+            f"does not take a picture as described ({lines[0] if lines else error!r})",
+            path=self._path,
+            cure="check --layout and --range",
+        )

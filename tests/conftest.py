@@ -1,0 +1,51 @@
+"""Small real networks, models and photos that the tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from nst_export.graph import style_graph
+from nst_export.photos import read_photos
+from nst_rt.model import PREFIX
+from nst_train.network import NetworkConfig, StyleNetwork
+
+
+@pytest.fixture(autouse=True)
+def few_threads():
+    """Tests run beside each other: one thread each, put back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def photo() -> NDArray[np.uint8]:
+    """A portrait, uint8 256×256×3."""
+    return read_photos()[0]
+
+
+@pytest.fixture(scope="session")
+def network() -> StyleNetwork:
+    """A thin style network of seeded weights, biases included, in evaluation mode."""
+    torch.manual_seed(3)
+    network = StyleNetwork(NetworkConfig(width=0.25, blocks=1))
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter, std=0.3)
+    return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def model_path(network: StyleNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The thin network as a model file with a little metadata."""
+    metadata = {"schema": "1", "kind": "style", "name": "thin", "scale": "1", "flavour": "fp32"}
+    model = style_graph(network, {PREFIX + key: value for key, value in metadata.items()})
+    path = tmp_path_factory.mktemp("models") / "thin.onnx"
+    path.write_bytes(model.SerializeToString(deterministic=True))
+    return path

@@ -1,0 +1,179 @@
+"""Finding, checking and refusing model files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from nst_rt import zoo
+from nst_rt.errors import ModelError
+from nst_rt.model import Adaptation, read_model
+from nst_rt.onnx_file import summarize
+
+
+def saved(model: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def tiny_model(kind: int = TensorProto.UINT8, shape=("N", "H", "W", 3), inputs: int = 1):
+    infos = [helper.make_tensor_value_info(f"image{i}", kind, shape) for i in range(inputs)]
+    output = helper.make_tensor_value_info("out", kind, shape)
+    node = helper.make_node("Identity", ["image0"], ["out"])
+    return helper.make_model(
+        helper.make_graph([node], "g", infos, [output]),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=9,
+    )
+
+
+def test_summary_agrees_with_the_onnx_package(model_path: Path) -> None:
+    summary, model = summarize(model_path.read_bytes()), onnx.load(model_path)
+    assert summary.opsets == {"": model.opset_import[0].version}
+    assert summary.num_nodes == len(model.graph.node)
+    assert summary.metadata == {entry.key: entry.value for entry in model.metadata_props}
+    assert [str(spec) for spec in summary.inputs] == ["image uint8 N×H×W×3"]
+    assert [str(spec) for spec in summary.outputs] == ["image_out uint8 N×H×W×3"]
+
+
+def test_facts_name_the_model_and_its_unknown_licence(model_path: Path) -> None:
+    facts = read_model(model_path).facts()
+    assert (facts["name"], facts["licence"], facts["opset"]) == ("thin", "unknown", 18)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
+        (b"PK\x03\x04rest of an archive", "a PyTorch or zip archive"),
+        (b"\x10\0\0\0\0\0\0\0{\"a\":1}", "a safetensors checkpoint"),
+        (np.random.default_rng(0).bytes(4096), "not an ONNX file"),
+    ],
+)
+def test_other_files_are_told_apart(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "x.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=message) as caught:
+        read_model(path)
+    assert caught.value.exit_code == 4
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_truncated_model_says_how_much_is_missing(
+    model_path: Path, tmp_path: Path, share: float
+) -> None:
+    data = model_path.read_bytes()
+    cut = tmp_path / "cut.onnx"
+    cut.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ModelError, match=r"truncated: [\d,]+ bytes are missing \(found [\d,]+\)"):
+        read_model(cut)
+
+
+def test_shipped_model_of_another_size_or_hash_is_refused(monkeypatch, tmp_path: Path) -> None:
+    card = zoo.cards()[0]
+    data = card.file("fp32").read_bytes()
+    damaged = tmp_path / card.file("fp32").name
+    monkeypatch.setattr(zoo.Card, "file", lambda self, kind: damaged)
+    damaged.write_bytes(data[:-100])
+    with pytest.raises(ModelError, match=rf"has {len(data) - 100:,} bytes .* says {len(data):,}"):
+        read_model(card.name)
+    flipped = bytearray(data)
+    flipped[len(data) // 2] ^= 1
+    damaged.write_bytes(flipped)
+    with pytest.raises(ModelError, match="SHA-256"):
+        read_model(card.name)
+    assert read_model(card.name, verify=False).name == card.name
+
+
+def test_model_of_another_kind_is_refused_with_what_differs(tmp_path: Path) -> None:
+    classifier = saved(tiny_model(TensorProto.FLOAT, (1, 1000)), tmp_path)
+    with pytest.raises(ModelError, match="not 1 picture in, 1 picture out.*image0 float32 1×1000"):
+        read_model(classifier)
+    with pytest.raises(ModelError, match="image0 .*, image1"):
+        read_model(saved(tiny_model(inputs=2), tmp_path))
+
+
+def test_model_without_metadata_runs_when_it_fits_and_says_so(tmp_path: Path, caplog) -> None:
+    model = read_model(saved(tiny_model(), tmp_path))
+    assert (model.name, model.scale) == ("model", 1)
+    assert "taken for a style" in caplog.text
+
+
+def test_foreign_float_model_needs_to_be_described(tmp_path: Path) -> None:
+    path = saved(tiny_model(TensorProto.FLOAT, (1, 3, "H", "W")), tmp_path)
+    with pytest.raises(ModelError, match="--layout nhwc|nchw and --range 1|255"):
+        read_model(path)
+    assert read_model(path, adaptation=Adaptation("nchw", 255)).adaptation is not None
+
+
+def test_later_schema_asks_for_an_update(tmp_path: Path) -> None:
+    model = tiny_model()
+    helper.set_model_props(model, {"nst_rt.schema": "2"})
+    with pytest.raises(ModelError, match="update nst-rt"):
+        read_model(saved(model, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "location", ["../secret", "/etc/passwd", "a/../../b", "weights.bin", "/dev/zero"]
+)
+def test_weights_in_other_files_are_never_followed(tmp_path: Path, location: str) -> None:
+    model = tiny_model()
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
+    model.graph.initializer.append(tensor)
+    with pytest.raises(ModelError, match="keeps weights in other files"):
+        read_model(saved(model, tmp_path))
+
+
+def test_custom_operators_are_refused(tmp_path: Path) -> None:
+    model = tiny_model()
+    model.graph.node[0].domain = "evil.ops"
+    model.opset_import.append(helper.make_opsetid("evil.ops", 1))
+    with pytest.raises(ModelError, match=r"custom operators \(evil.ops\)"):
+        read_model(saved(model, tmp_path))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.float64])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float, dtype) -> None:
+    model = tiny_model()
+    weights = np.ones(100, dtype)
+    weights[57] = value
+    model.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    with pytest.raises(ModelError, match=r"not finite \(w\)"):
+        read_model(saved(model, tmp_path))
+
+
+def test_every_odd_path_has_its_own_line(tmp_path: Path, monkeypatch) -> None:
+    with pytest.raises(ModelError, match="is a folder"):
+        read_model(tmp_path)
+    with pytest.raises(ModelError, match="an address, not a file"):
+        read_model("https://example.com/x.onnx")
+    with pytest.raises(ModelError, match="standard input"):
+        read_model("-")
+    with pytest.raises(ModelError, match=f"no such model.*{zoo.cards()[0].name}"):
+        read_model("no-such-style")
+    fifo = tmp_path / "pipe.onnx"
+    os.mkfifo(fifo)
+    with pytest.raises(ModelError, match="not a regular file"):
+        read_model(fifo)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    saved(tiny_model(), tmp_path)
+    assert read_model("~/model.onnx").path == tmp_path / "model.onnx"
+
+
+def test_model_replaced_on_disk_keeps_the_bytes_that_were_read(tmp_path: Path) -> None:
+    path = saved(tiny_model(), tmp_path)
+    model = read_model(path)
+    path.write_bytes(b"other")
+    assert len(model.data) > 5

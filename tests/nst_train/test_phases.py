@@ -1,0 +1,80 @@
+"""Every rewrite equals the plain form in float64, values and gradients, borders included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from nst_train.phases import strided_conv2d, transposed_kernel, upsampled_conv2d
+from torch import Tensor
+
+BIAS = pytest.mark.parametrize("with_bias", [True, False])
+SIZES = pytest.mark.parametrize("size", [(2, 2), (4, 6), (6, 8)])
+
+
+def draw(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+
+def assert_equal(
+    fast: Callable[..., Tensor], plain: Callable[..., Tensor], *inputs: Tensor | None
+) -> None:
+    torch.testing.assert_close(fast(*inputs), plain(*inputs), rtol=0, atol=1e-12)
+    given = [tensor for tensor in inputs if tensor is not None]
+    y = plain(*inputs)
+    upstream = torch.randn_like(y)
+    mine = torch.autograd.grad(fast(*inputs), given, upstream)
+    theirs = torch.autograd.grad(y, given, upstream)
+    for a, b in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-11)
+
+
+def plain_upsampling(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    doubled = F.interpolate(x, scale_factor=2, mode="nearest")
+    return F.conv2d(F.pad(doubled, (1,) * 4, mode="reflect"), weight, bias)
+
+
+@BIAS
+@SIZES
+def test_upsampled_convolution_by_phases(with_bias: bool, size: tuple[int, int]) -> None:
+    assert_equal(
+        upsampled_conv2d,
+        plain_upsampling,
+        draw(2, 3, *size),
+        draw(5, 3, 3, 3),
+        draw(5) if with_bias else None,
+    )
+
+
+@BIAS
+@SIZES
+def test_upsampled_convolution_as_a_transposed_one(with_bias: bool, size: tuple[int, int]) -> None:
+    def transposed(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        padded = F.pad(x, (1,) * 4, mode="replicate")
+        return F.conv_transpose2d(padded, transposed_kernel(weight), bias, stride=2, padding=3)
+
+    assert_equal(
+        transposed,
+        plain_upsampling,
+        draw(2, 3, *size),
+        draw(5, 3, 3, 3),
+        draw(5) if with_bias else None,
+    )
+
+
+@BIAS
+@pytest.mark.parametrize("stride", [2, 4])
+@pytest.mark.parametrize("kernel", [3, 9])
+def test_strided_convolution_by_phases(with_bias: bool, stride: int, kernel: int) -> None:
+    def strided(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return strided_conv2d(x, weight, bias, stride)
+
+    assert_equal(
+        strided,
+        F.conv2d,
+        draw(2, 3, 8 + kernel - 1, 12 + kernel - 1),
+        draw(4, 3, kernel, kernel),
+        draw(4) if with_bias else None,
+    )
