@@ -57,7 +57,7 @@ class ParityError(ModelError):
     """An exported model does not paint like the network that it came from."""
 
 
-class ProviderError(NstError, ImportError):
+class ProviderError(NstError, ImportError):  # type: ignore[misc]  # both name a path
     """An asked-for device, engine or extra is absent."""
 
     exit_code = 5

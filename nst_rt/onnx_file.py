@@ -190,7 +190,8 @@ def _finite(kind: int, number: int, raw: memoryview) -> bool:
 
 
 def _read_value_info(message: memoryview) -> TensorSpec:
-    name, dtype, shape = "", "unknown", ()
+    name, dtype = "", "unknown"
+    shape: tuple[int | str | None, ...] = ()
     for number, value in _fields(message):
         if number == 1:
             name = _text(value)
@@ -202,7 +203,8 @@ def _read_value_info(message: memoryview) -> TensorSpec:
 
 
 def _read_tensor_type(message: memoryview) -> tuple[str, tuple[int | str | None, ...]]:
-    dtype, shape = "unknown", ()
+    dtype = "unknown"
+    shape: tuple[int | str | None, ...] = ()
     for number, value in _fields(message):
         if number == 1 and isinstance(value, int):
             dtype = _DTYPES.get(value, "unknown")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,19 @@ DEFAULT_SIZE = 1280
 """Long side in pixels at which larger pictures are painted: strokes keep a visible size."""
 DEFAULT_MAX_PIXELS = 178_000_000
 Size = int | Literal["full"]
+Pixels = NDArray[np.uint8]
+
+
+class CallOptions(TypedDict, total=False):
+    """What a call may say of one picture; see `Stylizer.__call__`."""
+
+    size: Size | None
+    strength: float | None
+    keep_color: bool | None
+    color: Literal["rgb", "bgr"]
+    layout: Literal["hwc", "chw"]
+    output: str | PathLike[str] | None
+    overwrite: bool
 
 
 @dataclass(frozen=True)
@@ -137,13 +150,13 @@ class Stylizer:
         )
 
     @overload
-    def __call__(self, picture: NDArray[Any], **options: Any) -> NDArray[np.uint8]: ...
+    def __call__(self, picture: NDArray[Any], **options: Unpack[CallOptions]) -> Pixels: ...
     @overload
-    def __call__(self, picture: Image, **options: Any) -> Image: ...
+    def __call__(self, picture: Image, **options: Unpack[CallOptions]) -> Image: ...
     @overload
-    def __call__(self, picture: bytes, **options: Any) -> bytes: ...
+    def __call__(self, picture: bytes, **options: Unpack[CallOptions]) -> bytes: ...
     @overload
-    def __call__(self, picture: str | PathLike[str], **options: Any) -> Path: ...
+    def __call__(self, picture: str | PathLike[str], **options: Unpack[CallOptions]) -> Path: ...
 
     def __call__(
         self,
@@ -248,7 +261,7 @@ class Stylizer:
 
     def _paint_array(
         self, array: NDArray[Any], options: _Options, color: Any, layout: Any
-    ) -> NDArray[np.uint8]:
+    ) -> Pixels:
         pixels, alpha = as_rgb_array(array, color=color, layout=layout)
         if pixels.ndim == 4:
             painted = np.stack([self._paint_rgb(one, options) for one in pixels])
@@ -265,7 +278,7 @@ class Stylizer:
     def _paint(self, picture: Picture, options: _Options) -> Picture:
         return picture.replace_pixels(self._paint_rgb(picture.rgb, options))
 
-    def _paint_rgb(self, photo: NDArray[np.uint8], options: _Options) -> NDArray[np.uint8]:
+    def _paint_rgb(self, photo: Pixels, options: _Options) -> Pixels:
         """Paint H×W×3: at working size, then back to full size, then strength and colour."""
         self._check_open()
         height, width = photo.shape[:2]
@@ -276,7 +289,7 @@ class Stylizer:
             )
         at = self._working_size(height, width, options.size)
         if at == (height, width):
-            painting = self._session.run(photo[None])[0]
+            painting: Pixels = self._session.run(photo[None])[0]
         else:
             small = shrink(photo, *at)
             painting = restore_detail(self._session.run(small[None])[0], photo, small)
@@ -292,7 +305,7 @@ class Stylizer:
             return (height, width) if size == "full" else working_size(height, width, size)
         if fixed != (height, width):
             raise InputError(
-                f"{width}x{height} does not fit this model, which paints {fixed[1]}x{fixed[0]} only",
+                f"{width}x{height} does not fit this model: it paints {fixed[1]}x{fixed[0]} alone",
                 cure="resize the picture, or export the model without --size",
             )
         return fixed

@@ -1,14 +1,32 @@
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+"""Pictures in and out: files, colour, orientation, and the size to paint at."""
 
+from nst_rt.images.arrays import as_rgb_array
+from nst_rt.images.detail import restore_detail, shrink, working_size
+from nst_rt.images.mixing import blend, keep_color
+from nst_rt.images.picture import Metadata, Picture
+from nst_rt.images.reading import (
+    DEFAULT_MAX_PIXELS,
+    PICTURE_SUFFIXES,
+    from_pil,
+    read_picture,
+)
+from nst_rt.images.writing import encode_picture, format_of, to_pil, write_picture
 
-class _P:
-    alpha = None
-
-
-def read_picture(f):
-    from PIL import Image
-    import numpy as np
-
-    p = _P()
-    p.rgb = np.asarray(Image.open(f).convert("RGB"))
-    return p
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "PICTURE_SUFFIXES",
+    "Metadata",
+    "Picture",
+    "as_rgb_array",
+    "blend",
+    "encode_picture",
+    "format_of",
+    "from_pil",
+    "keep_color",
+    "read_picture",
+    "restore_detail",
+    "shrink",
+    "to_pil",
+    "working_size",
+    "write_picture",
+]

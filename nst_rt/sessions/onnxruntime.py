@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,15 @@ class OnnxRuntimeSession:
 
     device = "cpu"
     _provider = "CPUExecutionProvider"
-    _options: dict[str, str] = {}
+    _options: ClassVar[dict[str, str]] = {}
 
     def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
         try:
             import onnxruntime
         except ImportError as error:
-            raise missing_engine("onnxruntime", "cpu" if self.device == "cpu" else "cuda") from error
+            raise missing_engine(
+                "onnxruntime", "cpu" if self.device == "cpu" else "cuda"
+            ) from error
         self.precision = self._precision(model, precision)
         self.threads = threads
         options = onnxruntime.SessionOptions()
@@ -103,7 +105,10 @@ class CudaSession(OnnxRuntimeSession):
 
     device = "cuda"
     _provider = "CUDAExecutionProvider"
-    _options = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
+    _options: ClassVar[dict[str, str]] = {
+        "cudnn_conv_algo_search": "HEURISTIC",
+        "use_tf32": "0",
+    }
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:
         if asked not in ("auto", model.flavour):

@@ -31,7 +31,9 @@ class OpenVinoSession:
         self.provider = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self.scale = model.scale
         core = openvino.Core()
-        self.precision = _precision(precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+        self.precision = _precision(
+            precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        )
         try:
             network = core.read_model(io.BytesIO(model.data))
             self._compiled = core.compile_model(
@@ -44,7 +46,9 @@ class OpenVinoSession:
                 },
             )
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO cannot run it ({_first(error)})", path=model.path) from error
+            raise ModelError(
+                f"OpenVINO cannot run it ({_first(error)})", path=model.path
+            ) from error
         self.threads = int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
         self._tensor = openvino.Tensor
         self._local = threading.local()

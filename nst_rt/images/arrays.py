@@ -1,0 +1,69 @@
+"""NumPy arrays as pictures: what is accepted, and errors that say what came instead."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import InputError, UsageError
+
+Color = Literal["rgb", "bgr"]
+Layout = Literal["hwc", "chw"]
+
+
+def as_rgb_array(
+    array: NDArray[Any], *, color: Color = "rgb", layout: Layout = "hwc"
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Contiguous RGB pixels (N×)H×W×3 and the alpha (N×)H×W, None without one.
+
+    The array is never changed; any strides are accepted.
+
+    Raises:
+        InputError: another dtype or shape, empty, or not finite.
+    """
+    if color not in ("rgb", "bgr"):
+        raise UsageError(f"color is {color!r}", cure="choose rgb or bgr")
+    if layout not in ("hwc", "chw"):
+        raise UsageError(f"layout is {layout!r}", cure="choose hwc or chw")
+    _check_dtype(array)
+    pixels = array
+    if layout == "chw" and array.ndim >= 3:
+        pixels = np.moveaxis(array, -3, -1)
+    _check_shape(array, pixels, layout)
+    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[-1] == 4 else None
+    colors = pixels[..., :3]
+    return np.ascontiguousarray(colors[..., ::-1] if color == "bgr" else colors), alpha
+
+
+def _check_dtype(array: NDArray[Any]) -> None:
+    if array.dtype == np.uint8:
+        return
+    cure = "convert it to uint8 in 0…255"
+    if array.dtype.kind == "f":
+        cure = "multiply 0…1 by 255, round, and convert it to uint8"
+        bad = ~np.isfinite(array)
+        if bad.any():
+            first = tuple(int(index) for index in np.argwhere(bad)[0])
+            raise InputError(
+                f"{int(bad.sum()):,} values are NaN or infinite, the first at {first}",
+                cure="mend them before painting",
+            )
+    raise InputError(f"expected uint8, got {array.dtype} {_shape(array)}", cure=cure)
+
+
+def _check_shape(array: NDArray[Any], pixels: NDArray[Any], layout: Layout) -> None:
+    expected = "H×W×3 or ×4, or a batch of them" if layout == "hwc" else "3×H×W or 4×H×W"
+    if pixels.ndim not in (3, 4) or pixels.shape[-1] not in (3, 4):
+        planar = layout == "hwc" and array.ndim in (3, 4) and array.shape[-3] in (3, 4)
+        raise InputError(
+            f"expected {expected}, got {_shape(array)}",
+            cure="its channels come first: pass layout='chw'" if planar else "",
+        )
+    if pixels.size == 0:
+        raise InputError(f"expected at least one pixel, got {_shape(array)}")
+
+
+def _shape(array: NDArray[Any]) -> str:
+    return "×".join(map(str, array.shape)) or "a number"

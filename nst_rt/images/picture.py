@@ -1,0 +1,52 @@
+"""A decoded picture and what its file said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is carried from the source file into the painting's.
+
+    Attributes:
+        icc: the RGB profile that the pixels came in and go back to; None is sRGB.
+        exif: without its orientation, which the pixels have been turned by.
+        xmp: as it came.
+        dpi: pixels per inch, across and down.
+    """
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Upright sRGB pixels, uint8 H×W×3, alpha apart as uint8 H×W.
+
+    `format` is the source's, in Pillow's spelling ("PNG", "JPEG"); `gray` says that the source had
+    one channel.
+    """
+
+    rgb: NDArray[np.uint8] = field(repr=False)
+    alpha: NDArray[np.uint8] | None = field(default=None, repr=False)
+    format: str = "PNG"
+    gray: bool = False
+    metadata: Metadata = field(default=Metadata(), repr=False)
+
+    @property
+    def height(self) -> int:
+        return int(self.rgb.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.rgb.shape[1])
+
+    def replace_pixels(self, rgb: NDArray[np.uint8]) -> Picture:
+        """The same picture with other colours."""
+        return replace(self, rgb=rgb)

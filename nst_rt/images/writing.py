@@ -1,0 +1,168 @@
+"""Pictures become files, bytes and PIL images; a file is written beside its place and renamed."""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nst_rt.atomic import replace_file
+from nst_rt.errors import OutputError
+from nst_rt.images.color import from_srgb
+from nst_rt.images.picture import Picture
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+logger = logging.getLogger(__name__)
+
+Rgb = tuple[int, int, int]
+WHITE: Rgb = (255, 255, 255)
+
+_FORMATS = {
+    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
+    ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".avif": "AVIF", ".gif": "GIF",
+    ".bmp": "BMP", ".ppm": "PPM",
+}  # fmt: skip
+_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "AVIF": 65_536}
+_NO_ALPHA = ("JPEG", "BMP", "PPM")
+
+
+def format_of(path: Path) -> str:
+    """The format that a file name asks for, in Pillow's spelling.
+
+    Raises:
+        OutputError: none that is written here.
+    """
+    try:
+        return _FORMATS[path.suffix.lower()]
+    except KeyError:
+        kind = path.suffix or "a name without suffix"
+        raise OutputError(
+            f"no picture format is known for {kind}", path=path, cure=f"use {', '.join(_FORMATS)}"
+        ) from None
+
+
+def write_picture(
+    picture: Picture,
+    target: Path,
+    *,
+    background: Rgb = WHITE,
+    quality: int = 95,
+    strip_metadata: bool = False,
+    gray: bool = False,
+) -> None:
+    """Encode as the target's suffix says and write it whole or not at all, folders included.
+
+    Arguments are those of `encode_picture`.
+
+    Raises:
+        OutputError: unknown suffix, too large for its format, or the file cannot be written.
+    """
+    data = encode_picture(
+        picture,
+        format_of(target),
+        background=background,
+        quality=quality,
+        strip_metadata=strip_metadata,
+        gray=gray,
+    )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, data)
+    except OSError as error:
+        raise OutputError(f"cannot be written ({error.strerror or error})", path=target) from error
+
+
+def encode_picture(
+    picture: Picture,
+    kind: str | None = None,
+    *,
+    background: Rgb = WHITE,
+    quality: int = 95,
+    strip_metadata: bool = False,
+    gray: bool = False,
+) -> bytes:
+    """The bytes of a picture file.
+
+    Args:
+        picture: sRGB pixels; they go back into the profile that the picture came in.
+        kind: format in Pillow's spelling; by default the picture's own.
+        background: RGB that shows through transparent parts where the format has no alpha.
+        quality: of formats that lose some, 1 to 100.
+        strip_metadata: leave out EXIF, XMP and resolution. A colour profile stays: without it the
+            numbers mean other colours.
+        gray: one channel for a picture that came with one.
+
+    Raises:
+        OutputError: the format cannot hold such a size, or is not written here.
+    """
+    kind = kind or picture.format
+    if kind not in _FORMATS.values():
+        raise OutputError(f"pictures are not written as {kind}")
+    limit = _LONGEST_SIDE.get(kind)
+    if limit and max(picture.height, picture.width) > limit:
+        raise OutputError(
+            f"{picture.width}x{picture.height} is more than {kind} can hold ({limit:,} a side)",
+            cure="write a .png or .tif",
+        )
+    image = to_pil(picture)
+    if image.mode == "RGBA" and kind in _NO_ALPHA:
+        logger.warning("%s has no transparency: laid on a background", kind)
+        image = _flattened(image, background)
+    if gray and picture.gray:
+        image = image.convert("LA" if image.mode == "RGBA" else "L")
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **_options(picture, kind, quality, strip_metadata=strip_metadata))
+    return buffer.getvalue()
+
+
+def to_pil(picture: Picture) -> Image.Image:
+    """RGB or RGBA PIL image in the picture's own profile, named in its `info`."""
+    from PIL import Image
+
+    pixels = picture.rgb
+    if picture.alpha is not None:
+        pixels = np.dstack([picture.rgb, picture.alpha])
+    image = Image.fromarray(pixels)
+    metadata = picture.metadata
+    if metadata.icc:
+        image = from_srgb(image, metadata.icc)
+        image.info["icc_profile"] = metadata.icc
+    if metadata.exif:
+        image.getexif().load(metadata.exif)
+    return image
+
+
+def _flattened(image: Image.Image, background: Rgb) -> Image.Image:
+    from PIL import Image
+
+    flat = Image.new("RGB", image.size, background)
+    flat.paste(image, mask=image.getchannel("A"))
+    return flat
+
+
+def _options(picture: Picture, kind: str, quality: int, *, strip_metadata: bool) -> dict[str, Any]:
+    """Keyword arguments of Pillow's `save` for a format."""
+    by_kind: dict[str, dict[str, Any]] = {
+        "PNG": {"compress_level": 4},
+        "JPEG": {"quality": quality, "subsampling": "4:4:4"},
+        "WEBP": {"quality": quality},
+        "AVIF": {"quality": quality},
+        "TIFF": {"compression": "tiff_lzw"},
+    }
+    options = by_kind.get(kind, {})
+    metadata = picture.metadata
+    if kind in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF"):
+        # an empty value keeps Pillow from taking the image's own
+        options["icc_profile"] = metadata.icc or b""
+        options["exif"] = b"" if strip_metadata or not metadata.exif else metadata.exif
+    if not strip_metadata:
+        if metadata.dpi and kind in ("PNG", "JPEG", "TIFF", "BMP"):
+            options["dpi"] = metadata.dpi
+        if metadata.xmp and kind in ("JPEG", "WEBP", "AVIF"):
+            options["xmp"] = metadata.xmp
+    return options
