@@ -1,0 +1,53 @@
+"""Arrays are taken as they come, or refused with what was expected."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nst_rt.errors import InputError, UsageError
+from nst_rt.images import as_rgb_array
+
+
+def test_strides_and_flags_do_not_matter(photo) -> None:
+    frozen = photo.copy()
+    frozen.flags.writeable = False
+    padded = np.zeros((photo.shape[0], photo.shape[1] * 2, 3), np.uint8)
+    padded[:, ::2] = photo
+    for array in (np.asfortranarray(photo), photo[::-1][::-1], padded[:, ::2], frozen):
+        pixels, alpha = as_rgb_array(array)
+        assert pixels.flags.c_contiguous
+        assert (pixels == photo).all()
+        assert alpha is None
+
+
+def test_color_order_and_layout_are_as_told(photo) -> None:
+    assert (as_rgb_array(photo[..., ::-1], color="bgr")[0] == photo).all()
+    assert (as_rgb_array(photo.transpose(2, 0, 1), layout="chw")[0] == photo).all()
+    with pytest.raises(UsageError, match="color is 'gbr'"):
+        as_rgb_array(photo, color="gbr")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((0,), np.uint8), "got 0"),
+        (np.zeros((0, 5, 3), np.uint8), "at least one pixel"),
+        (np.zeros((5, 5), np.uint8), "expected H×W×3 or ×4"),
+        (np.zeros((5, 5, 5), np.uint8), "got 5×5×5"),
+        (np.zeros((3, 50, 60), np.uint8), "pass layout='chw'"),
+        (np.zeros((4, 4, 3), np.float32), "expected uint8, got float32 4×4×3; multiply"),
+        (np.zeros((4, 4, 3), np.int64), "expected uint8, got int64"),
+        (np.zeros((4, 4, 3), bool), "expected uint8, got bool"),
+    ],
+)
+def test_other_arrays_are_refused(array, message) -> None:
+    with pytest.raises(InputError, match=message):
+        as_rgb_array(array)
+
+
+def test_nan_and_inf_are_counted_and_placed() -> None:
+    array = np.zeros((4, 5, 3), np.float32)
+    array[2, 3, 1], array[3, 0, 0] = np.nan, np.inf
+    with pytest.raises(InputError, match=r"2 values are NaN or infinite, the first at \(2, 3, 1\)"):
+        as_rgb_array(array)

@@ -1,0 +1,192 @@
+"""Pictures of every kind are read as upright 8-bit sRGB, or refused in one line."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from nst_rt.errors import InputError, LimitError
+from nst_rt.images import from_pil, read_picture
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png16(values: np.ndarray) -> bytes:
+    """A 16-bit PNG of H×W (gray) or H×W×3 (RGB) numbers, written by hand: Pillow writes no RGB."""
+    height, width = values.shape[:2]
+    kind = 0 if values.ndim == 2 else 2
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    chunks = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.fixture
+def ramp() -> np.ndarray:
+    """All 65,536 levels, 256×256."""
+    return np.arange(65536, dtype=np.uint16).reshape(256, 256)
+
+
+def test_16_bit_gray_is_scaled_not_clipped(ramp, caplog) -> None:
+    picture = read_picture(png16(ramp))
+    expected = np.rint(ramp / 257).astype(np.uint8)
+    assert (picture.rgb == expected[..., None]).all()
+    assert picture.gray
+    assert [record.message for record in caplog.records] == [
+        "picture: has 16 bits a channel, is painted with 8"
+    ]
+
+
+def test_16_bit_colours_are_read_with_all_their_bits(ramp) -> None:
+    values = np.stack([ramp, ramp[::-1], ramp.T], axis=-1)
+    picture = read_picture(png16(values))
+    assert (picture.rgb == np.rint(values / 257)).all()
+
+
+def test_16_bit_gray_tiff_is_scaled(ramp, tmp_path: Path) -> None:
+    path = tmp_path / "ramp.tif"
+    Image.fromarray(ramp).save(path)
+    assert (read_picture(path).rgb[..., 0] == np.rint(ramp / 257)).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_float_tiff_with_nan_is_refused(value, tmp_path: Path) -> None:
+    path = tmp_path / "float.tif"
+    pixels = np.full((4, 4), 0.5, np.float32)
+    Image.fromarray(pixels).save(path)
+    assert (read_picture(path).rgb == 128).all()
+    pixels[1, 2] = value
+    Image.fromarray(pixels).save(path)
+    with pytest.raises(InputError, match="NaN or infinite"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_every_mode_becomes_rgb(mode) -> None:
+    image = Image.new("RGB", (9, 7), (255, 255, 255)).convert(mode)
+    picture = from_pil(image)
+    assert (picture.rgb == 255).all()
+    assert picture.rgb.shape == (7, 9, 3)
+    assert picture.gray == (mode in ("1", "L", "LA"))
+    assert (picture.alpha is not None) == (mode in ("LA", "RGBA"))
+
+
+def test_palette_transparency_becomes_alpha_without_a_fringe() -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putdata([0, 1])
+    for kind in ("PNG", "GIF"):
+        picture = read_picture(encoded(image, kind, transparency=1))
+        assert picture.alpha.tolist() == [[255, 0]]
+        assert picture.rgb[0, 0].tolist() == [255, 0, 0]
+
+
+def test_cmyk_jpeg_keeps_its_colours() -> None:
+    inks = Image.new("RGB", (16, 16), (200, 60, 30)).convert("CMYK")
+    picture = read_picture(encoded(inks, "JPEG", quality=100))
+    assert np.abs(picture.rgb.astype(int) - (200, 60, 30)).max() <= 3
+    assert picture.metadata.icc is None
+
+
+def test_all_eight_orientations_give_the_same_pixels(photo) -> None:
+    upright = Image.fromarray(photo[:40, :64])
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112], exif[0x010F] = orientation, "Maker"
+        stored = upright
+        if orientation in undo:
+            stored = upright.transpose(Image.Transpose(undo[orientation]))
+        picture = read_picture(encoded(stored, exif=exif))
+        assert (picture.rgb == np.asarray(upright)).all(), orientation
+        kept = Image.Exif()
+        kept.load(picture.metadata.exif)
+        assert (kept[0x0112], kept[0x010F]) == (1, "Maker")
+
+
+def adobe_like_profile() -> bytes:
+    """An RGB profile that is not sRGB: same primaries, colours of another white and gamma."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+def test_damaged_profile_is_passed_over_with_one_warning(caplog) -> None:
+    image = Image.new("RGB", (8, 8), (10, 200, 30))
+    picture = read_picture(encoded(image, icc_profile=b"not a profile" * 20))
+    assert (picture.rgb == (10, 200, 30)).all()
+    assert picture.metadata.icc is None
+    assert len(caplog.records) == 1
+    assert "colour profile is damaged" in caplog.records[0].message
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_truncated_picture_says_so(kind, share, photo, tmp_path: Path) -> None:
+    data = encoded(Image.fromarray(photo), kind)
+    path = tmp_path / "cut"
+    path.write_bytes(data[: int(share * len(data))])
+    size = path.stat().st_size
+    message = rf"cut: truncated after {size:,} bytes; .*--allow-truncated"
+    with pytest.raises(InputError, match=message):
+        read_picture(path)
+    assert read_picture(path, allow_truncated=True).rgb.shape == photo.shape
+
+
+def test_bomb_is_refused_before_it_is_decoded() -> None:
+    bomb = encoded(Image.new("1", (5000, 5000)))
+    assert len(bomb) < 20_000
+    with pytest.raises(LimitError, match=r"5000x5000 is 25,000,000 pixels.*--max-pixels"):
+        read_picture(bomb, max_pixels=24_000_000)
+    huge = bytearray(bomb)
+    huge[16:24] = struct.pack(">II", 40_000, 40_000)
+    huge[29:33] = struct.pack(">I", zlib.crc32(bytes(huge[12:29])))
+    with pytest.raises(LimitError, match="178,000,000"):
+        read_picture(bytes(huge))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is empty"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "looks like PostScript"),
+        (b"%PDF-1.7\n", "looks like a PDF"),
+        (b"<svg xmlns=''/>", "looks like an SVG"),
+        (b"hello, world", "not a picture of a known kind"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC is not read"),
+    ],
+)
+def test_what_is_no_picture_is_told_apart(data, message, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=message):
+        read_picture(path)
+
+
+def test_content_decides_not_the_suffix(photo, tmp_path: Path) -> None:
+    for name in ("photo.jpg", "photo"):
+        (tmp_path / name).write_bytes(encoded(Image.fromarray(photo)))
+        picture = read_picture(tmp_path / name)
+        assert picture.format == "PNG"
+        assert (picture.rgb == photo).all()
+
+
+def test_absent_file_and_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="gone.png: no such file"):
+        read_picture(tmp_path / "gone.png")
+    with pytest.raises(InputError, match="is a folder"):
+        read_picture(tmp_path)

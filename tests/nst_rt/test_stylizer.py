@@ -1,0 +1,215 @@
+"""`Stylizer`: the same kind of picture back, the same bytes each time, honest about itself."""
+
+from __future__ import annotations
+
+import io
+import logging
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nst_export.graph import style_graph
+from nst_rt import Stylizer
+from nst_rt.errors import ClosedError, InputError, LimitError, OutputError, UsageError
+from nst_rt.images import restore_detail, shrink
+from nst_train.network import paint
+
+
+@pytest.fixture(scope="module")
+def stylizer(model_path: Path):
+    with Stylizer(model_path, threads=1, precision="fp32") as stylizer:
+        yield stylizer
+
+
+@pytest.fixture(scope="module")
+def painting(stylizer, photo) -> np.ndarray:
+    return stylizer(photo)
+
+
+def png(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_array_equals_the_network(stylizer, photo, network, painting) -> None:
+    expected = paint(network, torch.from_numpy(photo[None])).numpy()[0]
+    assert np.abs(painting.astype(int) - expected).max() <= 1
+    assert painting.flags.c_contiguous
+
+
+def test_every_kind_comes_back_as_it_was(stylizer, photo, painting, tmp_path: Path) -> None:
+    batch = stylizer(np.stack([photo, photo[::-1]]))
+    assert batch.shape == (2, *photo.shape)
+    assert (batch[0] == painting).all()
+    image = stylizer(Image.fromarray(photo))
+    assert isinstance(image, Image.Image)
+    assert (np.asarray(image) == painting).all()
+    data = stylizer(png(photo))
+    assert (np.asarray(Image.open(io.BytesIO(data))) == painting).all()
+    path = tmp_path / "photo.png"
+    path.write_bytes(png(photo))
+    assert stylizer(path) == tmp_path / "photo-thin.png"
+    assert (np.asarray(Image.open(tmp_path / "photo-thin.png")) == painting).all()
+
+
+def test_alpha_order_and_layout_come_back(stylizer, photo, painting) -> None:
+    alpha = photo[..., :1]
+    out = stylizer(np.concatenate([photo, alpha], axis=-1))
+    assert (out[..., :3] == painting).all()
+    assert (out[..., 3:] == alpha).all()
+    assert (stylizer(photo[..., ::-1], color="bgr") == painting[..., ::-1]).all()
+    planes = stylizer(photo.transpose(2, 0, 1), layout="chw")
+    assert (planes == painting.transpose(2, 0, 1)).all()
+
+
+def test_input_is_never_changed(stylizer, photo) -> None:
+    before = photo.copy()
+    stylizer(photo[::-1], strength=0.3, keep_color=True, size=100)
+    assert (photo == before).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 2), (17, 31), (101, 75)])
+def test_any_size_stays_that_size(stylizer, photo, size) -> None:
+    assert stylizer(photo[: size[0], : size[1]]).shape == (*size, 3)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_flat_pictures_stay_finite(stylizer, level) -> None:
+    out = stylizer(np.full((64, 64, 3), level, np.uint8))
+    assert out.shape == (64, 64, 3)
+
+
+def test_strength_and_colour_are_mixed_in_the_end(stylizer, photo, painting) -> None:
+    assert (stylizer(photo, strength=0) == photo).all()
+    half = (photo.astype(int) + painting) / 2
+    assert np.abs(stylizer(photo, strength=0.5) - half).max() <= 1
+    kept = stylizer(photo, keep_color=True).astype(float)
+    weights = np.array([0.299, 0.587, 0.114])
+    inside = (kept > 0).all(-1) & (kept < 255).all(-1)
+    assert np.abs((kept - painting) @ weights)[inside].max() <= 2
+
+
+def test_large_photo_is_painted_small_and_gets_its_detail_back(stylizer, photo) -> None:
+    small = shrink(photo, 100, 100)
+    expected = restore_detail(stylizer(small), photo, small)
+    assert (stylizer(photo, size=100) == expected).all()
+    assert (stylizer(photo, size="full") == stylizer(photo, size=4000)).all()
+
+
+def test_limit_is_checked_before_anything_is_allocated(model_path, photo) -> None:
+    with Stylizer(model_path, max_pixels=1000) as stylizer:
+        with pytest.raises(LimitError, match=r"256x256 is 65,536 pixels, the limit is 1,000"):
+            stylizer(photo)
+        with pytest.raises(LimitError):
+            stylizer(png(photo))
+
+
+def test_four_threads_give_the_same_bytes(stylizer, photo) -> None:
+    pictures = [np.roll(photo, shift, axis=0) for shift in range(6)]
+    alone = [stylizer(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(stylizer, pictures * 2))
+    assert all((one == two).all() for one, two in zip(alone * 2, together, strict=True))
+
+
+def test_output_path_is_not_replaced_unless_told(stylizer, photo, tmp_path: Path) -> None:
+    path, target = tmp_path / "photo.png", tmp_path / "out" / "painting.jpg"
+    path.write_bytes(png(photo))
+    stylizer(path, output=target)
+    with pytest.raises(UsageError, match="exists already"):
+        stylizer(path, output=target)
+    assert stylizer(path, output=target, overwrite=True) == target
+    with pytest.raises(OutputError, match="no picture format"):
+        stylizer(path, output=tmp_path / "painting.doc")
+
+
+def test_info_says_what_is_in_use(stylizer, model_path) -> None:
+    info = stylizer.info
+    assert (info.name, info.precision, info.threads, info.device) == ("thin", "fp32", 1, "cpu")
+    assert info.provider.startswith("OpenVINO 20")
+    assert info.path == str(model_path)
+    assert len(info.sha256) == 64
+    assert info.as_dict()["flavour"] == "fp32"
+
+
+def test_closed_stylizer_says_so(model_path, photo) -> None:
+    stylizer = Stylizer(model_path, threads=1).warmup(32, 48)
+    stylizer.close()
+    stylizer.close()
+    assert "closed" in repr(stylizer)
+    with pytest.raises(ClosedError, match="this Stylizer is closed; make a new one"):
+        stylizer(photo)
+    with pytest.raises(ClosedError), stylizer:
+        pass
+
+
+def test_with_closes_after_an_exception(model_path) -> None:
+    with pytest.raises(InputError), Stylizer(model_path, threads=1) as stylizer:
+        stylizer("no such photo.png")
+    with pytest.raises(ClosedError):
+        stylizer.warmup(16, 16)
+
+
+def test_no_noise_when_the_interpreter_ends(model_path) -> None:
+    code = (
+        f"from nst_rt import Stylizer; s = Stylizer({str(model_path)!r}, threads=1).warmup(16, 16)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strength": 1.5}, "strength is 1.5"),
+        ({"size": 0}, "size is 0"),
+        ({"size": "half"}, "size is 'half'"),
+        ({"threads": 0}, "threads is 0"),
+    ],
+)
+def test_wrong_options_are_named(model_path, options, message) -> None:
+    with pytest.raises(UsageError, match=message):
+        Stylizer(model_path, **options)
+
+
+def test_other_things_are_refused(stylizer) -> None:
+    with pytest.raises(InputError, match="expected an array, PIL image, bytes or path, got int"):
+        stylizer(7)
+
+
+def test_fixed_size_model_says_which_size_it_paints(network, photo, tmp_path: Path) -> None:
+    path = tmp_path / "fixed.onnx"
+    path.write_bytes(style_graph(network, {}, size=(48, 64)).SerializeToString())
+    with Stylizer(path, threads=1) as stylizer:
+        assert stylizer(photo[:48, :64]).shape == (48, 64, 3)
+        with pytest.raises(InputError, match="256x256 does not fit this model: it paints 64x48"):
+            stylizer(photo)
+
+
+def test_library_logs_and_never_prints(model_path, photo, capfd, caplog) -> None:
+    with caplog.at_level(logging.INFO, "nst_rt"), Stylizer(model_path, threads=1) as stylizer:
+        stylizer(photo[:32, :32])
+    assert any("OpenVINO" in record.message for record in caplog.records)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_import_loads_numpy_and_nothing_else() -> None:
+    code = """
+import sys, numpy
+before = set(sys.modules)
+import nst_rt
+heavy = "torch onnxruntime openvino cv2 av PIL rich click onnx safetensors".split()
+assert not [name for name in heavy if name in sys.modules]
+assert len(set(sys.modules) - before) < 12, sorted(set(sys.modules) - before)
+assert nst_rt.Stylizer.__name__ == "Stylizer"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
