@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from nst_rt.errors import ProviderError, UsageError
+from nst_rt.commands.extras import needing
+from nst_rt.commands.stdout import clean_stdout
+from nst_rt.errors import UsageError, shown
+
+if TYPE_CHECKING:
+    from nst_export.exporter import Export
 
 
 @click.command()
@@ -48,35 +54,37 @@ def export(
     The model is run against PyTorch on photos of several sizes; the table of differences is
     printed, and a model that does not paint like its network is not written.
     """
-    try:
+    with needing("export", "exporting"):
         from nst_export.exporter import export_style
-    except ImportError as error:
-        raise ProviderError(
-            f"exporting needs {error.name}", cure='pip install "nst-rt[export]"'
-        ) from error
     facts = {key: value for key, value in (("title", title), ("licence", licence)) if value}
-    result = export_style(
-        source,
-        target,
-        flavour=precision,  # type: ignore[arg-type]
-        size=_size(size),
-        variant=variant,  # type: ignore[arg-type]
-        facts=facts or None,
-        overwrite=overwrite,
-    )
-    if as_json:
-        click.echo(json.dumps({**asdict(result), "path": str(result.path)}))
-        return
-    click.echo(f"{'against':<14}{'size':>10}  {'max':>4}  {'mean':>7}  {'PSNR':>8}")
-    for row in result.rows:
-        size_text = f"{row.width}x{row.height}"
-        click.echo(
-            f"{row.reference:<14}{size_text:>10}  {row.largest:>4}  {row.mean:>7.4f}  "
+    with clean_stdout() as results:
+        exported = export_style(
+            source,
+            target,
+            flavour=precision,  # type: ignore[arg-type]
+            size=_size(size),
+            variant=variant,  # type: ignore[arg-type]
+            facts=facts or None,
+            overwrite=overwrite,
+        )
+        if as_json:
+            results.json({**asdict(exported), "path": str(exported.path)})
+        else:
+            results.line("\n".join(_table(exported)))
+
+
+def _table(exported: Export) -> Iterator[str]:
+    """Lines of what was compared, and the file."""
+    yield f"{'against':<14}{'size':>10}  {'max':>4}  {'mean':>7}  {'PSNR':>8}"
+    for row in exported.rows:
+        size = f"{row.width}x{row.height}"
+        yield (
+            f"{row.reference:<14}{size:>10}  {row.largest:>4}  {row.mean:>7.4f}  "
             f"{row.psnr:>5.1f} dB"
         )
-    if result.largest_activation is not None:
-        click.echo(f"largest activation {result.largest_activation:,.0f} of 65,504")
-    click.echo(f"{result.path}  {result.bytes:,} bytes")
+    if exported.largest_activation is not None:
+        yield f"largest activation {exported.largest_activation:,.0f} of 65,504"
+    yield f"{shown(exported.path)}  {exported.bytes:,} bytes"
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

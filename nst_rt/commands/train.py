@@ -8,23 +8,21 @@ from typing import Any
 
 import click
 
-from nst_rt.errors import ProviderError
+from nst_rt.commands.console import Console
+from nst_rt.commands.extras import needing
+from nst_rt.errors import shown
 
 
-class _Names(click.ParamType[tuple[str, ...]]):
+def _names(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[str, ...] | None:
     """Names or files separated by commas."""
-
-    name = "names"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        names = tuple(part.strip() for part in str(value).split(",") if part.strip())
-        if not names:
-            self.fail("expected names separated by commas", param, ctx)
-        return names
+    if text is None:
+        return None
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        raise click.BadParameter("expected names separated by commas")
+    return names
 
 
 @click.group()
@@ -45,10 +43,10 @@ def train() -> None:
 @click.option("--tv-weight", type=float, help="Smoothness against content. [0.05]")
 @click.option("--style-size", type=int, help="Long side of the painting: size of strokes. [512]")
 @click.option("--content-layer", metavar="LAYER", help="[relu3_1]")
-@click.option("--style-layers", type=_Names(), metavar="LAYER,…", help="[relu1_1,…,relu5_1]")
+@click.option("--style-layers", callback=_names, metavar="LAYER,…", help="[relu1_1,…,relu5_1]")
 @click.option(
     "--features",
-    type=_Names(),
+    callback=_names,
     metavar="FILE[,FILE]",
     help="Perceptual network: vgg16, vgg19, or files, the more faithful first. [vgg19]",
 )
@@ -75,19 +73,18 @@ def train() -> None:
     help="Options from a file, written with underscores; those given here come first.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, with its options.")
-def fast(out: Path, config_file: Path | None, resume: bool, **options: Any) -> None:
+@click.pass_obj
+def fast(
+    console: Console, /, out: Path, config_file: Path | None, resume: bool, **options: Any
+) -> None:
     """Train one network to paint like one painting.
 
     Writes checkpoints, samples, a log and at the end style.safetensors into --out. Ctrl-C keeps the
     last finished step; --resume goes on from it as if nothing had happened.
     """
-    try:
+    with needing("train", "training"):
         from nst_train.config import FastConfig
         from nst_train.run import resumed_config, train_fast
-    except ImportError as error:
-        raise ProviderError(
-            f"training needs {error.name}", cure='pip install "nst-rt[train]"'
-        ) from error
     given = {key: value for key, value in options.items() if value is not None}
     if config_file is not None:
         given = FastConfig.read(config_file) | given
@@ -98,8 +95,8 @@ def fast(out: Path, config_file: Path | None, resume: bool, **options: Any) -> N
         config = resumed_config(out, given)
     else:
         config = FastConfig.from_mapping(given)
-    result = train_fast(config, out, resume=resume, progress=sys.stderr.isatty())
-    click.echo(result)
+    progress = sys.stderr.isatty() and not console.quiet
+    click.echo(shown(train_fast(config, out, resume=resume, progress=progress)))
 
 
 def _absolute(path: Any) -> Any:

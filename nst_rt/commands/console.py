@@ -1,0 +1,97 @@
+"""What a person reads on standard error: one line a message, in any locale, no more than asked."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+PROGRAM = "nst-rt"
+_OUR_LOGGERS = ("nst_rt", "nst_train", "nst_export")
+
+
+class Console:
+    """Writes errors, warnings and notes; `-q`, `-v` and `--debug` set how much.
+
+    Attributes:
+        debug: show where an error came from.
+        quiet: errors only.
+    """
+
+    def __init__(self) -> None:
+        self.debug = False
+        self.quiet = False
+        self._handler = _Lines(self)
+        self.set_verbosity(0)
+
+    def set_verbosity(self, count: int) -> None:
+        """0 shows warnings, 1 what is in use, 2 everything."""
+        self._level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(count, 2)]
+        for name in _OUR_LOGGERS:
+            logging.getLogger(name).setLevel(self._level)
+
+    def error(self, text: str) -> None:
+        """Write a line whatever was asked."""
+        if sys.stderr is not None:
+            sys.stderr.write(f"{PROGRAM}: {_one_line(text)}\n")
+            sys.stderr.flush()
+
+    def note(self, text: str) -> None:
+        """Write a line unless quiet."""
+        if not self.quiet:
+            self.error(text)
+
+    def warning(self, text: str) -> None:
+        self.note(f"warning: {text}")
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Show what libraries log and warn of, and let no character raise in any locale."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        root = logging.getLogger()
+        root.addHandler(self._handler)
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = self._show_warning
+                yield
+        finally:
+            root.removeHandler(self._handler)
+            for name in _OUR_LOGGERS:
+                logging.getLogger(name).setLevel(logging.NOTSET)
+
+    def _show_warning(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        self.warning(str(message))
+
+
+class _Lines(logging.Handler):
+    """Hands log records to the console."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            self._console.warning(record.getMessage())
+        else:
+            self._console.note(record.getMessage())
+
+
+def _one_line(text: str) -> str:
+    """Line ends become spaces; what a terminal would obey is escaped."""
+    joined = " ".join(text.split())
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in joined)

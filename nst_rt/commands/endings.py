@@ -1,0 +1,136 @@
+"""How a command ends: its exit code, and at most one line that says why.
+
+0 all done · 1 internal error · 2 usage · 3 some inputs failed, the others are done · 4 a model was
+refused · 5 a provider or extra is absent, or memory · 6 not writable or disk full · 130 SIGINT ·
+143 SIGTERM · 141 the reader of the pipe left
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from nst_rt.commands.console import PROGRAM, Console
+from nst_rt.errors import NstError, OutputError, ProviderError
+
+INTERNAL, USAGE, SOME_FAILED, READER_LEFT = 1, 2, 3, 141
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP came; what Ctrl-C cleans up is cleaned up as well."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__()
+        self.signal_number = signal_number
+
+
+def run_to_end(command: Callable[[], object], console: Console) -> int:
+    """Run a command and return its exit code; whatever it raises becomes one line."""
+    try:
+        with console.listening(), _stopping_at_signals():
+            return _run(command, console)
+    except BrokenPipeError:
+        _forget_standard_streams()
+        return READER_LEFT
+
+
+def _run(command: Callable[[], object], console: Console) -> int:
+    try:
+        command()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except BrokenPipeError:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if console.debug:
+            traceback.print_exception(error)
+        return _told(error, console)
+    return 0
+
+
+def _told(error: BaseException, console: Console) -> int:
+    """Write the line that an error deserves and return its exit code."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        number = getattr(error, "signal_number", signal.SIGINT)
+        console.note(f"stopped by {signal.Signals(number).name}")
+        return 128 + int(number)
+    if isinstance(error, click.ClickException):
+        return _usage(error, console)
+    known = as_known(error)
+    if known is None:
+        console.error(internal(error))
+        return INTERNAL
+    console.error(str(known))
+    return known.exit_code
+
+
+def as_known(error: BaseException) -> NstError | None:
+    """The error that a person can act on, None for a defect of ours."""
+    if isinstance(error, NstError):
+        return error
+    if isinstance(error, MemoryError):
+        return ProviderError("more memory is needed than there is", cure="choose a smaller --size")
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return OutputError(f"cannot write ({error.strerror})", cure="free some disk space")
+    return None
+
+
+def internal(error: BaseException) -> str:
+    """The line for a defect."""
+    said = f": {error}" if str(error) else ""
+    return f"internal error ({type(error).__name__}{said}); run it again with --debug to see where"
+
+
+def _usage(error: click.ClickException, console: Console) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help; absent before 8.2
+        error.show()
+        return error.exit_code
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else PROGRAM
+    message = error.format_message().rstrip(".")
+    console.error(f"{message}; see {command} --help")
+    return error.exit_code
+
+
+@contextmanager
+def _stopping_at_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does; what is ignored stays ignored."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _forget_standard_streams() -> None:
+    """Point them at nothing, so that Python's last flush does not fail on the closed pipe."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, AttributeError, ValueError):
+            if stream is not None:
+                os.dup2(nothing, stream.fileno())
+    os.close(nothing)

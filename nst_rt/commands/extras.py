@@ -1,0 +1,26 @@
+"""Parts of nst-rt that an installation may lack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nst_rt.errors import NstError, ProviderError
+
+
+@contextmanager
+def needing(extra: str, purpose: str) -> Iterator[None]:
+    """Turn a failed import into an error that names the extra.
+
+    Raises:
+        ProviderError: a package is absent, or does not load.
+    """
+    try:
+        yield
+    except NstError:
+        raise
+    except ImportError as error:
+        lacking = error.name if isinstance(error, ModuleNotFoundError) else str(error)
+        raise ProviderError(
+            f"{purpose} needs {lacking}", cure=f'pip install "nst-rt[{extra}]"'
+        ) from error
