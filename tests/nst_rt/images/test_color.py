@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_wide_profile_is_converted_for_the_network_and_back(adobe_rgb) -> None:
     picture = read_picture(encoded(Image.fromarray(patches), icc_profile=adobe_rgb))
     red_brown = picture.rgb[0, 8].astype(int)
     assert red_brown[0] > 152  # sRGB's red is weaker: the same colour needs a larger number
-    again = Image.open(__import__("io").BytesIO(encode_picture(picture)))
+    again = Image.open(io.BytesIO(encode_picture(picture)))
     assert again.info["icc_profile"] == adobe_rgb
     assert np.abs(np.asarray(again).astype(int) - patches).max() <= 2
 

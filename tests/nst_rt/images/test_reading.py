@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
 from nst_rt.errors import InputError, LimitError
 from nst_rt.images import from_pil, read_picture
@@ -120,11 +120,6 @@ def test_all_eight_orientations_give_the_same_pixels(photo) -> None:
         assert (kept[0x0112], kept[0x010F]) == (1, "Maker")
 
 
-def adobe_like_profile() -> bytes:
-    """An RGB profile that is not sRGB: same primaries, colours of another white and gamma."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-
-
 def test_damaged_profile_is_passed_over_with_one_warning(caplog) -> None:
     image = Image.new("RGB", (8, 8), (10, 200, 30))
     picture = read_picture(encoded(image, icc_profile=b"not a profile" * 20))
@@ -186,7 +181,7 @@ def test_content_decides_not_the_suffix(photo, tmp_path: Path) -> None:
 
 
 def test_absent_file_and_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="gone.png: no such file"):
+    with pytest.raises(InputError, match=r"gone\.png: no such file"):
         read_picture(tmp_path / "gone.png")
     with pytest.raises(InputError, match="is a folder"):
         read_picture(tmp_path)
