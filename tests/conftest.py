@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,13 @@ from nst_train.network import NetworkConfig, StyleNetwork
 
 
 @pytest.fixture(autouse=True)
-def few_threads():
-    """Tests run beside each other: one thread each, put back afterwards."""
-    before = torch.get_num_threads()
+def one_thread() -> Iterator[None]:
+    """Tests run beside each other: one thread each, put back with the random state afterwards."""
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
     torch.set_num_threads(1)
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(threads)
+    torch.set_rng_state(state)
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from nst_train.config import FastConfig
 from PIL import Image
+
+from nst_train.config import FastConfig
 
 MakeConfig = Callable[..., FastConfig]
 
@@ -20,15 +20,6 @@ def blocks(seed: int, height: int, width: int) -> np.ndarray[Any, Any]:
     random = np.random.default_rng(seed)
     squares = random.integers(0, 256, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8)
     return squares.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.set_rng_state(state)
 
 
 @pytest.fixture

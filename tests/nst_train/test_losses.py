@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nst_train.losses import content_loss, gram, relative_square, style_loss, variation
 from torch import Tensor
+
+from nst_train.losses import content_loss, gram, relative_square, style_loss, variation
 
 
 def plain_gram(features: Tensor) -> Tensor:

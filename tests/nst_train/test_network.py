@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from nst_train.network import MINIMUM, NetworkConfig, StyleNetwork, missing, paint
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from nst_train.phases import strided_conv2d, transposed_kernel, upsampled_conv2d
 from torch import Tensor
+
+from nst_train.phases import strided_conv2d, transposed_kernel, upsampled_conv2d
 
 BIAS = pytest.mark.parametrize("with_bias", [True, False])
 SIZES = pytest.mark.parametrize("size", [(2, 2), (4, 6), (6, 8)])

@@ -15,11 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError
 from nst_train.loop import TrainingState
 
 SCHEMA = "1"
 _PREFIX = "nst_train."
+_SEALS = ("schema", "sha256", "header_sha256")
 
 
 @dataclass(frozen=True)
@@ -41,25 +43,17 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write beside the final name, flush to disk, rename: a file of that name is always whole.
+    """Write whole or not at all; equal contents give equal bytes.
 
     Raises:
         OSError: disk full, not writable, …; a file that was there before stays as it was.
     """
     contents = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {_PREFIX + key: json.dumps(value, sort_keys=True) for key, value in header.items()}
-    metadata[_PREFIX + "schema"] = SCHEMA
-    metadata[_PREFIX + "sha256"] = _digest(contents)
-    part = path.with_name(f".{path.name}.part-{os.getpid()}")
-    try:
-        with part.open("wb") as file:
-            file.write(save(contents, metadata))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        _flush_folder(path.parent)
-    finally:
-        part.unlink(missing_ok=True)
+    facts = {key: json.dumps(value, sort_keys=True) for key, value in header.items()}
+    facts |= {"schema": SCHEMA, "sha256": _digest(contents), "header_sha256": _header_digest(facts)}
+    data = save(contents, {_PREFIX + key: value for key, value in facts.items()})
+    replace_file(path, _sorted(data))
+    _flush_folder(path.parent)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -79,24 +73,38 @@ def read_checkpoint(path: Path) -> Checkpoint:
     ours = {key.removeprefix(_PREFIX): value for key, value in metadata.items()}
     if ours.get("schema") != SCHEMA:
         raise ModelError("not a checkpoint of nst-rt (or of a later version)", path=path)
-    if ours.get("sha256") != _digest(tensors):
+    facts = {key: value for key, value in ours.items() if key not in _SEALS}
+    seals = _digest(tensors), _header_digest(facts)
+    if (ours.get("sha256"), ours.get("header_sha256", seals[1])) != seals:
         raise ModelError("damaged: its contents do not match its hash", path=path)
     try:
-        header = {k: json.loads(v) for k, v in ours.items() if k not in ("schema", "sha256")}
+        header = {key: json.loads(value) for key, value in facts.items()}
     except ValueError as error:
         raise ModelError(f"damaged: its header cannot be read ({error})", path=path) from error
     return Checkpoint(path, tensors, header)
 
 
-def latest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:
-    """The newest undamaged checkpoint of a run, and a line for each damaged one passed over."""
+def latest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest undamaged checkpoint of a run, and a line for each damaged one passed over.
+
+    None stands for a run that ended before its first checkpoint.
+
+    Raises:
+        ModelError: there are checkpoints, all of them damaged.
+    """
     skipped: list[str] = []
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
         try:
             return read_checkpoint(path), skipped
         except ModelError as error:
             skipped.append(f"skipped {error}")
-    raise ModelError("holds no checkpoint to resume from", path=folder, cure="drop --resume")
+    if skipped:
+        raise ModelError(
+            f"holds damaged checkpoints only ({'; '.join(skipped)})",
+            path=folder,
+            cure="train into another folder",
+        )
+    return None, skipped
 
 
 def pack(state: TrainingState) -> dict[str, Tensor]:
@@ -144,6 +152,18 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _header_digest(facts: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()
+
+
+def _sorted(data: bytes) -> bytes:
+    """A safetensors file with its header in order: the library's order changes from run to run."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def _flush_folder(folder: Path) -> None:

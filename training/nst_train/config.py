@@ -7,7 +7,7 @@ import math
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -23,8 +23,9 @@ _KINDS = {str: "a string", int: "a whole number", float: "a number", type(None):
 class FastConfig:
     """Everything that decides what `train fast` learns.
 
-    Sizes are in pixels, `cache_gib` is memory for content features in GiB. Weights are scale-free,
-    see `nst_train.methods.fast.FastObjective`.
+    Sizes are in pixels; `cache_gib` is memory in GiB for what is computed once of every crop, its
+    pixels first, then its content features. Weights are scale-free, see
+    `nst_train.methods.fast.FastObjective`. This is the one place where defaults stand.
     """
 
     style: str
@@ -57,7 +58,7 @@ class FastConfig:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("steps", 1, 10**8),
+            ("steps", 1, 9_999_999),
             ("size", 32, 2048),
             ("batch", 1, 1024),
             ("style_size", 32, 4096),
@@ -68,6 +69,7 @@ class FastConfig:
             ("learning_rate", 1e-8, 1),
             ("ema", 0, 0.99999),
             ("crops_per_photo", 1, 10**6),
+            ("seed", 0, 10**9),
             ("threads", 1, 1024),
             ("workers", 0, 256),
             ("cache_gib", 0, 10**4),
@@ -119,6 +121,19 @@ class FastConfig:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def without_folders(self) -> FastConfig:
+        """The same with bare file names: what may be passed on with a style.
+
+        Where a style was trained is nobody's business.
+        """
+        return replace(
+            self,
+            style=Path(self.style).name,
+            photos=Path(self.photos).name,
+            features=tuple(Path(name).name for name in self.features),
+            initial=self.initial and Path(self.initial).name,
+        )
 
     def differences(self, other: FastConfig) -> list[str]:
         """Lines "key: mine → other's" for keys that a resumed run may not change."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ _LIBRARIES: list[torch.library.Library] = []
 def published_weights(name: str) -> dict[str, Tensor]:
     """State dict of torchvision's "vgg16" or "vgg19" for inputs normalized by `MEAN` and `STD`.
 
-    Downloaded once, checked against the hash in its name, read as tensors only.
+    Downloaded once; held against the hash in its name every time; read as tensors only.
 
     Raises:
         ProviderError: torchvision is not installed.
@@ -39,27 +40,31 @@ def published_weights(name: str) -> dict[str, Tensor]:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / Path(urlsplit(weights.url).path).name
     try:
-        tensors = torch.hub.load_state_dict_from_url(
-            weights.url,
-            model_dir=str(folder),
-            progress=sys.stderr.isatty(),
-            check_hash=True,
-            weights_only=True,
-        )
+        if not file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(weights.url, str(file), progress=sys.stderr.isatty())
+        _hold_against_name(file)
+        tensors = torch.load(file, map_location="cpu", weights_only=True)
     except (URLError, OSError) as error:
         raise ModelError(
             f"torchvision's {name} weights are out of reach ({error})",
             path=file,
             cure=f"place {file.name} there ({weights.url}), or give a file with --features",
         ) from error
-    except Exception as error:  # a wrong hash, a torso, or a pickle of something else
+    expected = weights.transforms.keywords
+    return folded(tensors, expected.get("mean", MEAN), expected.get("std", STD))
+
+
+def _hold_against_name(file: Path) -> None:
+    """Refuse a file whose SHA-256 does not begin with the digits at the end of its name."""
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not digest.startswith(file.stem.rpartition("-")[2]):
         raise ModelError(
-            f"not torchvision's published {name} weights ({error})",
+            f"not the file that torchvision publishes (its SHA-256 begins with {digest[:8]})",
             path=file,
             cure="delete it and try again",
-        ) from error
-    expected = weights.transforms.keywords
-    return folded(dict(tensors), expected.get("mean", MEAN), expected.get("std", STD))
+        )
 
 
 def folded(
@@ -109,7 +114,7 @@ def torchvision_models() -> Any:
 def _entry(name: str) -> Any:
     """Torchvision's record of the weights: `url` and `transforms`.
 
-    VGG-16 has a file of the convolutions alone (the authors' own weights, a tenth of the size).
+    Of VGG-16's files this is the one with the authors' own weights.
     """
     models = torchvision_models()
     if name == "vgg16":

@@ -116,7 +116,8 @@ def train(
     """Train from `state.step` to `plan.steps`.
 
     A step whose loss or gradient is not finite changes no weight. SIGINT and SIGTERM end training
-    after the step that is under way. Callbacks are closed whatever happens.
+    after the step that is under way. Callbacks are closed whatever happens, still sheltered from
+    signals: they may have a checkpoint to write.
 
     Raises:
         TrainingError: ten steps in a row were not finite.
@@ -125,9 +126,9 @@ def train(
     device = next(state.network.parameters()).device
     recent: deque[bool] = deque(maxlen=MAX_SKIPPED_IN_A_ROW)
     with ExitStack() as stack:
+        interruption = stack.enter_context(Interruption())
         for callback in reversed(callbacks):
             stack.callback(callback.close)
-        interruption = stack.enter_context(Interruption())
         for batch in stack.enter_context(batches.prefetched(state.step, plan.steps)):
             began = time.perf_counter()
             rate = plan.learning_rate_at(state.step)

@@ -15,11 +15,15 @@ from nst_rt.images import read_picture
 
 logger = logging.getLogger(__name__)
 
+SHORTEST = 32
+"""Two pixels at the fifth block, the least that its reflection padding takes."""
+
 
 def read_painting(path: Path, *, long_side: int) -> Tensor:
     """A painting as 1×3×H×W in [0, 1], its long side resized to `long_side` pixels.
 
     Strokes in the result are as large as in this resized painting. Transparency is laid on white.
+    A very long painting is squeezed, so that its short side keeps pixels for the deepest layers.
 
     Raises:
         InputError: unreadable, or a side shorter than 16 pixels.
@@ -40,6 +44,8 @@ def read_painting(path: Path, *, long_side: int) -> Tensor:
     if max(height, width) < long_side:
         logger.warning("%s: %dx%d is enlarged to %d", path, width, height, long_side)
     scale = long_side / max(height, width)
-    size = (max(16, round(width * scale)), max(16, round(height * scale)))
+    if min(height, width) * scale < SHORTEST:
+        logger.warning("%s: %dx%d is very long and is squeezed", path, width, height)
+    size = (max(SHORTEST, round(width * scale)), max(SHORTEST, round(height * scale)))
     resized = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(resized)).permute(2, 0, 1)[None].float() / 255

@@ -43,22 +43,37 @@ class CropPool:
         crops_per_photo: half of the crops are mirrored.
         max_bad: share of unreadable photos above which reading stops with an error; unless it is 0,
             one is always forgiven.
+        cache_bytes: crops are kept in memory while this lasts, so that photos are decoded once.
 
     Raises:
         UsageError: no such folder, or no photos in it.
     """
 
     def __init__(
-        self, folder: Path, *, size: int, crops_per_photo: int, seed: int, max_bad: float = 0.01
+        self,
+        folder: Path,
+        *,
+        size: int,
+        crops_per_photo: int,
+        seed: int,
+        max_bad: float = 0.01,
+        cache_bytes: int = 0,
     ) -> None:
         self.files = find_photos(folder)
         self.folder, self.size, self.seed, self.max_bad = folder, size, seed, max_bad
         self.crops_per_photo = crops_per_photo
         self.bad: dict[str, str] = {}
         self.enlarged: set[str] = set()
+        self._kept: dict[int, NDArray[np.uint8]] = {}
+        self._max_kept = cache_bytes // (3 * size * size)
 
     def __len__(self) -> int:
         return len(self.files) * self.crops_per_photo
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory that the kept crops come to when every one has been drawn."""
+        return min(self._max_kept, len(self)) * 3 * self.size * self.size
 
     @property
     def identity(self) -> str:
@@ -74,6 +89,14 @@ class CropPool:
         Raises:
             InputError: too many photos cannot be read.
         """
+        crop = self._kept.get(index)
+        if crop is None:
+            crop = self._read(index)
+            if len(self._kept) < self._max_kept:
+                self._kept[index] = crop
+        return crop
+
+    def _read(self, index: int) -> NDArray[np.uint8]:
         photo, number = divmod(index, self.crops_per_photo)
         for step in range(len(self.files)):
             file = self.files[(photo + step) % len(self.files)]
@@ -177,7 +200,8 @@ def find_photos(folder: Path) -> list[Path]:
         raise UsageError(
             f"not a readable folder of photos ({error.strerror})", path=folder
         ) from error
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in PICTURE_SUFFIXES)
+    found = folder.rglob("*")
+    files = sorted(f for f in found if f.suffix.lower() in PICTURE_SUFFIXES and f.is_file())
     if not files:
         kinds = ", ".join(sorted(PICTURE_SUFFIXES))
         raise UsageError("holds no photos", path=folder, cure=f"expected files ending in {kinds}")

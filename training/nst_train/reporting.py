@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,9 +16,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from nst_rt.errors import OutputError
+from nst_rt.atomic import replace_file
+from nst_rt.errors import OutputError, shown
 from nst_train.checkpoint import pack, write_checkpoint
-from nst_train.loop import StepReport, TrainingState
+from nst_train.loop import MAX_SKIPPED_IN_A_ROW, StepReport, TrainingState
 from nst_train.network import StyleNetwork, paint
 
 logger = logging.getLogger(__name__)
@@ -43,11 +46,12 @@ class ProgressBar:
             TextColumn("{task.description}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
+            speed_estimate_period=300,  # seconds: long enough for a few slow steps
         )
         self.task = self.bar.add_task("", total=steps, completed=start)
-        self.bar.start()
 
     def on_step(self, report: StepReport, state: TrainingState) -> None:
+        self.bar.start()  # not before: what fails until then leaves the terminal alone
         text = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
         self.bar.update(self.task, completed=report.step, description=text)
 
@@ -60,9 +64,8 @@ class JsonLines:
 
     def __init__(self, path: Path, *, start: int = 0) -> None:
         self.path = path
-        kept = _lines_up_to(path, start)
-        self.file: TextIO | None = path.open("w", encoding="utf-8")
-        self.file.writelines(kept)
+        replace_file(path, "".join(_lines_up_to(path, start)).encode())
+        self.file: TextIO | None = path.open("a", encoding="utf-8")
 
     def on_step(self, report: StepReport, state: TrainingState) -> None:
         if self.file is None:
@@ -71,12 +74,15 @@ class JsonLines:
             self.file.write(json.dumps(_finite(asdict(report))) + "\n")
             self.file.flush()
         except OSError as error:
-            logger.warning("%s: log stopped (%s); training goes on", self.path, error)
-            self.file = None
+            logger.warning("%s: log stopped (%s); training goes on", shown(self.path), error)
+            self.close()
 
     def close(self) -> None:
+        """Close the file. What could not be written has been told of."""
         if self.file is not None:
-            self.file.close()
+            with suppress(OSError):
+                self.file.close()
+            self.file = None
 
 
 def _finite(report: dict[str, Any]) -> dict[str, Any]:
@@ -89,10 +95,10 @@ def _lines_up_to(path: Path, step: int) -> list[str]:
     """The whole lines of a log for the steps 1…`step`; what a killed run wrote later is redone."""
     kept: list[str] = []
     if step and path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 if json.loads(line)["step"] <= step:
-                    kept.append(line)
+                    kept.append(line + "\n")
             except (ValueError, KeyError, TypeError):
                 break
     return kept
@@ -105,12 +111,13 @@ class TensorBoard:
         self.writer = writer
 
     @classmethod
-    def if_installed(cls, folder: Path) -> list[TensorBoard]:
+    def if_installed(cls, folder: Path, *, start: int = 0) -> list[TensorBoard]:
+        """One that hides what a killed run wrote after step `start`, or none."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return []
-        return [cls(SummaryWriter(str(folder)))]
+        return [cls(SummaryWriter(str(folder), purge_step=start + 1))]
 
     def on_step(self, report: StepReport, state: TrainingState) -> None:
         for name, value in report.losses.items():
@@ -136,59 +143,67 @@ class SampleSheets:
         device = next(ema.parameters()).device
         painted = paint(ema, torch.from_numpy(np.stack(self.photos)).to(device)).cpu().numpy()
         sheet = np.concatenate([np.concatenate(rows, axis=1) for rows in (self.photos, painted)])
+        data = io.BytesIO()
+        Image.fromarray(sheet).save(data, "PNG")
         try:
-            Image.fromarray(sheet).save(self.folder / f"step-{report.step:07d}.png")
+            replace_file(self.folder / f"step-{report.step:07d}.png", data.getvalue())
         except OSError as error:
-            logger.warning("%s: no sample sheet (%s); training goes on", self.folder, error)
+            logger.warning("%s: no sample sheet (%s); training goes on", shown(self.folder), error)
 
     def close(self) -> None:
         pass
 
 
 class Checkpoints:
-    """Every `every` steps, and when training ends, a checkpoint; the newest `keep` stay."""
+    """Every `every` steps, and when training ends, a checkpoint; the newest `keep` stay.
+
+    When training ends because no step is finite any more, the last checkpoint stays the one before:
+    the weights that led there are not worth coming back to.
+    """
 
     def __init__(
         self, folder: Path, header: Mapping[str, Any], *, every: int, keep: int = 2
     ) -> None:
         self.folder, self.header, self.every, self.keep = folder, header, every, keep
-        self.failures = 0
+        self.failures, self.skipped_in_a_row = 0, 0
         self.unsaved: TrainingState | None = None
         folder.mkdir(parents=True, exist_ok=True)
         for torso in folder.glob(".step-*.part-*"):  # of a run that was killed while writing
             torso.unlink(missing_ok=True)
 
     def on_step(self, report: StepReport, state: TrainingState) -> None:
-        """Write when it is time. A step that was not finite is no moment to come back to."""
-        last = report.step == report.steps
-        if report.skipped and not last:
-            self.unsaved = None
-            return
+        self.skipped_in_a_row = self.skipped_in_a_row + 1 if report.skipped else 0
         self.unsaved = state
-        if report.step % self.every == 0 or last:
-            self._write(state)
+        due = report.step % self.every == 0 and not report.skipped
+        if due or report.step == report.steps:
+            self._write(state, "training goes on")
 
     def close(self) -> None:
         """Save the last finished step if training stopped between two checkpoints."""
-        if self.unsaved is not None and self.unsaved.whole:
-            self._write(self.unsaved)
+        state = self.unsaved
+        if state and state.whole and self.skipped_in_a_row < MAX_SKIPPED_IN_A_ROW:
+            self._write(state, "the one before is the newest")
 
-    def _write(self, state: TrainingState) -> None:
+    def _write(self, state: TrainingState, otherwise: str) -> None:
         header = {**self.header, "step": state.step, "skipped": state.skipped}
         try:
             write_checkpoint(self._path(state.step), pack(state), header)
         except OSError as error:
             self.failures += 1
             if self.failures >= MAX_FAILED_WRITES:
+                self.unsaved = None
                 raise OutputError(
                     f"{self.failures} checkpoints in a row could not be written ({error})",
                     path=self.folder,
                     cure="make room and resume; the last good checkpoint is intact",
                 ) from error
-            logger.warning("%s: no checkpoint (%s); training goes on", self.folder, error)
+            logger.warning("%s: no checkpoint (%s); %s", shown(self.folder), error, otherwise)
             return
         self.failures, self.unsaved = 0, None
-        for old in sorted(self.folder.glob("step-*.safetensors"))[: -self.keep]:
+        written = self._path(state.step)
+        # later ones are damaged and were passed over on resuming: they do not count
+        known = [p for p in sorted(self.folder.glob("step-*.safetensors")) if p <= written]
+        for old in known[: -self.keep]:
             old.unlink(missing_ok=True)
 
     def _path(self, step: int) -> Path:

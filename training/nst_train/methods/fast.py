@@ -22,10 +22,10 @@ class FastObjective:
     the same for other layers, sizes and perceptual networks.
     """
 
-    style_weight: float = 12.0
-    tv_weight: float = 0.05
-    content_layer: str = "relu3_1"
-    style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    style_weight: float
+    tv_weight: float
+    content_layer: str
+    style_layers: tuple[str, ...]
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ class FastLoss:
     """The objective for one painting, with all that does not depend on the network kept.
 
     The painting's Gram matrices are computed once; the content features of a crop the first time
-    it comes up, then kept while `cache_bytes` lasts. They are rounded to bfloat16 whether they are
+    it comes up, then kept while `cache_bytes` last. They are rounded to bfloat16 whether they are
     kept or not and computed one crop at a time (kernels for other batch sizes round otherwise), so
     that what is in the cache, and where a run was resumed, changes no result.
     """
