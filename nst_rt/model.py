@@ -56,6 +56,11 @@ class ModelFile:
         return self.metadata.get("flavour", "fp32")
 
     @property
+    def width(self) -> float:
+        """Channels of the network against Johnson's; what the shipped styles have, if unknown."""
+        return float(self.metadata.get("width", "0.5"))
+
+    @property
     def fixed_size(self) -> tuple[int, int] | None:
         """Height and width of a fixed-size model, None if it takes any."""
         layout = self.adaptation.layout if self.adaptation else "nhwc"

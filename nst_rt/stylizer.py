@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import ClosedError, InputError, LimitError, UsageError
 from nst_rt.images import (
+    DEFAULT_MAX_PIXELS,
     Picture,
     as_rgb_array,
     blend,
@@ -27,6 +28,7 @@ from nst_rt.images import (
     working_size,
     write_picture,
 )
+from nst_rt.memory import free_memory
 from nst_rt.model import Adaptation, read_model
 from nst_rt.sessions import Device, Precision, check_options, open_session
 
@@ -35,9 +37,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+SMALL = 2**28
+"""Bytes for which free memory is not looked up."""
 DEFAULT_SIZE = 1280
 """Long side in pixels at which larger pictures are painted: strokes keep a visible size."""
-DEFAULT_MAX_PIXELS = 178_000_000
 Size = int | Literal["full"]
 Pixels = NDArray[np.uint8]
 
@@ -90,6 +93,8 @@ class Stylizer:
         strength: 0 returns the photo, 1 the painting, values between blend them.
         keep_color: luminance of the painting, colours of the photo.
         max_pixels: larger pictures are refused before they are decoded.
+        max_memory: bytes that painting one picture may take, by default what is free at the time;
+            what needs more is refused before it is painted.
         verify: hold a shipped style against its hash.
         adaptation: how to feed a model that another program made.
 
@@ -115,6 +120,7 @@ class Stylizer:
         strength: float = 1.0,
         keep_color: bool = False,
         max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_memory: int | None = None,
         verify: bool = True,
         adaptation: Adaptation | None = None,
     ) -> None:
@@ -122,6 +128,7 @@ class Stylizer:
         _check(size, strength)
         self._options = _Options(size, strength, keep_color)
         self._max_pixels = max_pixels
+        self._max_memory = max_memory
         flavour: Literal["fp32", "fp16"] = "fp16" if precision == "fp16" else "fp32"
         self._model = read_model(style, flavour=flavour, verify=verify, adaptation=adaptation)
         self._session = open_session(
@@ -288,6 +295,7 @@ class Stylizer:
                 cure="raise max_pixels (--max-pixels)",
             )
         at = self._working_size(height, width, options.size)
+        self._check_memory(*at)
         if at == (height, width):
             painting: Pixels = self._session.run(photo[None])[0]
         else:
@@ -309,6 +317,19 @@ class Stylizer:
                 cure="resize the picture, or export the model without --size",
             )
         return fixed
+
+    def _check_memory(self, height: int, width: int) -> None:
+        share = self._model.width / 0.5
+        need = round(height * width * self._session.memory_per_pixel * share)
+        if need < SMALL and self._max_memory is None:
+            return
+        limit = self._max_memory if self._max_memory is not None else free_memory()
+        if limit is not None and need > limit:
+            raise LimitError(
+                f"painting at {width}x{height} takes about {need / 2**20:,.0f} MiB of memory, "
+                f"{limit / 2**20:,.0f} are allowed",
+                cure="paint it smaller: size (--size)",
+            )
 
     def _check_open(self) -> None:
         if self._closed:

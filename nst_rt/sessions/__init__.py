@@ -31,6 +31,8 @@ class Session(Protocol):
     """The arithmetic in use: "fp32", "bf16" or "fp16"."""
     threads: int
     """CPU threads in use for one picture."""
+    memory_per_pixel: int
+    """Bytes that one pixel of a picture takes while it is painted, measured at half width."""
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3, C-contiguous; the result is a new array."""

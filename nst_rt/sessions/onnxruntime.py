@@ -17,6 +17,7 @@ class OnnxRuntimeSession:
     """ONNX Runtime's CPU provider; it computes in float32."""
 
     device = "cpu"
+    memory_per_pixel = 580
     _provider = "CPUExecutionProvider"
     _options: ClassVar[dict[str, str]] = {}
 

@@ -22,6 +22,7 @@ class OpenVinoSession:
     """One compiled model, one inference request per thread."""
 
     device = "cpu"
+    memory_per_pixel = 170
 
     def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
         try:

@@ -111,6 +111,20 @@ def test_limit_is_checked_before_anything_is_allocated(model_path, photo) -> Non
             stylizer(png(photo))
 
 
+def test_what_does_not_fit_into_memory_is_refused_before_it_is_painted(
+    model_path, photo, monkeypatch
+) -> None:
+    message = "painting at 256x256 takes about 1[01] MiB of memory, 1 are allowed; .*--size"
+    with Stylizer(model_path, max_memory=2**20) as stylizer:
+        with pytest.raises(LimitError, match=message):
+            stylizer(photo)
+        assert stylizer(photo, size=32).shape == photo.shape
+    monkeypatch.setattr("nst_rt.stylizer.free_memory", lambda: 2**28)
+    flat = np.zeros((1400, 1300, 3), np.uint8)
+    with Stylizer(model_path, size="full") as stylizer, pytest.raises(LimitError, match="MiB"):
+        stylizer(flat)
+
+
 def test_four_threads_give_the_same_bytes(stylizer, photo) -> None:
     pictures = [np.roll(photo, shift, axis=0) for shift in range(6)]
     alone = [stylizer(picture) for picture in pictures]

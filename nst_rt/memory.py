@@ -1,0 +1,35 @@
+"""How much memory this process may still take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Bytes that the system has available, within the container's limit; None where unknown."""
+    known = [value for value in (_available(proc), _within_quota(cgroup)) if value is not None]
+    return max(0, min(known)) if known else None
+
+
+def _available(proc: Path) -> int | None:
+    kibibytes = _numbers(proc / "meminfo").get("MemAvailable:")
+    return None if kibibytes is None else kibibytes * 1024
+
+
+def _within_quota(cgroup: Path) -> int | None:
+    """What the quota of a cgroup 2 leaves, its caches not counted."""
+    try:
+        quota = (cgroup / "memory.max").read_text().strip()
+    except OSError:
+        return None
+    taken = _numbers(cgroup / "memory.stat").get("anon", 0)
+    return int(quota) - taken if quota.isdigit() else None
+
+
+def _numbers(file: Path) -> dict[str, int]:
+    """Lines "name number …" of a file of the kernel's."""
+    try:
+        fields = (line.split() for line in file.read_text().splitlines())
+        return {field[0]: int(field[1]) for field in fields if len(field) > 1}
+    except (OSError, ValueError):
+        return {}
