@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 
 MAX_NAME = 255
@@ -32,3 +34,27 @@ def replace_file(target: Path, data: bytes) -> None:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def remove_stale_parts(folder: Path) -> None:
+    """Delete what processes that are gone left half-written in `folder`, if it is there."""
+    if os.name == "nt":  # os.kill would end the process that it is asked about
+        return
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _PART.fullmatch(entry.name)
+            if found and entry.is_file(follow_symlinks=False) and not _lives(int(found[1])):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+_PART = re.compile(r"\..+\.part-(\d{1,9})", re.DOTALL)
+
+
+def _lives(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -20,6 +20,10 @@ class Results:
         self._descriptor = descriptor
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
 
+    @property
+    def is_terminal(self) -> bool:
+        return os.isatty(self._descriptor)
+
     def write(self, data: bytes) -> None:
         """Write all of it now.
 

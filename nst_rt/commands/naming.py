@@ -1,0 +1,138 @@
+"""What a painting is called, and where OUT says that it goes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from nst_rt import zoo
+from nst_rt.atomic import MAX_NAME
+from nst_rt.commands.search import Found, is_folder, is_pattern
+from nst_rt.errors import OutputError, UsageError
+from nst_rt.images import format_of
+
+STANDARD = "-"
+"""Stands for standard input among IN and for standard output as OUT."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Gives every picture the path of its painting.
+
+    Attributes:
+        style: goes into the name of a painting that lies beside its photo.
+        file: the one painting's path, or "-".
+        folder: mirrors the tree that was searched.
+        in_place: the painting takes the photo's place.
+        keep_ext: where the format changes, the photo's suffix stays in the name.
+    """
+
+    style: str
+    file: str | None = None
+    folder: str | None = None
+    in_place: bool = False
+    keep_ext: bool = False
+
+    def target(self, found: Found) -> str:
+        if self.file is not None:
+            return self.file
+        if self.folder is not None:
+            place = PurePath(found.place)
+            return str(PurePath(self.folder, place.with_name(self._named(place.name, ""))))
+        if self.in_place:
+            return os.path.realpath(found.path)
+        path = PurePath(found.path)
+        return str(path.with_name(self.beside(path.name)))
+
+    def beside(self, name: str) -> str:
+        """`photo-STYLE.jpg` of `photo.jpg`."""
+        return self._named(name, f"-{self.style}")
+
+    def _named(self, name: str, addition: str) -> str:
+        suffix, stem = PurePath(name).suffix, PurePath(name).stem
+        if not has_format(name):
+            stem, suffix = (name if self.keep_ext else stem), ".png"
+        room = MAX_NAME - len(os.fsencode(addition + suffix))
+        return _shortened(stem, room) + addition + suffix
+
+
+def style_name(style: str) -> str:
+    """What file names say of a style: a shipped one's name, or its file's."""
+    if zoo.find(style):
+        return style
+    return PurePath(style).name.removesuffix(".onnx").removesuffix(".fp16")
+
+
+def choose_naming(
+    inputs: Sequence[str], out: str | None, style: str, *, in_place: bool, keep_ext: bool
+) -> Naming:
+    """Decide what OUT means: a file, a folder, standard output, or beside each photo.
+
+    Raises:
+        UsageError: IN and OUT do not fit together.
+        OutputError: a file lies where the folder has to be.
+    """
+    several = len(inputs) > 1 or is_folder(inputs[0]) or is_pattern(inputs[0])
+    if STANDARD in inputs:
+        if several:
+            raise UsageError("standard input is one picture", cure="give - alone")
+        if in_place:
+            raise UsageError("standard input has no place", cure="leave out --in-place")
+        out = out or STANDARD
+    if out is None:
+        return Naming(style_name(style), in_place=in_place, keep_ext=keep_ext)
+    if out == STANDARD and several:
+        raise UsageError("standard output takes one picture", cure="give a folder: -o paintings/")
+    if out == STANDARD:
+        return Naming(style_name(style), file=out)
+    if not (several or is_folder(out) or _ends_in_slash(out)):
+        _refuse_unknown_format(out)
+        return Naming(style_name(style), file=out, in_place=in_place)
+    if STANDARD in inputs:
+        raise UsageError("standard input has no name for a folder", cure="give -o FILE")
+    _refuse_file_for_folder(out)
+    return Naming(style_name(style), folder=out, in_place=in_place, keep_ext=keep_ext)
+
+
+def has_format(path: str) -> bool:
+    """Whether pictures are written under such a name."""
+    try:
+        format_of(Path(path))
+    except OutputError:
+        return False
+    return True
+
+
+def _refuse_unknown_format(out: str) -> None:
+    try:
+        format_of(Path(out))
+    except OutputError as error:
+        cure = f"{error.cure}; a folder ends in a slash"
+        raise UsageError(error.what, path=out, cure=cure) from error
+
+
+def _refuse_file_for_folder(out: str) -> None:
+    if is_folder(out):
+        return
+    if os.path.lexists(Path(out)):
+        raise OutputError("is a file where a folder is needed", path=out, cure="choose another -o")
+    if has_format(out) and not _ends_in_slash(out):
+        raise UsageError(
+            "several pictures do not fit into one file", path=out, cure="a folder ends in a slash"
+        )
+
+
+def _ends_in_slash(path: str) -> bool:
+    return path.endswith(tuple(filter(None, (os.sep, os.altsep))))
+
+
+def _shortened(stem: str, room: int) -> str:
+    """As much of a name as fits into `room` bytes, whole characters only."""
+    data = os.fsencode(stem)
+    if len(data) <= room:
+        return stem
+    while room > 0 and (data[room] & 0xC0) == 0x80:
+        room -= 1
+    return os.fsdecode(data[:room])

@@ -1,0 +1,151 @@
+"""The loop of `nst-rt stylize`: one bad picture does not stop the rest."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import stat
+import sys
+import traceback
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TypedDict
+
+from nst_rt.commands.console import Console
+from nst_rt.commands.endings import SOME_FAILED, as_known, internal
+from nst_rt.commands.naming import STANDARD
+from nst_rt.commands.plan import Job, Plan
+from nst_rt.commands.report import Report
+from nst_rt.commands.stdout import Results
+from nst_rt.errors import InputError, NstError, OutputError, UsageError, shown
+from nst_rt.images import Picture, encode_picture, read_picture, write_picture
+from nst_rt.stylizer import Stylizer
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+
+
+class Encoding(TypedDict):
+    """Arguments of `encode_picture` and `write_picture`."""
+
+    background: tuple[int, int, int]
+    quality: int
+    strip_metadata: bool
+    gray: bool
+
+
+@dataclass(frozen=True)
+class Painter:
+    """Reads, paints and writes pictures one after the other, and tells the report of each."""
+
+    stylizer: Stylizer
+    max_pixels: int
+    allow_truncated: bool
+    encoding: Encoding
+    results: Results
+    report: Report
+    console: Console
+
+    def paint_all(self, plan: Plan) -> int:
+        """Paint every job and return the exit code.
+
+        What would befall the next picture as well ends the loop: a full disk, a model that takes no
+        pictures, a device that is gone.
+        """
+        codes = tell_decided(plan, self.report)
+        for job in plan.jobs:
+            start = perf_counter()
+            try:
+                painted = self._paint(job)
+            except BrokenPipeError:
+                raise
+            except Exception as error:
+                codes.append(self._failed(job, error))
+                if _stops_all(error):
+                    return codes[-1]
+            else:
+                self.report.done(
+                    job,
+                    width=painted.width,
+                    height=painted.height,
+                    seconds=perf_counter() - start,
+                )
+        return exit_code(plan, codes)
+
+    def _paint(self, job: Job) -> Picture:
+        source = _standard_input() if job.source == STANDARD else _regular_file(job.source)
+        picture = read_picture(
+            source, max_pixels=self.max_pixels, allow_truncated=self.allow_truncated
+        )
+        painted = self.stylizer.paint(picture)
+        if job.target == STANDARD:
+            self.results.write(encode_picture(painted, **self.encoding))
+        else:
+            write_picture(painted, Path(job.target), **self.encoding)
+        return painted
+
+    def _failed(self, job: Job, error: Exception) -> int:
+        if self.console.debug:
+            traceback.print_exception(error)
+        known = as_known(error)
+        message = str(known) if known else internal(error)
+        if known is None or known.path is None:
+            name = "standard input" if job.source == STANDARD else shown(job.source)
+            message = f"{name}: {message}"
+        if _disk_errno(error):
+            message += _room(Path(job.target))
+        code = known.exit_code if known else 1
+        self.report.failed(job.source, message, code)
+        return code
+
+
+def tell_decided(plan: Plan, report: Report) -> list[int]:
+    """Report what the plan knew already; the codes of its failures."""
+    for job in plan.skipped:
+        report.skipped(job)
+    for source, error in plan.failures:
+        report.failed(source, str(error), error.exit_code)
+    return [error.exit_code for _, error in plan.failures]
+
+
+def exit_code(plan: Plan, codes: list[int]) -> int:
+    """That of the one input, or "some failed" for several."""
+    if not codes:
+        return 0
+    return codes[0] if plan.total == 1 else SOME_FAILED
+
+
+def _stops_all(error: Exception) -> bool:
+    if isinstance(error, OutputError):
+        return _disk_errno(error)
+    return isinstance(error, NstError) and not isinstance(error, InputError | UsageError)
+
+
+def _disk_errno(error: Exception) -> bool:
+    return isinstance(error, OutputError) and getattr(error.__cause__, "errno", None) in _DISK
+
+
+def _room(target: Path) -> str:
+    """How much is free where a painting did not fit."""
+    with suppress(OSError):
+        return f"; {shutil.disk_usage(target.parent).free:,} bytes are free there"
+    return ""
+
+
+def _regular_file(source: str) -> Path:
+    """The path, unless reading it would never end."""
+    path = Path(source)
+    with suppress(OSError):  # reading it says why
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InputError("is neither a file nor a folder", path=path)
+    return path
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise InputError("standard input is closed")
+    if sys.stdin.isatty():
+        raise UsageError("standard input is a terminal", cure="give a file, or: … - < photo.jpg")
+    return sys.stdin.buffer.read()

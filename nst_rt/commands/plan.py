@@ -1,0 +1,213 @@
+"""Which input becomes which output: all that can be decided is decided before the first picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from nst_rt.atomic import remove_stale_parts
+from nst_rt.commands.naming import STANDARD, Naming, choose_naming, has_format
+from nst_rt.commands.search import Found, Search, is_folder
+from nst_rt.errors import InputError, NstError, OutputError, UsageError, shown
+
+NOWHERE = (0, 0)
+"""Identity of a file that is not there."""
+Existing = Literal["refuse", "overwrite", "skip"]
+
+
+class Job(NamedTuple):
+    """A picture to paint and where its painting goes; "-" is a standard stream."""
+
+    source: str
+    target: str
+
+
+class Failure(NamedTuple):
+    """An input that could not be painted, and why."""
+
+    source: str
+    error: NstError
+
+
+@dataclass
+class Plan:
+    """What will be painted, what never can be, and what is there already."""
+
+    jobs: list[Job] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[Job] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return len(self.jobs) + len(self.failures) + len(self.skipped)
+
+
+def make_plan(
+    inputs: Sequence[str],
+    out: str | None,
+    *,
+    style: str,
+    existing: Existing = "refuse",
+    in_place: bool = False,
+    keep_ext: bool = False,
+) -> Plan:
+    """Find the pictures, name their paintings, and refuse what would lose any of them.
+
+    Leftovers of processes that died while writing into the same folders are removed.
+
+    Args:
+        inputs: files, folders, patterns, or "-" alone.
+        out: a file, a folder, "-", or None for beside each photo.
+        style: as given for the Stylizer.
+        existing: what to do about outputs that exist.
+        in_place: whether a painting may take its photo's place; without `out` each does.
+        keep_ext: keep the photo's suffix in the name where the format changes.
+
+    Raises:
+        UsageError: two inputs would become one output, an output is an input, all outputs exist,
+            or a format is unknown.
+        OutputError: an output folder cannot be made or written.
+    """
+    naming = choose_naming(inputs, out, style, in_place=in_place, keep_ext=keep_ext)
+    plan = _found(inputs, naming)
+    _refuse_collisions(plan.jobs, keep_ext=keep_ext)
+    if in_place:
+        _refuse_unknown_formats(plan.jobs)
+    plan.jobs = _protected(plan.jobs, in_place=in_place)
+    folders = sorted({Path(job.target).parent for job in plan.jobs if job.target != STANDARD})
+    for folder in folders:
+        _refuse_unwritable(folder)
+    for folder in folders:
+        remove_stale_parts(folder)
+    _settle_existing(plan, existing)
+    return plan
+
+
+def _found(inputs: Sequence[str], naming: Naming) -> Plan:
+    beside = naming.folder is None and naming.file is None and not naming.in_place
+    search = Search(avoid=naming.folder, painting_of=naming.beside if beside else None)
+    plan = Plan()
+    for argument in dict.fromkeys(inputs):
+        if argument == STANDARD:
+            found: Iterable[Found | InputError] = [Found(STANDARD, STANDARD)]
+        else:
+            found = search.find(argument)
+        for one in found:
+            if isinstance(one, Found):
+                plan.jobs.append(Job(one.path, naming.target(one)))
+            else:
+                plan.failures.append(Failure(argument, one))
+    return plan
+
+
+def _refuse_collisions(jobs: list[Job], *, keep_ext: bool) -> None:
+    """Two inputs must not become one output; an input that was named twice is painted once."""
+    sources: dict[str, str] = {}
+    parents: dict[Path, Path] = {}
+    kept: list[Job] = []
+    for job in jobs:
+        target = Path(job.target)
+        if target.parent not in parents:
+            parents[target.parent] = target.parent.resolve()
+        key = os.path.normcase(parents[target.parent] / target.name)
+        other = sources.setdefault(key, job.source)
+        if other is job.source:
+            kept.append(job)
+        elif Path(other) != Path(job.source):
+            raise _collision(other, job, keep_ext=keep_ext)
+    jobs[:] = kept
+
+
+def _collision(other: str, job: Job, *, keep_ext: bool) -> UsageError:
+    hopeless = keep_ext or Path(other).name == Path(job.source).name
+    return UsageError(
+        f"{shown(other)} and {shown(job.source)} would both become {shown(job.target)}",
+        cure="paint them into different folders" if hopeless else "add --keep-ext",
+    )
+
+
+def _refuse_unknown_formats(jobs: list[Job]) -> None:
+    for job in jobs:
+        if not has_format(job.target):
+            raise UsageError(
+                "pictures are not written in this format", path=job.target, cure="give -o"
+            )
+
+
+def _protected(jobs: list[Job], *, in_place: bool) -> list[Job]:
+    """The jobs, after no output is an input or a link to one, unless that was asked for.
+
+    Where it was, a link stays and the picture behind it is replaced.
+    """
+    if not any(os.path.lexists(job.target) for job in jobs):
+        return jobs
+    sources = {_identity(job.source): job.source for job in jobs if job.source != STANDARD}
+    sources.pop(NOWHERE, None)
+    result = []
+    for job in jobs:
+        source = None if job.target == STANDARD else sources.get(_identity(job.target))
+        if source is None:
+            result.append(job)
+            continue
+        if not in_place or source != job.source:
+            raise UsageError(
+                f"the output {shown(job.target)} is the input {shown(source)}, or a link to it",
+                cure="choose another -o" if in_place else "choose another -o, or add --in-place",
+            )
+        result.append(Job(job.source, os.path.realpath(job.target)))
+    return result
+
+
+def _identity(path: str) -> tuple[int, int]:
+    """What the names of one file share."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return NOWHERE
+    return status.st_dev, status.st_ino
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """The folder, or the nearest one above that exists, must let us write into it."""
+    nearest = folder.absolute()
+    while not os.path.lexists(nearest):
+        nearest = nearest.parent
+    if not is_folder(nearest):
+        raise OutputError(
+            "is a file where a folder is needed", path=nearest, cure="choose another -o"
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OutputError("cannot be written into", path=nearest, cure="choose another -o")
+
+
+def _settle_existing(plan: Plan, existing: Existing) -> None:
+    """Sort out the jobs whose output exists; a photo that is replaced in place is no such job."""
+    there = [job for job in plan.jobs if job.target != STANDARD and os.path.lexists(job.target)]
+    for job in there:
+        if is_folder(job.target):
+            raise OutputError("is a folder", path=job.target, cure="choose another -o")
+    there = [job for job in there if not _is_same(job)]
+    if not there or existing == "overwrite":
+        return
+    if existing == "skip":
+        plan.skipped += there
+    elif len(there) == len(plan.jobs):
+        raise _exists(there[0].target, len(there))
+    else:
+        plan.failures += [Failure(job.source, _exists(job.target, 1)) for job in there]
+    taken = set(there)
+    plan.jobs = [job for job in plan.jobs if job not in taken]
+
+
+def _exists(target: str, count: int) -> UsageError:
+    others = f", as do all {count:,} outputs" if count > 1 else ""
+    return UsageError(
+        f"exists already{others}", path=target, cure="add --overwrite or --skip-existing"
+    )
+
+
+def _is_same(job: Job) -> bool:
+    return _identity(job.source) == _identity(job.target) != NOWHERE

@@ -1,0 +1,138 @@
+"""From arguments to pictures: files, folders searched through, patterns that no shell expanded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from nst_rt.errors import InputError
+from nst_rt.images import PICTURE_SUFFIXES
+
+
+class Found(NamedTuple):
+    """A picture: its path, and its place in the tree that the output folder mirrors."""
+
+    path: str
+    place: str
+
+
+class Search:
+    """Finds pictures and never opens one.
+
+    Args:
+        avoid: a folder that is not entered: the one that the paintings go into.
+        painting_of: the name that a picture's painting gets beside it; in a folder, a picture with
+            such a name is a neighbour's painting and not painted again. None where paintings go
+            elsewhere.
+    """
+
+    def __init__(
+        self, *, avoid: str | None = None, painting_of: Callable[[str], str] | None = None
+    ) -> None:
+        self._avoid = Path(avoid).stat() if avoid is not None and is_folder(avoid) else None
+        self._painting_of = painting_of
+
+    def find(self, argument: str) -> Iterator[Found | InputError]:
+        """Pictures of one argument in a fixed order, and what could not be searched."""
+        if is_folder(argument):
+            found = self._walk(Path(argument), PurePath())
+        elif os.path.lexists(argument):
+            yield Found(argument, PurePath(argument).name)
+            return
+        elif is_pattern(argument):
+            found = self._matches(argument)
+        else:
+            yield InputError("no such file or folder", path=argument)
+            return
+        empty = True
+        for one in found:
+            empty = False
+            yield one
+        if empty:
+            yield InputError("no pictures there", path=argument)
+
+    def _walk(self, root: Path, place: PurePath) -> Iterator[Found | InputError]:
+        """Search `place` below `root`. Linked folders are not followed, so there is no loop."""
+        waiting = [place]
+        while waiting:
+            place = waiting.pop()
+            folder = root / place
+            try:
+                with os.scandir(folder) as listing:
+                    entries = sorted(listing, key=lambda entry: entry.name)
+            except OSError as error:
+                yield InputError(f"cannot be searched ({error.strerror})", path=folder)
+                continue
+            for name in self._pictures(entries):
+                yield Found(str(folder / name), str(place / name))
+            waiting += [place / entry.name for entry in reversed(entries) if self._enters(entry)]
+
+    def _pictures(self, entries: list[os.DirEntry[str]]) -> list[str]:
+        names = [entry.name for entry in entries if _is_picture(entry)]
+        paintings = set(map(self._painting_of, names)) if self._painting_of else set()
+        return [name for name in names if name not in paintings]
+
+    def _enters(self, entry: os.DirEntry[str]) -> bool:
+        if not entry.is_dir(follow_symlinks=False):
+            return False
+        return self._avoid is None or not os.path.samestat(
+            entry.stat(follow_symlinks=False), self._avoid
+        )
+
+    def _matches(self, pattern: str) -> Iterator[Found | InputError]:
+        """Expand a pattern; the tree below its first wildcard is mirrored."""
+        root, rest = _split_pattern(pattern)
+        try:
+            places = sorted(path.relative_to(root) for path in root.glob(str(rest)))
+        except (ValueError, OSError, NotImplementedError) as error:
+            yield InputError(f"cannot be expanded ({error})", path=pattern)
+            return
+        for place in places:
+            if _is_hidden(place) and not _is_hidden(rest):
+                continue
+            if not is_folder(root / place):
+                if is_picture_name(place.name):
+                    yield Found(str(root / place), str(place))
+            elif "**" not in rest.parts:  # which names the folders' pictures itself
+                yield from self._walk(root, place)
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether a folder is there; what cannot be looked at is none."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return False
+
+
+def is_pattern(argument: str) -> bool:
+    """Whether an argument that names no file is a pattern."""
+    return any(char in argument for char in "*?[") and not os.path.lexists(argument)
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a search takes a file of this name; "._x" is what macOS keeps beside a file."""
+    return PurePath(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith("._")
+
+
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    if not is_picture_name(entry.name):
+        return False
+    if entry.is_symlink():  # a dangling one is named when it cannot be read
+        return not is_folder(entry.path)
+    return entry.is_file(follow_symlinks=False)
+
+
+def _is_hidden(place: PurePath) -> bool:
+    return any(part.startswith(".") for part in place.parts)
+
+
+def _split_pattern(pattern: str) -> tuple[Path, PurePath]:
+    """The folder before the first wildcard, and the pattern below it."""
+    parts = PurePath(pattern).parts
+    fixed = next(index for index, part in enumerate(parts) if any(c in part for c in "*?["))
+    rest = PurePath(*parts[fixed:])
+    # by itself the last ** means folders only
+    return Path(*parts[:fixed]), rest / "*" if rest.name == "**" else rest

@@ -1,0 +1,259 @@
+"""`nst-rt stylize`: pictures become paintings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import click
+
+from nst_rt.commands.console import Console
+from nst_rt.commands.naming import STANDARD
+from nst_rt.commands.painting import Encoding, Painter, exit_code, tell_decided
+from nst_rt.commands.plan import Existing, Plan, make_plan
+from nst_rt.commands.report import Report, report_file
+from nst_rt.commands.stdout import Results, clean_stdout
+from nst_rt.errors import UsageError
+from nst_rt.images import DEFAULT_MAX_PIXELS
+from nst_rt.model import Adaptation, Layout
+from nst_rt.sessions import Device, Precision
+from nst_rt.stylizer import DEFAULT_SIZE, Size, Stylizer
+
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of one call, named as on the command line."""
+
+    inputs: tuple[str, ...]
+    out: str | None
+    style: str
+    size: Size
+    strength: float
+    keep_color: bool
+    device: Device
+    precision: Precision
+    threads: int | None
+    max_pixels: int
+    overwrite: bool
+    skip_existing: bool
+    in_place: bool
+    keep_ext: bool
+    background: tuple[int, int, int]
+    gray: Literal["color", "keep"]
+    strip_metadata: bool
+    quality: int
+    allow_truncated: bool
+    no_verify: bool
+    layout: Layout | None
+    white: str | None
+    report: Path | None
+    as_json: bool
+
+    def plan(self, results: Results) -> Plan:
+        """What becomes what, checked before the first picture."""
+        if self.overwrite and self.skip_existing:
+            raise UsageError("--overwrite and --skip-existing exclude each other")
+        existing: Existing = "refuse"
+        if self.overwrite or self.skip_existing:
+            existing = "overwrite" if self.overwrite else "skip"
+        plan = make_plan(
+            self.inputs,
+            self.out,
+            style=self.style,
+            existing=existing,
+            in_place=self.in_place,
+            keep_ext=self.keep_ext,
+        )
+        if any(job.target == STANDARD for job in plan.jobs):
+            if self.as_json:
+                raise UsageError("a picture and --json cannot share standard output", cure="add -o")
+            if results.is_terminal:
+                raise UsageError("standard output is a terminal", cure="redirect it, or add -o")
+        return plan
+
+    def stylizer(self) -> Stylizer:
+        return Stylizer(
+            self.style,
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            size=self.size,
+            strength=self.strength,
+            keep_color=self.keep_color,
+            max_pixels=self.max_pixels,
+            verify=not self.no_verify,
+            adaptation=self.adaptation(),
+        )
+
+    def adaptation(self) -> Adaptation | None:
+        """How to feed a model of another program; nothing of it is guessed."""
+        if self.layout is None and self.white is None:
+            return None
+        if self.layout is None or self.white is None:
+            raise UsageError("--layout and --range belong together", cure="give both")
+        return Adaptation(self.layout, float(self.white))
+
+    def encoding(self) -> Encoding:
+        return Encoding(
+            background=self.background,
+            quality=self.quality,
+            strip_metadata=self.strip_metadata,
+            gray=self.gray == "keep",
+        )
+
+
+def _size(context: click.Context, parameter: click.Parameter, text: str) -> Size:
+    if text == "full":
+        return "full"
+    if not (text.isdecimal() and int(text) >= 1):
+        raise click.BadParameter(f'{text!r} is neither a number of pixels nor "full"')
+    return int(text)
+
+
+def _color(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[int, int, int]:
+    if text is None:
+        return WHITE
+    from PIL import ImageColor
+
+    try:
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no color; write it like white or #fffaf0") from None
+    return red, green, blue
+
+
+@click.command(
+    epilog="A folder is searched with all that is below it, and its tree is mirrored in OUT; a "
+    "pattern in quotes is expanded here; - alone is standard input."
+)
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--out",
+    metavar="OUT",
+    help="A file, a folder (exists, ends in a slash, or several inputs), or - for standard "
+    "output.  [photo-STYLE.jpg beside the photo]",
+)
+@click.option(
+    "--style",
+    metavar="NAME|FILE",
+    default="starry-night",
+    show_default=True,
+    help="A shipped style (nst-rt models) or a model file.",
+)
+@click.option(
+    "--size",
+    metavar="PIXELS|full",
+    default=str(DEFAULT_SIZE),
+    show_default=True,
+    callback=_size,
+    help="Long side to paint at; larger photos get their size and detail back.",
+)
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="0 is the photo, 1 the painting.",
+)
+@click.option("--keep-color", is_flag=True, help="The photo's colors, the painting's light.")
+@click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
+@click.option(
+    "--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True
+)
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [all allowed ones]")
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=DEFAULT_MAX_PIXELS,
+    show_default=True,
+    help="Larger pictures are refused before they are decoded.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@click.option("--skip-existing", is_flag=True, help="Leave out photos whose output exists.")
+@click.option("--in-place", is_flag=True, help="Paintings may take the place of their photos.")
+@click.option(
+    "--keep-ext",
+    is_flag=True,
+    help="Where the format changes, keep the photo's suffix in the name: x.pgm.png.",
+)
+@click.option(
+    "--background",
+    metavar="COLOR",
+    callback=_color,
+    help="Behind transparent parts where the format has none: white, #fffaf0, …  [white]",
+)
+@click.option(
+    "--gray",
+    type=click.Choice(["color", "keep"]),
+    default="color",
+    show_default=True,
+    help="What gray photos become.",
+)
+@click.option("--strip-metadata", is_flag=True, help="Leave out EXIF, XMP and resolution.")
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=95,
+    show_default=True,
+    help="Of formats that lose some.",
+)
+@click.option("--allow-truncated", is_flag=True, help="Paint what there is of a cut-off file.")
+@click.option("--no-verify", is_flag=True, help="Do not hold a shipped style against its hash.")
+@click.option(
+    "--layout",
+    type=click.Choice(get_args(Layout)),
+    help="Axes of a model that another program made; needs --range.",
+)
+@click.option(
+    "--range",
+    "white",
+    type=click.Choice(["1", "255"]),
+    help="White in a model that another program made; needs --layout.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the lines of --json into a file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line for each picture.")
+@click.pass_context
+def stylize(context: click.Context, /, **options: Any) -> None:
+    """Paint pictures in a style.
+
+    \b
+    nst-rt stylize photo.jpg
+    nst-rt stylize photos/ -o paintings/ --style great-wave
+    nst-rt stylize - -o - < photo.png > painting.png
+    """  # noqa: D301 - click looks for the character itself
+    request = Request(**options)
+    with clean_stdout() as results:
+        code = _paint(request, context.obj, results)
+    context.exit(code)
+
+
+def _paint(request: Request, console: Console, results: Results) -> int:
+    request.adaptation()  # an error of use comes before any work
+    plan = request.plan(results)
+    with report_file(request.report) as file:
+        report = Report(plan, console, results, as_json=request.as_json, file=file)
+        if not plan.jobs:
+            with report.summarized():
+                return exit_code(plan, tell_decided(plan, report))
+        with request.stylizer() as stylizer, report.summarized():
+            painter = Painter(
+                stylizer=stylizer,
+                max_pixels=request.max_pixels,
+                allow_truncated=request.allow_truncated,
+                encoding=request.encoding(),
+                results=results,
+                report=report,
+                console=console,
+            )
+            return painter.paint_all(plan)
