@@ -17,10 +17,11 @@ from nst_train.network import NetworkConfig, StyleNetwork
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tests run beside each other: one thread each, put back with the random state afterwards."""
+def repeatable() -> Iterator[None]:
+    """One thread, since tests run beside each other, and seeded numbers; put back afterwards."""
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     yield
     torch.set_num_threads(threads)
     torch.set_rng_state(state)

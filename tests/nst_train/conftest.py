@@ -1,4 +1,4 @@
-"""Tiny pictures and configurations: a whole run takes a second or two on one thread."""
+"""Tiny pictures, perceptual networks and configurations: a run takes a second on one thread."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
 from nst_train.config import FastConfig
+from nst_train.vgg_files import CONVOLUTIONS
 
 MakeConfig = Callable[..., FastConfig]
 
@@ -20,6 +23,42 @@ def blocks(seed: int, height: int, width: int) -> np.ndarray[Any, Any]:
     random = np.random.default_rng(seed)
     squares = random.integers(0, 256, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8)
     return squares.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
+
+
+def smooth_layer(outputs: int, inputs: int, size: int = 3) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution whose neighbouring taps are alike, as trained ones' are."""
+    levels = torch.randn(outputs, inputs, 1, 1)
+    weight = (levels + 0.3 * torch.randn(outputs, inputs, size, size)) / inputs**0.5 / size
+    return weight, torch.randn(outputs) * 0.1
+
+
+@pytest.fixture
+def vgg19_tensors() -> dict[str, Tensor]:
+    """A thin VGG-19 to conv3_4 under torchvision's keys, as cut files of the original are."""
+    torch.manual_seed(19)
+    tensors, inputs, index = {}, 3, 0
+    for count, outputs in zip(CONVOLUTIONS["vgg19"][:3], (4, 5, 6), strict=True):
+        for _ in range(count):
+            stem = f"features.{index}"
+            tensors[f"{stem}.weight"], tensors[f"{stem}.bias"] = smooth_layer(outputs, inputs)
+            inputs, index = outputs, index + 2
+        index += 1
+    return tensors
+
+
+@pytest.fixture
+def slim_tensors() -> dict[str, Tensor]:
+    """A thin student of VGG-19 to conv5_1: reflection padding, a 1×1 head on every conv*_1."""
+    torch.manual_seed(16)
+    tensors, inputs = {}, 3
+    for block, count in enumerate((2, 2, 4, 4, 1), start=1):
+        for step in range(1, count + 1):
+            stem, outputs = f"conv{block}_{step}", 2 + block
+            tensors[f"{stem}.weight"], tensors[f"{stem}.bias"] = smooth_layer(outputs, inputs)
+            inputs = outputs
+        stem = f"head{block}_1"
+        tensors[f"{stem}.weight"], tensors[f"{stem}.bias"] = smooth_layer(8 + block, inputs, 1)
+    return tensors
 
 
 @pytest.fixture

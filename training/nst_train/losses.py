@@ -14,6 +14,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+_TINY = 1e-30
+"""Energy below which a target counts as nothing; Gram matrices of small features have 1e-12."""
+
 
 class _Gram(torch.autograd.Function):
     """F·Fᵀ over positions. Its gradient is one product with a symmetric matrix, not two."""
@@ -56,7 +59,7 @@ def relative_square(value: Tensor, target: Tensor) -> Tensor:
     """‖value − target‖² ÷ ‖target‖², in float32, averaged over the batch."""
     value, target = value.float(), target.float()
     axes = tuple(range(1, target.dim()))
-    energy = target.square().sum(axes).clamp_min(1e-12)
+    energy = target.square().sum(axes).clamp_min(_TINY)
     return ((value - target).square().sum(axes) / energy).mean()
 
 

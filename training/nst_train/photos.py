@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from nst_rt.errors import InputError, NstError, UsageError
+from nst_rt.errors import InputError, NstError, UsageError, shown
 from nst_rt.images import PICTURE_SUFFIXES, read_picture
 
 
@@ -114,9 +114,9 @@ class CropPool:
         self.bad[str(file)] = error.what
         forgiven = max(1, self.max_bad * len(self.files)) if self.max_bad else 0
         if len(self.bad) > forgiven:
-            names = ", ".join(Path(name).name for name in list(self.bad)[:5])
+            names = ", ".join(shown(Path(name).name) for name in list(self.bad)[:5])
             raise InputError(
-                f"{len(self.bad)} of {len(self.files)} photos cannot be read ({names} …)",
+                f"{len(self.bad)} of {len(self.files)} photos cannot be read ({names})",
                 path=self.folder,
                 cure="remove them or raise --max-bad",
             )

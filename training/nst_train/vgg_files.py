@@ -92,7 +92,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         )
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {key: torch.from_numpy(archive[key]).float() for key in archive.files}
         return {key: tensor.float() for key, tensor in load_file(path).items()}
     except Exception as error:  # whatever a damaged file makes the readers raise
