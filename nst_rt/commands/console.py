@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -35,10 +36,20 @@ class Console:
             logging.getLogger(name).setLevel(self._level)
 
     def error(self, text: str) -> None:
-        """Write a line whatever was asked."""
-        if sys.stderr is not None:
+        """Write a line whatever was asked.
+
+        Raises:
+            BrokenPipeError: the reader left. Where there is no room, the line is lost.
+        """
+        if sys.stderr is None:
+            return
+        try:
             sys.stderr.write(f"{PROGRAM}: {_one_line(text)}\n")
             sys.stderr.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            point_to_nothing(sys.stderr)
 
     def note(self, text: str) -> None:
         """Write a line unless quiet."""
@@ -89,6 +100,13 @@ class _Lines(logging.Handler):
             self._console.warning(record.getMessage())
         else:
             self._console.note(record.getMessage())
+
+
+def point_to_nothing(stream: TextIO) -> None:
+    """Let what a stream still holds go nowhere, so that Python's last flush does not fail on it."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)
 
 
 def _one_line(text: str) -> str:

@@ -8,7 +8,6 @@ refused · 5 a provider or extra is absent, or memory · 6 not writable or disk 
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import sys
 import threading
@@ -19,7 +18,7 @@ from types import FrameType
 
 import click
 
-from nst_rt.commands.console import PROGRAM, Console
+from nst_rt.commands.console import PROGRAM, Console, point_to_nothing
 from nst_rt.errors import NstError, OutputError, ProviderError
 
 INTERNAL, USAGE, SOME_FAILED, READER_LEFT = 1, 2, 3, 141
@@ -40,7 +39,7 @@ def run_to_end(command: Callable[[], object], console: Console) -> int:
         with console.listening(), _stopping_at_signals():
             return _run(command, console)
     except BrokenPipeError:
-        _forget_standard_streams()
+        _forget_broken_pipes()
         return READER_LEFT
 
 
@@ -124,13 +123,11 @@ def _stopping_at_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _forget_standard_streams() -> None:
-    """Point them at nothing, so that Python's last flush does not fail on the closed pipe."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
+def _forget_broken_pipes() -> None:
     for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
         try:
             stream.flush()
-        except (OSError, AttributeError, ValueError):
-            if stream is not None:
-                os.dup2(nothing, stream.fileno())
-    os.close(nothing)
+        except OSError:
+            point_to_nothing(stream)

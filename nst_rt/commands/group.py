@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -29,12 +29,20 @@ class LazyGroup(click.Group):
         return list(self._lines)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in self._lines and cmd_name not in self.commands:
+        if cmd_name not in self._lines:
+            return None if ctx.resilient_parsing else self._unknown(ctx, cmd_name)
+        if cmd_name not in self.commands:
             module = import_module(f"nst_rt.commands.{cmd_name}")
             command: click.Command = getattr(module, cmd_name)
             _add_reporting(command)
             self.commands[cmd_name] = command
-        return self.commands.get(cmd_name)
+        return self.commands[cmd_name]
+
+    def _unknown(self, ctx: click.Context, name: str) -> NoReturn:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, self._lines, n=1)
+        ctx.fail(f"no such command {name!r}" + (f" (is it {near[0]!r}?)" if near else ""))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -172,7 +172,7 @@ def _identity(path: str) -> tuple[int, int]:
 
 def _refuse_unwritable(folder: Path) -> None:
     """The folder, or the nearest one above that exists, must let us write into it."""
-    nearest = folder.absolute()
+    nearest = folder
     while not os.path.lexists(nearest):
         nearest = nearest.parent
     if not is_folder(nearest):

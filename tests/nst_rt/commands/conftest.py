@@ -1,0 +1,87 @@
+"""The command line in this process, and in one of its own where signals and limits matter."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nst_rt.commands import main
+
+RUN = "from nst_rt.commands import main; main()"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left: exit code, standard output, and lines of standard error."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.err.splitlines()
+
+
+@pytest.fixture
+def nst(capfdbinary, monkeypatch) -> Callable[..., Ended]:
+    """Run `nst-rt ARGUMENTS…` in this process."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"") -> Ended:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capfdbinary.readouterr()
+        code = main.main([str(argument) for argument in arguments], standalone_mode=False)
+        out, err = capfdbinary.readouterr()
+        return Ended(code, out, err.decode())
+
+    return run
+
+
+def start(*arguments: str | Path | bytes, code: str = RUN, **options) -> subprocess.Popen:
+    """Start `nst-rt ARGUMENTS…` as a process; its standard error is a pipe."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        **options.pop("env", {}),
+    }
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    command = [*options.pop("before", ()), sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(command, env=environment, **options)
+
+
+def finish(process: subprocess.Popen) -> Ended:
+    out, err = process.communicate(timeout=60)
+    return Ended(process.returncode, out or b"", (err or b"").decode())
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    """An empty folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def style(model_path: Path) -> tuple[str, ...]:
+    """Options that paint with the thin network."""
+    return ("--style", str(model_path), "--threads", "1")
+
+
+def save(path: Path | str, mode: str = "RGB", size: tuple[int, int] = (24, 16)) -> Path:
+    """Save a picture of seeded noise, `size` wide and high."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    pixels = np.random.default_rng(5).integers(0, 256, (size[1], size[0], channels), np.uint8)
+    image = Image.fromarray(pixels.squeeze(-1) if channels == 1 else pixels)
+    image.save(path, None if path.suffix else "PNG")
+    return path
