@@ -1,0 +1,1 @@
+"""Programs that measure: one file per question, each run as `python -m benchmarks.NAME`."""

@@ -1,0 +1,63 @@
+"""Styles under measurement: a shipped one by name, or a checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from nst_rt import zoo
+from nst_train.config import FastConfig
+from nst_train.methods.fast import FastLoss
+from nst_train.network import StyleNetwork
+from nst_train.run import style_objective
+from nst_train.style_file import load_style
+
+
+@dataclass(frozen=True)
+class Style:
+    """A trained network, the configuration that it was trained with, and what identifies both."""
+
+    name: str
+    network: StyleNetwork
+    config: FastConfig
+    checkpoint: str
+    """First digits of the checkpoint's SHA-256."""
+
+    def loss(self) -> FastLoss:
+        """The training objective in float32."""
+        return style_objective(self.config, torch.device("cpu"), exact=True)
+
+    def objective_identity(self, loss: FastLoss) -> str:
+        """Equal for two objectives that give equal numbers, whatever network was trained."""
+        painting = hashlib.sha256(Path(self.config.style).read_bytes()).hexdigest()
+        facts = (painting, self.config.style_size, repr(loss.objective), loss.perceptual.identity)
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def load(name_or_path: str, *, paintings: Path, features: Sequence[str]) -> Style:
+    """Read a style. Its checkpoint says the painting's name, not where this machine keeps it.
+
+    Args:
+        name_or_path: a shipped style's name, or a checkpoint.
+        paintings: folder that holds the painting.
+        features: the perceptual network that it was trained with (see `load_features`).
+
+    Raises:
+        ModelError: no such style, or damaged.
+    """
+    card = zoo.find(name_or_path)
+    path = card.file("checkpoint") if card else Path(name_or_path)
+    network, header = load_style(path)
+    painting = paintings / Path(header["config"]["style"]).name
+    here = {"style": str(painting), "features": list(features), "cache_gib": 0.0}
+    return Style(
+        name=card.name if card else painting.stem,
+        network=network,
+        config=FastConfig.from_mapping({**header["config"], **here}),
+        checkpoint=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+    )

@@ -1,0 +1,68 @@
+"""A tiny style, with all that the programs ask for: painting, photos, checkpoint, model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from nst_train.checkpoint import write_checkpoint
+from nst_train.config import FastConfig
+from nst_train.network import StyleNetwork
+
+
+@pytest.fixture
+def paintings(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
+    """A folder with one painting, `stripes.png`."""
+    folder = tmp_path / "paintings"
+    folder.mkdir()
+    stripes = np.roll(photo[:64, :64], 20, axis=0).transpose(1, 0, 2)
+    Image.fromarray(255 - stripes).save(folder / "stripes.png")
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
+    """A folder of four photos of 64×64 pixels."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index in range(4):
+        Image.fromarray(photo[40 * index :][:64, 30:94]).save(folder / f"photo-{index}.png")
+    return folder
+
+
+@pytest.fixture
+def config(paintings: Path, photos: Path) -> FastConfig:
+    """Two epochs of two steps on one thread."""
+    return FastConfig.from_mapping(
+        {
+            "style": str(paintings / "stripes.png"),
+            "photos": str(photos),
+            "features": ("untrained",),
+            "steps": 4,
+            "size": 32,
+            "batch": 2,
+            "style_size": 64,
+            "style_layers": ("relu1_1", "relu2_1"),
+            "content_layer": "relu2_1",
+            "width": 0.25,
+            "blocks": 1,
+            "crops_per_photo": 1,
+            "precision": "fp32",
+            "threads": 1,
+            "workers": 0,
+        }
+    )
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path, network: StyleNetwork, config: FastConfig) -> Path:
+    """The thin network as a run of `train fast` leaves it."""
+    path = tmp_path / "style.safetensors"
+    weights = {f"ema.{key}": value for key, value in network.state_dict().items()}
+    facts = {"network": network.config.as_dict(), "config": config.as_dict(), "step": 4}
+    write_checkpoint(path, weights, facts)
+    return path
