@@ -102,7 +102,7 @@ class Search:
 def is_folder(path: str | Path) -> bool:
     """Whether a folder is there; what cannot be looked at is none."""
     try:
-        return Path(path).is_dir()
+        return path != "" and Path(path).is_dir()
     except OSError:
         return False
 
