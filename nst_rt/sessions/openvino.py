@@ -57,6 +57,8 @@ class OpenVinoSession:
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3; the engine writes straight into the array that is returned."""
         request = self._request()
+        if not image.flags.writeable:  # OpenVINO only reads it, and still refuses it
+            image = image.copy()
         count, height, width, _ = image.shape
         result = np.empty((count, height * self.scale, width * self.scale, 3), np.uint8)
         request.set_input_tensor(self._tensor(image, shared_memory=True))

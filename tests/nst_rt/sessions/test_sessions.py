@@ -35,6 +35,15 @@ def test_fp32_paints_like_the_network(engine, size, model_path, network, photo) 
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_read_only_pixels_are_painted(engine, model_path, photo) -> None:
+    session = open_session(read_model(model_path), device=engine, threads=1)
+    image = photo[None, :32, :40].copy()
+    expected = session.run(image)
+    image.flags.writeable = False
+    assert (session.run(image) == expected).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_batches_and_threads_give_the_same_bytes(engine, model_path, photo) -> None:
     session = open_session(read_model(model_path), device=engine, threads=1)
     images = [np.roll(photo[:64, :80], shift, axis=1).copy()[None] for shift in range(8)]
