@@ -147,7 +147,7 @@ def test_nine_in_a_row_do_not() -> None:
     assert (state.step, state.skipped) == (21, 18)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_training_after_the_step_under_way(number: signal.Signals) -> None:
     plan = Plan(steps=9, learning_rate=0.05)
     state = fresh(plan)
@@ -180,6 +180,18 @@ def test_callbacks_close_sheltered_from_a_second_sigterm() -> None:
     with pytest.raises(StoppedError):
         run(fresh(plan), plan, objective, record)
     assert record.closed == 1
+
+
+def test_a_signal_that_the_process_ignores_stays_ignored() -> None:
+    """As SIGHUP is below nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert interruption.received is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_ctrl_c_is_obeyed_at_once() -> None:

@@ -7,14 +7,18 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+"""Ctrl-C, the end that a scheduler asks for, and a closed terminal."""
+
 
 class Interruption:
-    """While entered, SIGINT and SIGTERM are noted instead of obeyed; a second SIGINT is obeyed.
+    """While entered, signals that end a process are noted instead of obeyed, but a second Ctrl-C.
 
-    Only the main thread may set signal handlers: in another one nothing is noted.
+    What the process ignores stays ignored. Only the main thread may set signal handlers: in another
+    one nothing is noted.
     """
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -22,8 +26,9 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            for number in self.SIGNALS:
-                self._before[number] = signal.signal(number, self._note)
+            for number in SIGNALS:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

@@ -115,9 +115,9 @@ def train(
 ) -> None:
     """Train from `state.step` to `plan.steps`.
 
-    A step whose loss or gradient is not finite changes no weight. SIGINT and SIGTERM end training
-    after the step that is under way. Callbacks are closed whatever happens, still sheltered from
-    signals: they may have a checkpoint to write.
+    A step whose loss or gradient is not finite changes no weight. A signal ends training after the
+    step that is under way. Callbacks are closed whatever happens, still sheltered from signals:
+    they may have a checkpoint to write.
 
     Raises:
         TrainingError: ten steps in a row were not finite.

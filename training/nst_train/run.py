@@ -66,7 +66,7 @@ def train_fast(
         ProviderError: the device that was asked for does not work.
         OutputError: the folder is not writable, or three checkpoints in a row failed.
         TrainingError: ten steps in a row were not finite; the last good checkpoint is named.
-        StoppedError: SIGINT or SIGTERM came; the last finished step is kept.
+        StoppedError: a signal came (SIGINT, SIGTERM, SIGHUP); the last finished step is kept.
     """
     keep_freed_memory()
     if config.threads:
