@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,8 @@ class OpenVinoSession:
                 pass
         except BaseException:  # Ctrl-C: the engine must let go of our arrays before they die
             request.cancel()
-            request.wait()
+            with suppress(RuntimeError):  # "was canceled"
+                request.wait()
             raise
         return result
 
