@@ -13,11 +13,11 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import numpy as np
@@ -36,6 +36,7 @@ _FLAGS = (
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 def machine(*, threads: int) -> dict[str, Any]:
@@ -143,6 +144,12 @@ def show(facts: Mapping[str, Any], *tables: str) -> None:
     )
     for table in tables:
         print(f"\n{table}")
+
+
+def progress(items: Sequence[T], label: str) -> Iterator[T]:
+    """`items`, with a bar on a terminal's standard error while they are gone through."""
+    with click.progressbar(items, label=label, file=sys.stderr) as bar:
+        yield from bar
 
 
 def run(command: click.Command) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -119,18 +119,17 @@ def equal_calls(curve: Sequence[float], value: float) -> float:
 
 
 def measure_style(
-    style: Style, photos: Iterable[Path], sizes: Sequence[int], calls: int, records: Records
+    style: Style, photos: Sequence[Path], size: int, calls: int, records: Records
 ) -> list[dict[str, Any]]:
-    """One row per size and photo: the painting's objective and the curve of the same picture."""
+    """One row per photo: the painting's objective and the curve of the same picture."""
     loss = style.loss()
     identity = style.objective_identity(loss)
     rows = []
-    for size in sizes:
-        for path in photos:
-            of = {"style": style.name, "photo": path.name, "size": size, "objective": identity}
-            curve = _curve(loss, path, size, calls, of, records)
-            painting = _painting(style, loss, path, size, of, records)
-            rows.append({**of, "painting": painting, "curve": curve[:calls]})
+    for path in measure.progress(photos, f"{style.name} at {size}"):
+        of = {"style": style.name, "photo": path.name, "size": size, "objective": identity}
+        curve = _curve(loss, path, size, calls, of, records)
+        painting = _painting(style, loss, path, size, of, records)
+        rows.append({**of, "painting": painting, "curve": curve[:calls]})
     return rows
 
 
@@ -221,7 +220,7 @@ def quality(
     for name in names:
         style = styles.load(name, paintings=paintings, features=features.split(","))
         for size in map(int, sizes.split(",")):
-            mine = measure_style(style, paths, [size], calls, kept)
+            mine = measure_style(style, paths, size, calls, kept)
             rows += mine
             summaries.append(summarize(mine))
     measure.write_results("quality", facts, {"styles": summaries, "pictures": rows}, results)

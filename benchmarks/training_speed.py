@@ -112,7 +112,7 @@ def alternate(
 ) -> dict[str, list[Turn]]:
     """Let the sides make `steps` steps in turn; who begins changes from step to step."""
     turns: dict[str, list[Turn]] = {name: [] for name in sides}
-    for step in range(steps):
+    for step in measure.progress(range(steps), "steps"):
         for name in sorted(sides, reverse=step % 2 == 1):
             time.sleep(pause_s)
             sides[name].send("go")
