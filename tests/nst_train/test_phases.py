@@ -19,6 +19,11 @@ def draw(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
 
+def drawn(size: tuple[int, int], *, with_bias: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    """A picture, a 3×3 kernel and a bias."""
+    return draw(2, 3, *size), draw(5, 3, 3, 3), draw(5) if with_bias else None
+
+
 def assert_equal(
     fast: Callable[..., Tensor], plain: Callable[..., Tensor], *inputs: Tensor | None
 ) -> None:
@@ -43,9 +48,7 @@ def test_upsampled_convolution_by_phases(with_bias: bool, size: tuple[int, int])
     assert_equal(
         upsampled_conv2d,
         plain_upsampling,
-        draw(2, 3, *size),
-        draw(5, 3, 3, 3),
-        draw(5) if with_bias else None,
+        *drawn(size, with_bias=with_bias),
     )
 
 
@@ -59,9 +62,7 @@ def test_upsampled_convolution_as_a_transposed_one(with_bias: bool, size: tuple[
     assert_equal(
         transposed,
         plain_upsampling,
-        draw(2, 3, *size),
-        draw(5, 3, 3, 3),
-        draw(5) if with_bias else None,
+        *drawn(size, with_bias=with_bias),
     )
 
 
