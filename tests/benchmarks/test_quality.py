@@ -30,16 +30,18 @@ def test_style_is_read_with_the_painting_and_features_of_this_machine(style, pai
 def test_optimization_falls_and_counts_every_closure_call() -> None:
     calls: list[float] = []
 
-    def objective(x: torch.Tensor) -> torch.Tensor:
-        value = ((x - 0.3) ** 4).sum() + (x[0, 0, 0, 0] * x[0, 1, 0, 0]) ** 2
+    def valley(x: torch.Tensor) -> torch.Tensor:
+        """Rosenbrock's, in which a line search overshoots."""
+        a, b = x[..., 0], x[..., 1]
+        value = (100 * (b - a**2) ** 2 + (1 - a) ** 2).sum()
         calls.append(value.item())
         return value
 
-    start = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    curve = optimization_curve(objective, start, 12)
-    assert len(calls) == len(curve) == 12
+    curve = optimization_curve(valley, torch.tensor([[[[-1.2, 1.0]]]]), 20)
+    assert len(calls) == len(curve) == 20
     assert curve[0] == calls[0]
-    assert curve == [min(calls[: index + 1]) for index in range(12)]
+    assert sorted(calls, reverse=True) != calls
+    assert curve == [min(calls[: index + 1]) for index in range(20)]
     assert curve[-1] < curve[0] / 20
 
 
