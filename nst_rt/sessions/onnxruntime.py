@@ -62,13 +62,18 @@ class OnnxRuntimeSession:
             return self._infer(image, options)
         # signals reach Python only between calls, so the main thread waits while another runs
         result: list[Any] = []
-        worker = threading.Thread(target=lambda: result.append(self._caught(image, options)))
-        worker.start()
+        finished = threading.Event()  # not join(): one that Ctrl-C breaks takes the thread for dead
+
+        def work() -> None:
+            result.append(self._caught(image, options))
+            finished.set()
+
+        threading.Thread(target=work).start()
         try:
-            worker.join()
+            finished.wait()
         except BaseException:
             options.terminate = True
-            worker.join()
+            finished.wait()
             raise
         if isinstance(result[0], BaseException):
             raise result[0]
