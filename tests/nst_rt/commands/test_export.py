@@ -1,0 +1,65 @@
+"""`nst-rt export`: what it hands to the exporter and what it prints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nst_export.exporter import Export
+from nst_export.verification import Parity
+from nst_rt.errors import ParityError
+
+
+@pytest.fixture
+def exporter(monkeypatch):
+    """An exporter that writes nothing; it gives the calls that it got."""
+    calls = []
+
+    def export_style(source, target, **options):
+        calls.append((source, target, options))
+        rows = [Parity("PyTorch", 32, 48, 1, 0.0123, 61.25)]
+        return Export(path=target, bytes=12345, rows=rows, largest_activation=777.0)
+
+    monkeypatch.setattr("nst_export.exporter.export_style", export_style)
+    return calls
+
+
+def test_table_of_differences_is_printed(nst, exporter) -> None:
+    text = nst("export", "wave", "new\n.onnx", "--precision", "fp16").out.decode()
+    assert "48x32     1   0.0123   61.2 dB" in text
+    assert "largest activation 777 of 65,504" in text
+    assert text.endswith("new\\n.onnx  12,345 bytes\n")
+
+
+def test_json_is_one_object(nst, exporter) -> None:
+    result = json.loads(nst("export", "wave", "x.onnx", "--json").out)
+    assert (result["path"], result["bytes"], result["rows"][0]["largest"]) == ("x.onnx", 12345, 1)
+
+
+def test_options_reach_the_exporter(nst, exporter) -> None:
+    options = ["--size", "48x32", "--variant", "stats", "--title", "Wave", "--overwrite"]
+    assert nst("export", "wave", "x.onnx", *options).code == 0
+    [(source, target, given)] = exporter
+    assert (source, target) == ("wave", Path("x.onnx"))
+    assert given == {
+        "flavour": "fp32", "size": (32, 48), "variant": "stats", "facts": {"title": "Wave"},
+        "overwrite": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("size", ["48", "48x", "0x32", "-1x2", "axb"])
+def test_size_that_is_none_is_exit_2(nst, exporter, size: str) -> None:
+    ended = nst("export", "wave", "x.onnx", f"--size={size}")
+    assert ended.code == 2
+    assert "write it like 1280x720" in ended.err
+
+
+def test_model_that_paints_otherwise_is_exit_4(nst, monkeypatch) -> None:
+    def refuse(*arguments, **options):
+        raise ParityError("differs by 9 levels")
+
+    monkeypatch.setattr("nst_export.exporter.export_style", refuse)
+    ended = nst("export", "wave", "x.onnx")
+    assert (ended.code, ended.out, ended.lines) == (4, b"", ["nst-rt: differs by 9 levels"])

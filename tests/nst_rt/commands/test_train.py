@@ -1,0 +1,62 @@
+"""`nst-rt train fast`: what it hands to the training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nst_train.loop import StoppedError
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """A training that does nothing; it gives the configurations that it got."""
+    calls = []
+
+    def train_fast(config, out, **options):
+        calls.append((config, options))
+        return out / "style.safetensors"
+
+    monkeypatch.setattr("nst_train.run.train_fast", train_fast)
+    return calls
+
+
+def test_options_and_the_file_of_options_meet(nst, folder, runs) -> None:
+    Path("options.toml").write_text('style = "wave.png"\nphotos = "photos"\nsteps = 7\nsize = 64\n')
+    ended = nst(
+        "train", "fast", "-o", "run", "--config", "options.toml", "--steps", "9",
+        "--style-layers", "relu1_2, relu2_2", "--features", "a.safetensors,vgg16",
+    )  # fmt: skip
+    assert (ended.code, ended.out) == (0, b"run/style.safetensors\n")
+    [(config, options)] = runs
+    assert (config.steps, config.size) == (9, 64)
+    assert config.style == str(folder / "wave.png")
+    assert tuple(config.style_layers) == ("relu1_2", "relu2_2")
+    assert tuple(config.features) == (str(folder / "a.safetensors"), "vgg16")
+    assert options == {"resume": False, "progress": False}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--style-layers", " , "], "expected names separated by commas"),
+        (["--steps", "many"], "'many' is not a valid integer"),
+        ([], "style"),
+    ],
+)
+def test_wrong_use_is_exit_2(nst, folder, runs, arguments, says) -> None:
+    ended = nst("train", "fast", "-o", "run", *arguments)
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert says in ended.err
+    assert runs == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])
+def test_stopped_training_has_the_code_of_its_signal(nst, folder, monkeypatch, number, code):
+    def stopped(*arguments, **options):
+        raise StoppedError(number, "stopped", cure="go on with --resume")
+
+    monkeypatch.setattr("nst_train.run.train_fast", stopped)
+    ended = nst("train", "fast", "-o", "run", "--style", "a.png", "--photos", "photos")
+    assert (ended.code, ended.lines) == (code, ["nst-rt: stopped; go on with --resume"])
