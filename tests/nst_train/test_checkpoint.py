@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from nst_rt.errors import ModelError
-from nst_train.checkpoint import latest_checkpoint, read_checkpoint, write_checkpoint
+from nst_train.checkpoint import (
+    latest_checkpoint,
+    pack,
+    read_checkpoint,
+    unpack,
+    write_checkpoint,
+)
+from nst_train.loop import Plan, TrainingState, start
+from nst_train.network import NetworkConfig, StyleNetwork
 
 TENSORS = {
     "network.a": torch.arange(6.0).view(2, 3),
@@ -117,3 +125,25 @@ def test_a_folder_without_checkpoints_is_no_error_but_one_of_damaged_ones_is(pat
     path.write_bytes(b"")
     with pytest.raises(ModelError, match="holds damaged checkpoints only"):
         latest_checkpoint(path.parent)
+
+
+def test_a_state_comes_back_whole_and_laid_out_as_it_was(tmp_path: Path) -> None:
+    def fresh() -> TrainingState:
+        shape = NetworkConfig(width=0.25, blocks=0)
+        plan = Plan(steps=9, learning_rate=0.01, precision="fp16")
+        return start(StyleNetwork(shape), StyleNetwork(shape), plan, torch.device("cpu"))
+
+    state = fresh()
+    state.network(torch.rand(1, 3, 16, 16)).sum().backward()
+    state.optimizer.step()
+    state.scaler.load_state_dict({**state.scaler.state_dict(), "scale": 1024.0})
+    drawn = torch.get_rng_state()
+    write_checkpoint(tmp_path / "x", pack(state), {"step": 1, "skipped": 2})
+    other = fresh()
+    torch.rand(5)
+    unpack(read_checkpoint(tmp_path / "x"), other)
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert (other.step, other.skipped, other.scaler.get_scale()) == (1, 2, 1024.0)
+    for (name, one), two in zip(pack(state).items(), pack(other).values(), strict=True):
+        assert torch.equal(one, two), name
+        assert one.stride() == two.stride(), name
