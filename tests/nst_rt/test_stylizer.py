@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper
 from PIL import Image
 
 from nst_export.graph import style_graph
@@ -67,6 +68,24 @@ def test_alpha_order_and_layout_come_back(stylizer, photo, painting) -> None:
     assert (stylizer(photo[..., ::-1], color="bgr") == painting[..., ::-1]).all()
     planes = stylizer(photo.transpose(2, 0, 1), layout="chw")
     assert (planes == painting.transpose(2, 0, 1)).all()
+
+
+def test_red_stays_red_in_every_kind(tmp_path: Path) -> None:
+    picture = ["N", "H", "W", 3]
+    ends = [helper.make_tensor_value_info(name, TensorProto.UINT8, picture) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    path, file = tmp_path / "identity.onnx", tmp_path / "red.png"
+    path.write_bytes(model.SerializeToString())
+    red = np.full((9, 7, 3), (255, 0, 0), np.uint8)
+    file.write_bytes(png(red))
+    with Stylizer(path, threads=1) as identity:
+        assert (identity(red) == red).all()
+        assert (identity(red[..., ::-1], color="bgr") == red[..., ::-1]).all()
+        assert identity(Image.fromarray(red)).getpixel((3, 3)) == (255, 0, 0)
+        assert Image.open(io.BytesIO(identity(png(red)))).getpixel((3, 3)) == (255, 0, 0)
+        with Image.open(identity(file)) as painted:
+            assert painted.getpixel((3, 3)) == (255, 0, 0)
 
 
 def test_input_is_never_changed(stylizer, photo) -> None:
