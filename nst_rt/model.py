@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +19,8 @@ logger = logging.getLogger(__name__)
 PREFIX = "nst_rt."
 SCHEMA = 1
 Layout = Literal["nhwc", "nchw"]
+_NUMBERS = {"scale": "[1-9]|1[0-6]", "width": r"\d{1,3}(\.\d{1,9})?"}
+"""Metadata that is computed with, and what it looks like."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,19 @@ def read_model(
     card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
     path = card.file(flavour) if card else _path_of(name_or_path)
     data = _read(path)
-    digest = hashlib.sha256(data).hexdigest()
     if card and verify:
-        _hold_against(card, flavour, path, data, digest)
+        _hold_against(card, flavour, path, data)
     elif card:
         logger.warning("%s: not held against its hash, as asked", shown(path))
+    return check_model(path, data, adaptation=adaptation)
+
+
+def check_model(path: Path, data: bytes, *, adaptation: Adaptation | None = None) -> ModelFile:
+    """Check the bytes of a model file, of which `path` is the name in what is said.
+
+    Raises:
+        ModelError: damaged, unsafe, or of another kind.
+    """
     summary = _summary(path, data)
     _refuse_unsafe(path, summary)
     ours = {
@@ -119,6 +131,7 @@ def read_model(
         for key, value in summary.metadata.items()
         if key.startswith(PREFIX)
     }
+    _refuse_nonsense(path, ours)
     if adaptation is None:
         _refuse_other_kinds(path, summary, ours)
     elif len(summary.inputs) != 1 or len(summary.outputs) != 1:
@@ -126,7 +139,7 @@ def read_model(
     return ModelFile(
         path=path,
         data=data,
-        sha256=digest,
+        sha256=hashlib.sha256(data).hexdigest(),
         metadata=ours,
         inputs=tuple(summary.inputs),
         outputs=tuple(summary.outputs),
@@ -142,10 +155,14 @@ def _path_of(name_or_path: str | Path) -> Path:
         raise ModelError("is an address, not a file", path=text, cure="download it, give its path")
     if text == "-":
         raise ModelError("a model cannot come from standard input", cure="give a file")
-    path = Path(text).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(text).expanduser()
+        folder, found = path.is_dir(), path.exists()
+    except (OSError, RuntimeError) as error:  # a name too long, no such user, a closed folder
+        raise ModelError(f"cannot be looked up ({error})", path=text) from error
+    if folder:
         raise ModelError("is a folder", path=path, cure="give the .onnx file inside it")
-    if not path.exists():
+    if not found:
         names = ", ".join(card.name for card in zoo.cards())
         raise ModelError("no such model", path=path, cure=f"give a file, or a name: {names}")
     return path
@@ -160,7 +177,7 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"cannot be read ({error.strerror})", path=path) from error
 
 
-def _hold_against(card: zoo.Card, flavour: str, path: Path, data: bytes, digest: str) -> None:
+def _hold_against(card: zoo.Card, flavour: str, path: Path, data: bytes) -> None:
     expected = card.files[flavour]
     if len(data) != expected.bytes:
         raise ModelError(
@@ -168,7 +185,7 @@ def _hold_against(card: zoo.Card, flavour: str, path: Path, data: bytes, digest:
             path=path,
             cure="install nst-rt again",
         )
-    if digest != expected.sha256:
+    if hashlib.sha256(data).hexdigest() != expected.sha256:
         raise ModelError(
             "its SHA-256 is not the card's: damaged or altered",
             path=path,
@@ -205,31 +222,46 @@ def _looks_like(data: bytes) -> str | None:
 def _refuse_unsafe(path: Path, summary: OnnxSummary) -> None:
     if summary.external:
         raise ModelError(
-            f"keeps weights in other files ({summary.external[0]} …), which nst-rt never follows",
+            f"keeps weights in other files ({_named(summary.external)}), never followed by nst-rt",
             path=path,
             cure="save it as a single file",
         )
     foreign = sorted(summary.domains - {"", "ai.onnx"})
     if foreign:
         raise ModelError(
-            f"needs custom operators ({', '.join(foreign)}), whose libraries nst-rt never loads",
+            f"needs custom operators ({_named(foreign)}), whose libraries nst-rt never loads",
             path=path,
             cure="export it with standard ONNX operators",
         )
     if summary.not_finite:
         raise ModelError(
-            f"weights are not finite ({', '.join(summary.not_finite[:3])})",
+            f"weights are not finite ({_named(summary.not_finite)})",
             path=path,
             cure="export it again from a sound checkpoint",
         )
 
 
+def _refuse_nonsense(path: Path, ours: dict[str, str]) -> None:
+    """Refuse metadata of ours whose numbers are none: what uses them need not check again."""
+    for key, pattern in _NUMBERS.items():
+        if not re.fullmatch(pattern, ours.get(key, "1")):
+            raise ModelError(
+                f"says of itself {key} {_short(ours[key])!r}", path=path, cure="export it again"
+            )
+
+
 def _refuse_other_kinds(path: Path, summary: OnnxSummary, ours: dict[str, str]) -> None:
     if ours and ours.get("schema") != str(SCHEMA):
         raise ModelError(
-            f"is of schema {ours.get('schema')}, this nst-rt reads {SCHEMA}",
+            f"is of schema {_short(ours.get('schema', 'unknown'))}, this nst-rt reads {SCHEMA}",
             path=path,
             cure="update nst-rt, or export the model again",
+        )
+    if ours.get("variant", "plain") != "plain":
+        raise ModelError(
+            f"is the {_short(ours['variant'])!r} half of a network cut at its normalizations",
+            path=path,
+            cure="give the whole model",
         )
     if not (_fits(summary.inputs) and _fits(summary.outputs)):
         raise ModelError(
@@ -253,6 +285,16 @@ def _fits(specs: list[TensorSpec]) -> bool:
 
 
 def _doors(summary: OnnxSummary) -> str:
-    inputs = ", ".join(map(str, summary.inputs)) or "nothing"
-    outputs = ", ".join(map(str, summary.outputs)) or "nothing"
-    return f"{inputs} → {outputs}"
+    return " → ".join(_named(map(str, end)) for end in (summary.inputs, summary.outputs))
+
+
+def _named(names: Iterable[str]) -> str:
+    """The first three of the names that a file gives."""
+    given = list(names)
+    text = ", ".join(map(_short, given[:3])) or "nothing"
+    return text + (" …" if len(given) > 3 else "")
+
+
+def _short(text: str) -> str:
+    """What a file says, fit for a part of one line whatever it is."""
+    return shown(text[:100])

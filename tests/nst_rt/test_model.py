@@ -54,7 +54,7 @@ def test_facts_name_the_model_and_its_unknown_licence(model_path: Path) -> None:
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
         (b"PK\x03\x04rest of an archive", "a PyTorch or zip archive"),
-        (b"\x10\0\0\0\0\0\0\0{\"a\":1}", "a safetensors checkpoint"),
+        (b'\x10\0\0\0\0\0\0\0{"a":1}', "a safetensors checkpoint"),
         (np.random.default_rng(0).bytes(4096), "not an ONNX file"),
     ],
 )
@@ -96,9 +96,9 @@ def test_shipped_model_of_another_size_or_hash_is_refused(monkeypatch, tmp_path:
 
 def test_model_of_another_kind_is_refused_with_what_differs(tmp_path: Path) -> None:
     classifier = saved(tiny_model(TensorProto.FLOAT, (1, 1000)), tmp_path)
-    with pytest.raises(ModelError, match="not 1 picture in, 1 picture out.*image0 float32 1×1000"):
+    with pytest.raises(ModelError, match=r"not 1 picture in, 1 picture out.*image0 float32 1×1000"):
         read_model(classifier)
-    with pytest.raises(ModelError, match="image0 .*, image1"):
+    with pytest.raises(ModelError, match=r"image0 .*, image1"):
         read_model(saved(tiny_model(inputs=2), tmp_path))
 
 
@@ -110,7 +110,7 @@ def test_model_without_metadata_runs_when_it_fits_and_says_so(tmp_path: Path, ca
 
 def test_foreign_float_model_needs_to_be_described(tmp_path: Path) -> None:
     path = saved(tiny_model(TensorProto.FLOAT, (1, 3, "H", "W")), tmp_path)
-    with pytest.raises(ModelError, match="--layout nhwc|nchw and --range 1|255"):
+    with pytest.raises(ModelError, match=r"--layout nhwc\|nchw and --range 1\|255"):
         read_model(path)
     assert read_model(path, adaptation=Adaptation("nchw", 255)).adaptation is not None
 
@@ -119,6 +119,27 @@ def test_later_schema_asks_for_an_update(tmp_path: Path) -> None:
     model = tiny_model()
     helper.set_model_props(model, {"nst_rt.schema": "2"})
     with pytest.raises(ModelError, match="update nst-rt"):
+        read_model(saved(model, tmp_path))
+
+
+def test_half_of_a_network_is_told_from_a_whole_one(tmp_path: Path) -> None:
+    model = tiny_model(inputs=2)
+    helper.set_model_props(model, {"nst_rt.schema": "1", "nst_rt.variant": "apply"})
+    with pytest.raises(ModelError, match="is the 'apply' half of a network"):
+        read_model(saved(model, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("scale", "0"), ("scale", "two"), ("scale", ""), ("scale", "99999"), ("width", "nan"),
+     ("width", "-1"), ("width", "wide")],
+)  # fmt: skip
+def test_metadata_that_cannot_be_computed_with_is_refused(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    model = tiny_model()
+    helper.set_model_props(model, {"nst_rt.schema": "1", f"nst_rt.{key}": value})
+    with pytest.raises(ModelError, match=f"says of itself {key} '{value}'"):
         read_model(saved(model, tmp_path))
 
 
@@ -163,6 +184,11 @@ def test_every_odd_path_has_its_own_line(tmp_path: Path, monkeypatch) -> None:
         read_model("-")
     with pytest.raises(ModelError, match=f"no such model.*{zoo.cards()[0].name}"):
         read_model("no-such-style")
+    for odd in ("~no-such-user/x.onnx", "x" * 5000):
+        with pytest.raises(ModelError, match="cannot be looked up"):
+            read_model(odd)
+    with pytest.raises(ModelError, match="no such model"):
+        read_model("nul\0.onnx")
     fifo = tmp_path / "pipe.onnx"
     os.mkfifo(fifo)
     with pytest.raises(ModelError, match="not a regular file"):
