@@ -39,8 +39,9 @@ def run_to_end(command: Callable[[], object], console: Console) -> int:
         with console.listening(), _stopping_at_signals():
             return _run(command, console)
     except BrokenPipeError:
-        _forget_broken_pipes()
         return READER_LEFT
+    finally:
+        _give_up_what_cannot_be_written()
 
 
 def _run(command: Callable[[], object], console: Console) -> int:
@@ -123,7 +124,8 @@ def _stopping_at_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _forget_broken_pipes() -> None:
+def _give_up_what_cannot_be_written() -> None:
+    """Otherwise Python tries once more on its way out, and complains with a code of its own."""
     for stream in (sys.stdout, sys.stderr):
         if stream is None:
             continue

@@ -49,7 +49,7 @@ def nst(capfdbinary, monkeypatch) -> Callable[..., Ended]:
 def start(*arguments: str | Path | bytes, code: str = RUN, **options) -> subprocess.Popen:
     """Start `nst-rt ARGUMENTS…` as a process; its standard error is a pipe."""
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         **options.pop("env", {}),
     }

@@ -207,6 +207,7 @@ def test_ascii_console_shows_names_escaped(folder) -> None:
     ended = finish(start("models", env=plain))
     assert ended.code == 0
     assert ended.out.isascii()
+    assert finish(start("stylize", "--help", env={"PYTHONIOENCODING": "latin-1"})).code == 0
     ended = finish(start("stylize", b"\xffa\xc3\xa9\n.png", env=plain))
     assert ended.code == 3
     assert ended.lines == [r"nst-rt: \udcffa\udcc3\udca9\n.png: no such file or folder"]
