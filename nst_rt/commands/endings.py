@@ -94,7 +94,7 @@ def internal(error: BaseException) -> str:
 
 
 def _usage(error: click.ClickException, console: Console) -> int:
-    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help; absent before 8.2
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
         error.show()
         return error.exit_code
     context = getattr(error, "ctx", None)
