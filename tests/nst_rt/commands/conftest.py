@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -85,3 +86,15 @@ def save(path: Path | str, mode: str = "RGB", size: tuple[int, int] = (24, 16)) 
     image = Image.fromarray(pixels.squeeze(-1) if channels == 1 else pixels)
     image.save(path, None if path.suffix else "PNG")
     return path
+
+
+def records(out: bytes) -> list[dict]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def opened(path: Path | str) -> Image.Image:
+    return Image.open(io.BytesIO(Path(path).read_bytes()))
+
+
+def pixels(path: Path | str) -> np.ndarray:
+    return np.asarray(opened(path).convert("RGB"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tracemalloc
 
 import numpy as np
@@ -16,11 +15,7 @@ from nst_rt.errors import ModelError
 from nst_rt.images import Picture
 from nst_rt.stylizer import Stylizer
 
-from .conftest import save
-
-
-def records(out: bytes) -> list[dict]:
-    return [json.loads(line) for line in out.splitlines()]
+from .conftest import records, save
 
 
 def test_defect_in_one_picture_does_not_stop_the_rest(nst, folder, style, monkeypatch) -> None:
