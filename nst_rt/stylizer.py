@@ -328,7 +328,7 @@ class Stylizer:
             raise LimitError(
                 f"painting at {width}x{height} takes about {need / 2**20:,.0f} MiB of memory, "
                 f"{limit / 2**20:,.0f} are allowed",
-                cure="paint it smaller: size (--size)",
+                cure="paint it smaller: size (--size), or raise max_memory (--max-memory)",
             )
 
     def _check_open(self) -> None:

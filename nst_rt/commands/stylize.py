@@ -37,6 +37,7 @@ class Request:
     precision: Precision
     threads: int | None
     max_pixels: int
+    max_memory: int | None
     overwrite: bool
     skip_existing: bool
     in_place: bool
@@ -84,6 +85,7 @@ class Request:
             strength=self.strength,
             keep_color=self.keep_color,
             max_pixels=self.max_pixels,
+            max_memory=self.max_memory and self.max_memory * 2**20,
             verify=not self.no_verify,
             adaptation=self.adaptation(),
         )
@@ -173,6 +175,12 @@ def _color(
     default=DEFAULT_MAX_PIXELS,
     show_default=True,
     help="Larger pictures are refused before they are decoded.",
+)
+@click.option(
+    "--max-memory",
+    type=click.IntRange(min=1),
+    metavar="MIB",
+    help="What takes more to paint is refused.  [what is free]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--skip-existing", is_flag=True, help="Leave out photos whose output exists.")

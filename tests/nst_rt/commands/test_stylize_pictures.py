@@ -104,6 +104,14 @@ def test_a14_bomb_is_refused_before_it_is_decoded(nst, folder, style, monkeypatc
     assert "24x16 is 384 pixels, the limit is 383" in ended.err
 
 
+def test_d14_what_takes_too_much_memory_is_refused(nst, folder, style) -> None:
+    Image.new("RGB", (200, 200)).save("photo.png")
+    ended = nst("stylize", "photo.png", "--max-memory", "1", *style)
+    assert ended.code == 3
+    assert "MiB of memory, 1 are allowed" in ended.err
+    assert nst("stylize", "photo.png", "--max-memory", "1", "--size", "32", *style).code == 0
+
+
 def test_a18_content_decides_and_not_the_suffix(nst, folder, style) -> None:
     save("photo.png").rename("really-png.jpg")
     save("none")
