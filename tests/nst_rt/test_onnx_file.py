@@ -132,6 +132,17 @@ def test_whole_numbers_are_always_finite(kind: int) -> None:
     assert summarize(in_initializer(tensor).SerializeToString()).not_finite == []
 
 
+def test_numbers_that_do_not_fit_their_type_are_refused() -> None:
+    odd = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], raw_data=b"123")
+    with pytest.raises(WireError, match="do not fit its type"):
+        summarize(in_initializer(odd).SerializeToString())
+    packed = TensorProto(name="w", data_type=TensorProto.FLOAT16, dims=[1], int32_data=[300])
+    data = in_initializer(packed).SerializeToString()
+    assert data.count(b"\x2a\x02\xac\x02") == 1
+    with pytest.raises(WireError, match="truncated"):
+        summarize(data.replace(b"\x2a\x02\xac\x02", b"\x2a\x02\xac\x82"))
+
+
 def test_custom_operators_in_functions_are_found() -> None:
     model = in_function(numpy_helper.from_array(np.ones(1, np.float32), "w"))
     model.functions[0].node[0].domain = "evil.ops"
