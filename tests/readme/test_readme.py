@@ -1,7 +1,7 @@
 """Every command of the README runs, as it stands there.
 
-The first two blocks set up environments; they are run by the continuous integration script. Training
-is cut short by options that come last, and so win.
+The first two blocks set up environments; the continuous integration script runs them. Training is
+cut short by options that come last, and so win.
 """
 
 from __future__ import annotations
