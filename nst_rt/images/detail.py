@@ -9,14 +9,20 @@ every pixel stays within the painting's own range around it, so that no halo can
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 RADIUS = 2
 """Half the side of the window, in working pixels, in which painting and photo are compared."""
 NOISE = 4.0
 """Variance in levels² below which the photo is taken for flat."""
-STRIP = 256
+STRIP = 128
 """Rows brought to full size at a time, so that they stay in the processor's cache."""
 
 
@@ -50,60 +56,67 @@ def restore_detail(
     Returns:
         uint8 H×W×3.
     """
-    from PIL import Image, ImageFilter
+    from PIL import Image
 
-    painted, given = Image.fromarray(painting), Image.fromarray(small)
-    layers = _Enlarged(
-        paint=painted,
-        low=painted.filter(ImageFilter.MinFilter(3)),
-        high=painted.filter(ImageFilter.MaxFilter(3)),
-        luminance=given.convert("L"),
-        gain=Image.fromarray(_gain(painted.convert("L"), given.convert("L"))),
-        size=photo.shape[:2],
+    painted = Image.fromarray(painting)
+    luminance = Image.fromarray(small).convert("L")
+    layers = _Layers(
+        painting=painted,
+        lowest=Image.fromarray(_extreme_around(painting, np.minimum)),
+        highest=Image.fromarray(_extreme_around(painting, np.maximum)),
+        luminance=luminance,
+        gain=Image.fromarray(_gain(painted.convert("L"), luminance)),
     )
     result = np.empty_like(photo)
     for top in range(0, photo.shape[0], STRIP):
         rows = slice(top, min(top + STRIP, photo.shape[0]))
-        result[rows] = _detailed(layers, photo[rows], rows)
+        _write_rows(result, rows, layers, photo)
     return result
 
 
-def _detailed(layers: _Enlarged, photo: NDArray[np.uint8], rows: slice) -> NDArray[np.int16]:
+@dataclass(frozen=True)
+class _Layers:
+    """Pictures of working size: RGB the first three, one channel the others."""
+
+    painting: Image.Image
+    lowest: Image.Image
+    highest: Image.Image
+    luminance: Image.Image
+    gain: Image.Image
+
+
+def _write_rows(
+    result: NDArray[np.uint8], rows: slice, layers: _Layers, photo: NDArray[np.uint8]
+) -> None:
     from PIL import Image
 
-    luminance = np.asarray(Image.fromarray(photo).convert("L"), np.int16)
-    lost = luminance - layers.rows("luminance", rows)
-    lost *= layers.rows("gain", rows)
+    def enlarged(layer: Image.Image, kernel: Image.Resampling) -> NDArray[np.uint8]:
+        height, width = photo.shape[:2]
+        scale = layer.height / height
+        box = (0, rows.start * scale, layer.width, min(rows.stop * scale, layer.height))
+        return np.asarray(layer.resize((width, rows.stop - rows.start), kernel, box=box))
+
+    smooth, quick = Image.Resampling.BICUBIC, Image.Resampling.BILINEAR
+    lost = np.asarray(Image.fromarray(photo[rows]).convert("L")).astype(np.int16)
+    lost -= enlarged(layers.luminance, smooth)
+    lost *= enlarged(layers.gain, quick)
     lost >>= 7
-    paint = layers.rows("paint", rows)
+    paint = enlarged(layers.painting, smooth).astype(np.int16)
     paint += lost[..., None]
-    np.maximum(paint, layers.rows("low", rows), out=paint)
-    return np.minimum(paint, layers.rows("high", rows), out=paint)
+    np.maximum(paint, enlarged(layers.lowest, quick), out=paint)
+    # within 0…255, since the bounds are
+    np.minimum(paint, enlarged(layers.highest, quick), out=result[rows], casting="unsafe")
 
 
-class _Enlarged:
-    """Pictures of working size, read as rows of full size."""
-
-    def __init__(self, *, size: tuple[int, ...], **pictures: object) -> None:
-        self.height, self.width = size[:2]
-        self.pictures = pictures
-
-    def rows(self, name: str, rows: slice) -> NDArray[np.int16]:
-        from PIL import Image
-
-        picture = self.pictures[name]
-        assert isinstance(picture, Image.Image)
-        scale = picture.height / self.height
-        smooth = name in ("paint", "luminance")
-        strip = picture.resize(
-            (self.width, rows.stop - rows.start),
-            Image.Resampling.BICUBIC if smooth else Image.Resampling.BILINEAR,
-            box=(0, rows.start * scale, picture.width, min(rows.stop * scale, picture.height)),
-        )
-        return np.array(strip, np.int16)
+def _extreme_around(values: NDArray[np.uint8], extreme: np.ufunc) -> NDArray[np.uint8]:
+    """Minimum or maximum over the 3×3 around each pixel, the edge repeated."""
+    for axis in (0, 1):
+        before, here, after = _shifted(values, 1, axis)
+        values = extreme(extreme(before, here), after)
+    return values
 
 
-def _gain(painting: object, photo: object) -> NDArray[np.uint8]:
+def _gain(painting: Image.Image, photo: Image.Image) -> NDArray[np.uint8]:
     """How much of the photo's detail the painting takes, h×w, 0…127 for 0…1.
 
     It is the slope of the line that predicts the painting's luminance from the photo's around each
@@ -118,13 +131,19 @@ def _gain(painting: object, photo: object) -> NDArray[np.uint8]:
 
 
 def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over the window of 2·RADIUS+1 squared around each value, edges repeated."""
-    side = 2 * RADIUS + 1
+    """Mean over the window of 2·RADIUS+1 squared around each value, the edge repeated."""
     for axis in (0, 1):
-        padding = [(0, 0), (0, 0)]
-        padding[axis] = (RADIUS, RADIUS)
-        padded = np.pad(values, padding, mode="edge")
-        length = values.shape[axis]
-        shifted = (padded.take(range(k, k + length), axis) for k in range(side))
-        values = np.add.reduce(list(shifted)) / np.float32(side)
+        first, *others = _shifted(values, RADIUS, axis)
+        total = first.copy()
+        for other in others:
+            total += other
+        values = total / np.float32(2 * RADIUS + 1)
     return values
+
+
+def _shifted(values: NDArray[Any], radius: int, axis: int) -> list[NDArray[Any]]:
+    """The values moved by -radius to radius along an axis, the edge repeated; views."""
+    padding = [(radius, radius) if axis == k else (0, 0) for k in range(values.ndim)]
+    padded = np.moveaxis(np.pad(values, padding, mode="edge"), axis, 0)
+    length = values.shape[axis]
+    return [np.moveaxis(padded[k : k + length], 0, axis) for k in range(2 * radius + 1)]
