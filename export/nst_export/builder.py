@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 OPSET = 18
 """ONNX Runtime's CUDA provider moves InstanceNormalization to the CPU from opset 22 on."""
@@ -21,7 +21,7 @@ class GraphBuilder:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
 
-    def constant(self, name: str, value: NDArray[Any]) -> str:
+    def constant(self, name: str, value: NDArray[Any] | np.number[Any]) -> str:
         """A named constant; the same name must always mean the same value."""
         self.initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
@@ -66,7 +66,6 @@ class GraphBuilder:
         return model
 
 
-def value_info(name: str, dtype: type, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
+def value_info(name: str, dtype: np.dtype[Any], shape: Sequence[int | str]) -> onnx.ValueInfoProto:
     """An input or output of a graph; a string is a free dimension."""
-    kinds = {np.uint8: TensorProto.UINT8, np.float32: TensorProto.FLOAT}
-    return helper.make_tensor_value_info(name, kinds[dtype], shape)
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(dtype), shape)

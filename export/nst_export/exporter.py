@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
+import onnxruntime
 from numpy.typing import NDArray
 
 from nst_export.graph import Flavour, Variant, style_graph
-from nst_export.verification import SIZES, Parity, check_parity, check_range
+from nst_export.verification import SIZES, Painter, Parity, check_parity, check_range
 from nst_rt import zoo
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, OutputError, UsageError
-from nst_rt.model import PREFIX, SCHEMA, read_model
-from nst_train.checkpoint import read_checkpoint
+from nst_rt.model import PREFIX, SCHEMA, check_model
 from nst_train.network import STRIDE, StyleNetwork
-from nst_train.run import load_style
+from nst_train.style_file import load_style
 
 CARD_FACTS = ("title", "painter", "year", "licence")
 
@@ -43,6 +43,7 @@ def export_style(
     variant: Variant = "plain",
     facts: Mapping[str, str] | None = None,
     overwrite: bool = False,
+    report: Callable[[Parity], object] = lambda row: None,
 ) -> Export:
     """Write `target` from a checkpoint, or from a shipped style by name.
 
@@ -54,36 +55,52 @@ def export_style(
         flavour: arithmetic inside the graph.
         size: height and width of a fixed-size model.
         variant: "plain", or the "stats" or "apply" half of a network cut at its normalizations.
-        facts: title, painter, year, licence for the metadata.
+        facts: title, painter, year, licence for the metadata; a shipped style's card gives those
+            that are left out.
         overwrite: whether an existing file may be replaced.
+        report: told every comparison as it is made, also of a model that is refused.
 
     Raises:
         ModelError: the checkpoint is absent, damaged or of another architecture.
         ParityError: the result does not paint like the network; nothing is written.
         OutputError: the file cannot be written.
+        UsageError: the target has another suffix or exists.
     """
     if target.suffix != ".onnx":
-        raise UsageError(f"cannot export to {target.suffix or 'no suffix'}", path=target, cure="use .onnx")
+        raise UsageError(
+            f"cannot export to {target.suffix or 'no suffix'}", path=target, cure="use .onnx"
+        )
     if target.exists() and not overwrite:
         raise UsageError("exists already", path=target, cure="add --overwrite")
     card = zoo.find(str(source))
-    path = card.file("checkpoint") if card else Path(source).expanduser()
-    network, _ = load_style(path)
-    if card and facts is None:
-        facts = {key: str(card.facts[key]) for key in CARD_FACTS}
+    checkpoint = card.file("checkpoint") if card else _checkpoint(source)
+    network, _ = load_style(checkpoint)
+    known = {key: str(card.facts[key]) for key in CARD_FACTS} if card else {}
     name = card.name if card else target.name.removesuffix(".onnx").removesuffix(".fp16")
-    metadata = _metadata(network, path, name, flavour, variant, facts or {})
+    metadata = _metadata(network, checkpoint, name, flavour, variant, {**known, **(facts or {})})
     model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
-    sizes = [size] if size else SIZES
-    rows = check_parity(network, _painter(model, variant, network), flavour, sizes)
+    data = model.SerializeToString(deterministic=True)
     largest = None
     if flavour == "fp16":
         largest = max(check_range(style_graph(network, metadata)).values())
-    data = model.SerializeToString(deterministic=True)
-    _write(target, data)
+    sizes = [size] * 2 if size else SIZES
+    rows = check_parity(network, _painter(data, variant, network), flavour, sizes, report=report)
     if variant == "plain":
-        read_model(target)  # what we write, our own runtime must accept
+        check_model(target, data)  # what we write, our own runtime must accept
+    _write(target, data)
     return Export(target, len(data), rows, largest)
+
+
+def _checkpoint(source: str | Path) -> Path:
+    try:
+        path = Path(source).expanduser()
+        found = path.exists()
+    except (OSError, RuntimeError) as error:  # a name too long, no such user
+        raise ModelError(f"cannot be looked up ({error})", path=source) from error
+    if not found:
+        names = ", ".join(card.name for card in zoo.cards())
+        raise ModelError("no such checkpoint", path=path, cure=f"give a file, or a name: {names}")
+    return path
 
 
 def _metadata(
@@ -94,8 +111,6 @@ def _metadata(
     variant: Variant,
     facts: Mapping[str, str],
 ) -> dict[str, str]:
-    import hashlib
-
     config = network.config
     values = {
         "schema": str(SCHEMA),
@@ -109,6 +124,7 @@ def _metadata(
         "receptive_radius": str(config.receptive_radius),
         "flavour": flavour,
         "network": f"johnson width {config.width:g} blocks {config.blocks} {config.upsample}",
+        "width": f"{config.width:g}",
         "checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         "creator": f"nst-rt {__version__}",
         "licence": "unknown",
@@ -117,25 +133,25 @@ def _metadata(
     return {PREFIX + key: value for key, value in values.items()}
 
 
-def _painter(model: onnx.ModelProto, variant: Variant, network: StyleNetwork):  # type: ignore[no-untyped-def]
+def _painter(model: bytes, variant: Variant, network: StyleNetwork) -> Painter:
     """Paints through ONNX Runtime; an "apply" graph gets the statistics of its own picture."""
-    import onnxruntime
-
-    def session(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
-        return onnxruntime.InferenceSession(
-            proto.SerializeToString(), providers=["CPUExecutionProvider"]
-        )
-
-    mine = session(model)
-    measure = session(style_graph(network, {}, variant="stats")) if variant == "apply" else None
+    mine = _session(model)
+    measure: onnxruntime.InferenceSession | None = None
+    if variant == "apply":
+        measure = _session(style_graph(network, {}, variant="stats").SerializeToString())
 
     def painter(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         feed = {"image": image}
         if measure is not None:
             feed["statistics"] = measure.run(["statistics"], feed)[0]
-        return mine.run(["image_out"], feed)[0]  # type: ignore[no-any-return]
+        painted: NDArray[np.uint8] = mine.run(["image_out"], feed)[0]
+        return painted
 
     return painter
+
+
+def _session(model: bytes) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
 
 def _write(target: Path, data: bytes) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nst_export.photos import read_photos
-from nst_train.network import ConvLayer, StyleNetwork, UpsampleLayer
+from nst_train.network import ConvLayer, ResidualBlock, StyleNetwork, UpsampleLayer
 from nst_train.phases import strided_kernel, transposed_kernel
 
 LAST_STRIDE = 2
@@ -65,16 +65,22 @@ def fold(network: StyleNetwork, *, scale_input: bool) -> FoldedNetwork:
         down[0] = Convolution(down[0].weight / 255, down[0].bias, down[0].norm)
     return FoldedNetwork(
         down=down,
-        blocks=[
-            (_convolution(block.first, biases), _convolution(block.second, biases))
-            for block in network.blocks
-        ],
+        blocks=[_residual(block, biases) for block in network.blocks],
         up=[_upsampling(layer, biases) for layer in network.up],
-        last=Convolution(
-            strided_kernel(network.last.weight, LAST_STRIDE),
-            network.last.bias.repeat_interleave(LAST_STRIDE**2),
-        ),
+        last=_last(network.last),
     )
+
+
+def _residual(block: nn.Module, biases: dict[nn.Module, Tensor]) -> tuple[Convolution, Convolution]:
+    assert isinstance(block, ResidualBlock)
+    return _convolution(block.first, biases), _convolution(block.second, biases)
+
+
+def _last(layer: nn.Conv2d) -> Convolution:
+    """All phases of a block at once."""
+    assert layer.bias is not None
+    bias = layer.bias.repeat_interleave(LAST_STRIDE**2)
+    return Convolution(strided_kernel(layer.weight, LAST_STRIDE), bias)
 
 
 def _convolution(layer: nn.Module, biases: dict[nn.Module, Tensor]) -> Convolution:

@@ -7,11 +7,13 @@ minimum and multiple, the network itself, the crop, scaling and rounding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
-from onnx import TensorProto
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from torch import Tensor
 
 from nst_export.builder import GraphBuilder, value_info
 from nst_export.folds import LAST_STRIDE, Convolution, FoldedNetwork, fold
@@ -20,6 +22,7 @@ from nst_train.network import MINIMUM, STRIDE, StyleNetwork, missing
 
 Flavour = Literal["fp32", "fp16"]
 Variant = Literal["plain", "stats", "apply"]
+UINT8, FLOAT16, FLOAT32 = (np.dtype(kind) for kind in ("uint8", "float16", "float32"))
 
 
 def style_graph(
@@ -40,7 +43,7 @@ def style_graph(
         variant: "stats" also returns the statistics of every normalization, "apply" takes them.
     """
     folded = fold(network, scale_input=flavour == "fp32")
-    return _StyleGraph(folded, flavour, size, variant).model(metadata)
+    return _StyleGraph(folded, flavour, size, variant).build(metadata)
 
 
 class _StyleGraph(GraphBuilder):
@@ -53,23 +56,23 @@ class _StyleGraph(GraphBuilder):
     ) -> None:
         super().__init__()
         self.folded, self.flavour, self.size, self.variant = folded, flavour, size, variant
-        self.dtype = np.dtype(np.float16 if flavour == "fp16" else np.float32)
+        self.dtype = FLOAT16 if flavour == "fp16" else FLOAT32
         self.collected: list[str] = []
         self.channel = 0
 
-    def model(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    def build(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
         self._paint()
         batch, height, width = (1, *self.size) if self.size else ("N", "H", "W")
         picture = [batch, height, width, 3]
-        statistics = value_info("statistics", np.float32, [batch, 2, self.folded.num_statistics])
-        inputs = [value_info("image", np.uint8, picture)]
-        outputs = [value_info("image_out", np.uint8, picture)]
+        statistics = value_info("statistics", FLOAT32, [batch, 2, self.folded.num_statistics])
+        inputs = [value_info("image", UINT8, picture)]
+        outputs = [value_info("image_out", UINT8, picture)]
         if self.variant == "apply":
             inputs.append(statistics)
         if self.variant == "stats":
             self.op("Concat", *self.collected, name="statistics", axis=2)
             outputs.append(statistics)
-        return super().model(inputs, outputs, metadata, producer_version=__version__)
+        return self.model(inputs, outputs, metadata, producer_version=__version__)
 
     def _paint(self) -> None:
         x = self._input()
@@ -98,14 +101,17 @@ class _StyleGraph(GraphBuilder):
         self._output(x)
 
     def _input(self) -> str:
-        x = self.op("Cast", "image", name="image_real", to=_onnx_type(self.dtype))
+        real = helper.np_dtype_to_tensor_dtype(self.dtype)
+        x = self.op("Cast", "image", name="image_real", to=real)
         if self.flavour == "fp16":
             scale = self.constant("one_255th", np.array(1 / 255, self.dtype))
             x = self.op("Mul", x, scale, name="image_scaled")
         x = self.op("Transpose", x, name="image_planes", perm=[0, 3, 1, 2])
         if self.size:
             below, right = missing(self.size[0]), missing(self.size[1])
-            return self.pad(x, (0, 0, below, right), "edge", name="image_pad") if below or right else x
+            return (
+                self.pad(x, (0, 0, below, right), "edge", name="image_pad") if below or right else x
+            )
         shape = self.op("Shape", "image", name="image_shape", start=1, end=3)
         raised = self.op("Add", shape, self.integers(STRIDE - 1), name="size_raised")
         counted = self.op("Div", raised, self.integers(STRIDE), name="size_counted")
@@ -131,7 +137,13 @@ class _StyleGraph(GraphBuilder):
         self.op("Cast", x, name="image_out", to=TensorProto.UINT8)
 
     def _convolution(
-        self, x: str, layer: Convolution, name: str, *, transposed: bool = False, **attributes: object
+        self,
+        x: str,
+        layer: Convolution,
+        name: str,
+        *,
+        transposed: bool = False,
+        **attributes: object,
     ) -> str:
         kind = "ConvTranspose" if transposed else "Conv"
         kernel = self.constant(f"{name}_weight", self._array(layer.weight))
@@ -183,9 +195,7 @@ class _StyleGraph(GraphBuilder):
         inverse = self.op("Reciprocal", root, name=f"{name}_inverse")
         pair = self.op("Concat", mean, inverse, name=f"{name}_pair", axis=2)
         flat = self.op("Squeeze", pair, self.integers(3), name=f"{name}_flat")
-        self.collected.append(
-            self.op("Transpose", flat, name=f"{name}_statistics", perm=[0, 2, 1])
-        )
+        self.collected.append(self.op("Transpose", flat, name=f"{name}_statistics", perm=[0, 2, 1]))
         return mean, inverse
 
     def _given(self, channels: int, name: str) -> tuple[str, str]:
@@ -205,9 +215,6 @@ class _StyleGraph(GraphBuilder):
         inverse = self.op("Gather", spread, rows[1], name=f"{name}_inverse", axis=1)
         return mean, inverse
 
-    def _array(self, tensor: object) -> np.ndarray:  # type: ignore[type-arg]
-        return tensor.detach().numpy().astype(self.dtype)  # type: ignore[attr-defined,no-any-return]
-
-
-def _onnx_type(dtype: np.dtype) -> int:  # type: ignore[type-arg]
-    return int(TensorProto.FLOAT16 if dtype == np.float16 else TensorProto.FLOAT)
+    def _array(self, tensor: Tensor) -> NDArray[Any]:
+        with np.errstate(over="ignore"):  # a weight too large for fp16 is refused by the checks
+            return tensor.detach().numpy().astype(self.dtype)

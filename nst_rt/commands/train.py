@@ -54,6 +54,7 @@ def train() -> None:
 @click.option("--blocks", type=int, help="Residual blocks. [5]")
 @click.option("--upsample", type=click.Choice(["nearest", "transposed"]), help="[nearest]")
 @click.option("--learning-rate", type=float, help="Its peak. [0.003]")
+@click.option("--ema", type=float, help="Share of the average that each step keeps. [0.99]")
 @click.option("--initial", metavar="CHECKPOINT", help="Weights to start from.")
 @click.option("--crops-per-photo", type=int, help="Different crops of each photo. [4]")
 @click.option("--seed", type=int, help="[0]")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -93,11 +94,25 @@ def test_what_is_passed_on_names_no_folder() -> None:
     assert "/" not in str(passed_on.as_dict())
 
 
+def test_a_command_trains_the_same_again() -> None:
+    config = FastConfig(
+        style="/home/me/the wave.png", photos="/data/photos", features=("vgg16", "/w/b.npz"),
+        steps=7, style_weight=2.5, style_layers=("relu1_1", "relu2_1"), workers=3, threads=1,
+    )  # fmt: skip
+    command = config.as_command()
+    assert command == (
+        "nst-rt train fast --style 'the wave.png' --photos photos --features vgg16,b.npz --steps 7 "
+        "--style-weight 2.5 --style-layers relu1_1,relu2_1"
+    )
+    words = [*shlex.split(command)[3:], "-o", "run"]
+    given = fast.make_context("fast", words, obj=None).params
+    values = {key: value for key, value in given.items() if value and key in LEAST | vars(config)}
+    assert FastConfig.from_mapping(values).as_command() == command
+
+
 def test_help_of_the_command_names_every_option_and_its_default() -> None:
     options = {parameter.name: parameter for parameter in fast.params}
     for field in fields(FastConfig):
-        if field.name == "ema":  # for those who train with the library
-            continue
         text = getattr(options[field.name], "help", None) or ""
         shown = re.search(r"\[(.+)\]$", text)
         if shown is None:

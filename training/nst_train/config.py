@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import shlex
 import tomllib
 import types
 from collections.abc import Mapping
@@ -134,6 +135,17 @@ class FastConfig:
             features=tuple(Path(name).name for name in self.features),
             initial=self.initial and Path(self.initial).name,
         )
+
+    def as_command(self) -> str:
+        """The command that trains the same on another machine: what differs from the defaults."""
+        words = ["nst-rt", "train", "fast"]
+        config = self.without_folders()
+        for field in fields(config):
+            value = getattr(config, field.name)
+            if value != field.default and field.name not in MAY_CHANGE:
+                text = ",".join(value) if isinstance(value, tuple) else str(value)
+                words += [f"--{field.name.replace('_', '-')}", text]
+        return shlex.join(words)
 
     def differences(self, other: FastConfig) -> list[str]:
         """Lines "key: mine → other's" for keys that a resumed run may not change."""
