@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from nst_rt.commands.extras import needing
-from nst_rt.commands.stdout import clean_stdout
+from nst_rt.commands.stdout import Results, clean_stdout
 from nst_rt.errors import UsageError, shown
 
 if TYPE_CHECKING:
-    from nst_export.exporter import Export
+    from nst_export.verification import Parity
 
 
 @click.command()
@@ -52,7 +51,7 @@ def export(
     """Export SOURCE, a checkpoint or a shipped style's name, to TARGET (.onnx).
 
     The model is run against PyTorch on photos of several sizes; the table of differences is
-    printed, and a model that does not paint like its network is not written.
+    printed as it is measured, and a model that does not paint like its network is not written.
     """
     with needing("export", "exporting"):
         from nst_export.exporter import export_style
@@ -66,25 +65,35 @@ def export(
             variant=variant,  # type: ignore[arg-type]
             facts=facts or None,
             overwrite=overwrite,
+            report=_ignored if as_json else _Table(results),
         )
         if as_json:
             results.json({**asdict(exported), "path": str(exported.path)})
-        else:
-            results.line("\n".join(_table(exported)))
+            return
+        if exported.largest_activation is not None:
+            results.line(f"largest activation {exported.largest_activation:,.0f} of 65,504")
+        results.line(f"{shown(exported.path)}  {exported.bytes:,} bytes")
 
 
-def _table(exported: Export) -> Iterator[str]:
-    """Lines of what was compared, and the file."""
-    yield f"{'against':<14}{'size':>10}  {'max':>4}  {'mean':>7}  {'PSNR':>8}"
-    for row in exported.rows:
+class _Table:
+    """Prints comparisons one by one, below a head."""
+
+    def __init__(self, results: Results) -> None:
+        self._results, self._begun = results, False
+
+    def __call__(self, row: Parity) -> None:
+        if not self._begun:
+            self._begun = True
+            self._results.line(f"{'against':<14}{'size':>10}  {'max':>4}  {'mean':>7}  {'PSNR':>8}")
         size = f"{row.width}x{row.height}"
-        yield (
+        self._results.line(
             f"{row.reference:<14}{size:>10}  {row.largest:>4}  {row.mean:>7.4f}  "
             f"{row.psnr:>5.1f} dB"
         )
-    if exported.largest_activation is not None:
-        yield f"largest activation {exported.largest_activation:,.0f} of 65,504"
-    yield f"{shown(exported.path)}  {exported.bytes:,} bytes"
+
+
+def _ignored(row: Parity) -> None:
+    """JSON names all comparisons at the end."""
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

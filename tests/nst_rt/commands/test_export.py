@@ -20,6 +20,7 @@ def exporter(monkeypatch):
     def export_style(source, target, **options):
         calls.append((source, target, options))
         rows = [Parity("PyTorch", 32, 48, 1, 0.0123, 61.25)]
+        options.pop("report")(rows[0])
         return Export(path=target, bytes=12345, rows=rows, largest_activation=777.0)
 
     monkeypatch.setattr("nst_export.exporter.export_style", export_style)
@@ -28,6 +29,7 @@ def exporter(monkeypatch):
 
 def test_table_of_differences_is_printed(nst, exporter) -> None:
     text = nst("export", "wave", "new\n.onnx", "--precision", "fp16").out.decode()
+    assert text.splitlines()[0].split() == ["against", "size", "max", "mean", "PSNR"]
     assert "48x32     1   0.0123   61.2 dB" in text
     assert "largest activation 777 of 65,504" in text
     assert text.endswith("new\\n.onnx  12,345 bytes\n")
@@ -57,9 +59,12 @@ def test_size_that_is_none_is_exit_2(nst, exporter, size: str) -> None:
 
 
 def test_model_that_paints_otherwise_is_exit_4(nst, monkeypatch) -> None:
-    def refuse(*arguments, **options):
+    def refuse(*arguments, report, **options):
+        report(Parity("PyTorch", 32, 48, 9, 0.5, 31.0))
         raise ParityError("differs by 9 levels")
 
     monkeypatch.setattr("nst_export.exporter.export_style", refuse)
     ended = nst("export", "wave", "x.onnx")
-    assert (ended.code, ended.out, ended.lines) == (4, b"", ["nst-rt: differs by 9 levels"])
+    assert (ended.code, ended.lines) == (4, ["nst-rt: differs by 9 levels"])
+    assert b"48x32     9   0.5000   31.0 dB" in ended.out
+    assert nst("export", "wave", "x.onnx", "--json").out == b""
