@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class OpenVinoSession:
             raise missing_engine("openvino", "cpu") from error
         self.provider = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self.scale = model.scale
-        core = openvino.Core()
+        core = _core()
         self.precision = _precision(
             precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         )
@@ -82,6 +83,19 @@ class OpenVinoSession:
         if not hasattr(self._local, "request"):
             self._local.request = self._compiled.create_infer_request()
         return self._local.request
+
+
+@cache
+def _core() -> Any:
+    """The process's one Core, never freed.
+
+    Every Core's CPU plugin puts an alternate signal stack of its own in place and, when it is freed,
+    the one that it found. Of two Cores the later would put back what the earlier has freed, and the
+    next signal that Python handles would crash the process.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _precision(asked: Precision, capabilities: list[str]) -> str:

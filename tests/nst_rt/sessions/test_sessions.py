@@ -165,3 +165,21 @@ def test_interrupt_stops_a_long_inference(engine, model_path) -> None:
         child.send_signal(signal.SIGINT)
         assert child.stdout.readline() == "stopped\n"
         assert child.wait(30) == 0
+
+
+def test_signals_are_safe_after_sessions_closed_in_any_order(model_path) -> None:
+    """OpenVINO gives the thread a signal stack; it must not be one that is freed."""
+    code = """
+import os, signal, sys
+import nst_rt
+
+first, second = (nst_rt.Stylizer(sys.argv[1], threads=1).warmup(16, 16) for _ in range(2))
+first.close(), second.close()
+del first, second
+signal.signal(signal.SIGUSR1, lambda number, frame: print("handled"))
+blocks = [bytearray(11_568) for _ in range(100)]
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    command = [sys.executable, "-X", "faulthandler", "-c", code, str(model_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
