@@ -89,9 +89,9 @@ class OpenVinoSession:
 def _core() -> Any:
     """The process's one Core, never freed.
 
-    Every Core's CPU plugin puts an alternate signal stack of its own in place and, when it is freed,
-    the one that it found. Of two Cores the later would put back what the earlier has freed, and the
-    next signal that Python handles would crash the process.
+    Every Core's CPU plugin puts an alternate signal stack of its own in place, and the one that it
+    found back when it is freed. Of two Cores the later would put back what the earlier has freed,
+    and the next signal that Python handles would crash the process.
     """
     import openvino
 
