@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from nst_rt.commands.console import Console
 from nst_rt.commands.train import fast
 from nst_rt.errors import UsageError
 from nst_train.config import FastConfig
@@ -105,7 +106,7 @@ def test_a_command_trains_the_same_again() -> None:
         "--style-weight 2.5 --style-layers relu1_1,relu2_1"
     )
     words = [*shlex.split(command)[3:], "-o", "run"]
-    given = fast.make_context("fast", words, obj=None).params
+    given = fast.make_context("fast", words, obj=Console()).params
     values = {key: value for key, value in given.items() if value and key in LEAST | vars(config)}
     assert FastConfig.from_mapping(values).as_command() == command
 
