@@ -10,7 +10,7 @@ from nst_rt.images.reading import (
     from_pil,
     read_picture,
 )
-from nst_rt.images.writing import encode_picture, format_of, to_pil, write_picture
+from nst_rt.images.writing import check_fits, encode_picture, format_of, to_pil, write_picture
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -19,6 +19,7 @@ __all__ = [
     "Picture",
     "as_rgb_array",
     "blend",
+    "check_fits",
     "encode_picture",
     "format_of",
     "from_pil",

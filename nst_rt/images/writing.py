@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nst_rt.atomic import replace_file
-from nst_rt.errors import OutputError
+from nst_rt.errors import OutputError, shown
 from nst_rt.images.color import from_srgb
 from nst_rt.images.picture import Picture
 
@@ -69,6 +70,7 @@ def write_picture(
         quality=quality,
         strip_metadata=strip_metadata,
         gray=gray,
+        name=shown(target),
     )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +87,7 @@ def encode_picture(
     quality: int = 95,
     strip_metadata: bool = False,
     gray: bool = False,
+    name: str = "picture",
 ) -> bytes:
     """The bytes of a picture file.
 
@@ -95,12 +98,35 @@ def encode_picture(
         quality: of formats that lose some, 1 to 100.
         strip_metadata: leave out EXIF, XMP and resolution. A colour profile stays: without it the
             numbers mean other colours.
-        gray: one channel for a picture that came with one.
+        gray: one channel for a picture that came with one, without its profile, which is RGB's.
+        name: what warnings call the picture.
 
     Raises:
         OutputError: the format cannot hold such a size, or is not written here.
     """
     kind = kind or picture.format
+    check_fits(picture, kind)
+    if gray and picture.gray:
+        picture = replace(picture, metadata=replace(picture.metadata, icc=None))
+    image = to_pil(picture)
+    if image.mode == "RGBA" and kind in _NO_ALPHA:
+        logger.warning("%s: %s has no transparency, laid on a background", name, kind)
+        image = _flattened(image, background)
+    if gray and picture.gray:
+        image = image.convert("LA" if image.mode == "RGBA" else "L")
+    options = _options(picture, kind, quality, strip_metadata=strip_metadata)
+    try:
+        return _saved(image, kind, options)
+    except OutputError:
+        if not (options.get("exif") or options.get("xmp")):
+            raise
+    data = _saved(image, kind, {**options, "exif": b"", "xmp": b""})
+    logger.warning("%s: %s cannot hold its EXIF or XMP data, left out", name, kind)
+    return data
+
+
+def check_fits(picture: Picture, kind: str) -> None:
+    """Raise `OutputError` unless a format is written here and can hold the picture's size."""
     if kind not in _FORMATS.values():
         raise OutputError(f"pictures are not written as {kind}")
     limit = _LONGEST_SIDE.get(kind)
@@ -109,14 +135,16 @@ def encode_picture(
             f"{picture.width}x{picture.height} is more than {kind} can hold ({limit:,} a side)",
             cure="write a .png or .tif",
         )
-    image = to_pil(picture)
-    if image.mode == "RGBA" and kind in _NO_ALPHA:
-        logger.warning("%s has no transparency: laid on a background", kind)
-        image = _flattened(image, background)
-    if gray and picture.gray:
-        image = image.convert("LA" if image.mode == "RGBA" else "L")
+
+
+def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind, **_options(picture, kind, quality, strip_metadata=strip_metadata))
+    try:
+        image.save(buffer, kind, **options)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow, libtiff, libwebp: each has its own
+        raise OutputError(f"cannot be written as {kind} ({error})") from error
     return buffer.getvalue()
 
 
@@ -148,7 +176,7 @@ def _flattened(image: Image.Image, background: Rgb) -> Image.Image:
 def _options(picture: Picture, kind: str, quality: int, *, strip_metadata: bool) -> dict[str, Any]:
     """Keyword arguments of Pillow's `save` for a format."""
     by_kind: dict[str, dict[str, Any]] = {
-        "PNG": {"compress_level": 4},
+        "PNG": {"compress_level": 2},  # more takes three times as long and saves nothing on paint
         "JPEG": {"quality": quality, "subsampling": "4:4:4"},
         "WEBP": {"quality": quality},
         "AVIF": {"quality": quality},

@@ -98,3 +98,31 @@ def test_file_in_place_of_a_folder_is_an_output_error(photo, tmp_path: Path) -> 
 def test_pil_image_keeps_alpha_and_profile_name(photo) -> None:
     image = Image.fromarray(np.dstack([photo, photo[..., :1]]))
     assert to_pil(from_pil(image)).tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("bulky", ["exif", "xmp"])
+def test_metadata_that_a_format_cannot_hold_is_left_out_with_a_warning(bulky, caplog) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 70_000
+    data = {"exif": exif.tobytes(), "xmp": b"<x>" + b"x" * 70_000 + b"</x>"}
+    picture = Picture(np.zeros((8, 8, 3), np.uint8), metadata=Metadata(**{bulky: data[bulky]}))
+    assert opened(encode_picture(picture, "JPEG")).size == (8, 8)
+    assert caplog.messages == ["picture: JPEG cannot hold its EXIF or XMP data, left out"]
+    assert encode_picture(picture, "WEBP").count(b"x" * 70_000) == 1
+
+
+def test_encoder_that_gives_up_is_an_output_error(photo, monkeypatch) -> None:
+    def give_up(self, *arguments, **options):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr("PIL.Image.Image.save", give_up)
+    with pytest.raises(OutputError, match=r"cannot be written as PNG \(no\)"):
+        encode_picture(Picture(photo))
+
+
+def test_warning_of_lost_transparency_names_the_file(tmp_path: Path, caplog) -> None:
+    picture = Picture(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8))
+    write_picture(picture, tmp_path / "out.jpg")
+    assert caplog.messages == [
+        f"{tmp_path / 'out.jpg'}: JPEG has no transparency, laid on a background"
+    ]
