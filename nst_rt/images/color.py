@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 def to_srgb(image: Image.Image, icc: bytes | None, name: str) -> tuple[Image.Image, bytes | None]:
     """RGB or RGBA in sRGB, and the RGB profile that `from_srgb` goes back to (None: sRGB).
 
-    A damaged profile is passed over with a warning. Profiles of gray and of inks end here: their
-    paintings have colours that such a profile cannot hold.
+    A profile that is damaged, or not one of such pixels, is passed over with a warning. Profiles of
+    gray and of inks end here: their paintings have colours that such a profile cannot hold.
 
     Args:
         image: RGB, RGBA, L, LA, CMYK or LAB.
@@ -29,9 +29,9 @@ def to_srgb(image: Image.Image, icc: bytes | None, name: str) -> tuple[Image.Ima
         try:
             converted, icc = _converted(colors, icc)
         except Exception as error:  # littlecms's complaints come as several kinds
-            logger.warning("%s: its colour profile is damaged, taken for sRGB (%s)", name, error)
+            logger.warning("%s: its colour profile is of no use, taken for sRGB (%s)", name, error)
             icc = None
-    result = converted or colors.convert("RGB")
+    result = converted or _as_rgb(colors)
     if alpha is not None:
         result.putalpha(alpha)
     return result, icc
@@ -56,10 +56,12 @@ def _converted(colors: Image.Image, icc: bytes) -> tuple[Image.Image, bytes | No
 
     profile = _profile(icc)
     space = profile.profile.xcolor_space.strip()
-    if space == "RGB" and _is_srgb(profile):
-        return colors.convert("RGB"), icc
+    if space == "RGB" and colors.mode in ("RGB", "L"):
+        colors = _as_rgb(colors)
+        if _is_srgb(profile):
+            return colors, icc
     converted = _transform(colors, profile, ImageCms.createProfile("sRGB"))
-    return converted, icc if space == "RGB" and colors.mode == "RGB" else None
+    return converted, icc if space == "RGB" else None
 
 
 def _transform(colors: Image.Image, source: Any, target: Any) -> Image.Image:
@@ -70,6 +72,11 @@ def _transform(colors: Image.Image, source: Any, target: Any) -> Image.Image:
     )
     assert converted is not None  # it is None only when converting in place
     return converted
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """Not a copy where it is RGB already, as `convert` makes."""
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

@@ -47,8 +47,12 @@ def merge_bytes(high: Image.Image, low: Image.Image) -> Image.Image:
     """8-bit image nearest to the 16-bit numbers whose bytes two images hold."""
     from PIL import Image
 
-    values = np.asarray(high).astype(np.uint32) * 256 + np.asarray(low)
-    return Image.fromarray(_scaled(values, 65535))
+    # (256·high + low) / 257 = high + (low - high) / 257, which rounds to one of three numbers
+    result = np.array(high)
+    difference = np.asarray(low).astype(np.int16) - result
+    result += difference > 128
+    result -= difference < -128
+    return Image.fromarray(result)
 
 
 def gray_as_8_bit(image: Image.Image, path: Path | None) -> Image.Image:

@@ -134,10 +134,11 @@ def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean over the window of 2·RADIUS+1 squared around each value, the edge repeated."""
     for axis in (0, 1):
         first, *others = _shifted(values, RADIUS, axis)
-        total = first.copy()
+        mean = first.copy()
         for other in others:
-            total += other
-        values = total / np.float32(2 * RADIUS + 1)
+            mean += other
+        mean /= 2 * RADIUS + 1
+        values = mean
     return values
 
 

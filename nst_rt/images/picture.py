@@ -27,7 +27,7 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Picture:
-    """Upright sRGB pixels, uint8 H×W×3, alpha apart as uint8 H×W.
+    """Upright sRGB pixels, uint8 H×W×3, alpha apart as uint8 H×W; both may be read-only.
 
     `format` is the source's, in Pillow's spelling ("PNG", "JPEG"); `gray` says that the source had
     one channel.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +39,18 @@ PICTURE_SUFFIXES = frozenset(
 """What a search through a folder takes for pictures."""
 
 _ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE",
+    6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
+}  # fmt: skip
+"""What turns pixels of an orientation upright, in Pillow's names."""
+_XMP_ORIENTATION = re.compile(
+    rb"""tiff:Orientation=(["'])\d\1|<tiff:Orientation>\d</tiff:Orientation>"""
+)
+_DESCRIPTIVE = {269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316}
+_STRUCTURAL = ({*range(254, 533)} | {700, 33723, 34377, 34675}) - _DESCRIPTIVE
+"""Tags of how a TIFF file lays out its pixels, and of what is carried elsewhere: in the EXIF data
+of a painting they would be lies, and make a TIFF file that nothing can read."""
 
 _settings = threading.Lock()
 """Held while a setting of Pillow's that all threads share is changed."""
@@ -69,43 +82,66 @@ def read_picture(
             deep = has_deep_colors(image)
             _load(image, source)
             colors = _all_bytes(image, source) if deep else image
-            return _picture(image, colors, path)
-    except (LimitError, InputError):
+            return _picture(image, colors, path, deep=deep)
+    except InputError:
         raise
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", path=path) from error
 
 
-def from_pil(image: Image.Image) -> Picture:
-    """A picture from a PIL image, which stays as it is.
+def from_pil(image: Image.Image, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+    """A picture from a PIL image, whose pixels and metadata stay as they are.
+
+    Args:
+        image: of any mode; one that is not loaded yet is loaded.
+        max_pixels: larger ones are refused before they are loaded.
 
     Raises:
-        InputError: a kind of pixels that stands for no colours, or none at all.
+        InputError: damaged, closed, empty, or a kind of pixels that stands for no colours.
+        LimitError: larger than `max_pixels`.
     """
     if 0 in image.size:
         raise InputError("expected at least one pixel, got an empty PIL image")
-    return _picture(image, image, None)
+    _check_size(image, max_pixels, None)
+    deep = has_deep_colors(image)
+    _load(image, None)
+    return _picture(image, image, None, deep=deep)
 
 
-def _picture(image: Image.Image, pixels: Image.Image, path: Path | None) -> Picture:
+def _picture(
+    image: Image.Image, pixels: Image.Image, path: Path | None, *, deep: bool = False
+) -> Picture:
     """The picture of `pixels`, which `image` tells of."""
-    from PIL import ImageOps
-
-    frames = getattr(image, "n_frames", 1)
+    name = _name(path)
+    frames = _count_frames(image)
     if frames > 1 and image.format != "MPO":
-        logger.warning("%s: only the first of its %d frames is painted", _name(path), frames)
-    if pixels is not image or image.mode.startswith("I"):
-        logger.warning("%s: has 16 bits a channel, is painted with 8", _name(path))
-    metadata = _metadata(image)
-    upright = gray_as_8_bit(ImageOps.exif_transpose(pixels), path)
-    colors, icc = to_srgb(_colors(upright, path), image.info.get("icc_profile"), _name(path))
+        logger.warning("%s: only frame %d of %d is painted", name, image.tell() + 1, frames)
+    if deep or image.mode.startswith("I"):
+        logger.warning("%s: has 16 bits a channel, is painted with 8", name)
+    metadata, orientation = _metadata(image, name)
+    upright = _upright(gray_as_8_bit(pixels, path), orientation)
+    colors, icc = to_srgb(_colors(upright, path), image.info.get("icc_profile"), name)
     return Picture(
-        rgb=np.array(colors.convert("RGB")),
-        alpha=np.array(colors.getchannel("A")) if colors.mode == "RGBA" else None,
+        rgb=np.asarray(colors.convert("RGB") if colors.mode == "RGBA" else colors),
+        alpha=np.asarray(colors.getchannel("A")) if colors.mode == "RGBA" else None,
         format="JPEG" if image.format == "MPO" else image.format or "PNG",
         gray=image.mode in ("1", "L", "LA", "La") or image.mode.startswith(("I", "F")),
         metadata=replace(metadata, icc=icc),
     )
+
+
+def _count_frames(image: Image.Image) -> int:
+    try:
+        return getattr(image, "n_frames", 1)
+    except Exception:  # damaged further on, or the file was closed: the frame at hand is sound
+        return 1
+
+
+def _upright(image: Image.Image, orientation: object) -> Image.Image:
+    from PIL import Image
+
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return image.transpose(Image.Transpose[turn]) if turn else image
 
 
 def _all_bytes(image: Image.Image, source: Path | bytes) -> Image.Image:
@@ -132,31 +168,44 @@ def _colors(image: Image.Image, path: Path | None) -> Image.Image:
     return image.convert(target[image.mode])
 
 
-def _metadata(image: Image.Image) -> Metadata:
-    """All but the profile."""
-    exif: bytes | None = None
+def _metadata(image: Image.Image, name: str) -> tuple[Metadata, object]:
+    """All but the profile, without the orientation, and the orientation, which may be anything."""
+    exif, orientation = None, None
     try:
         tags = image.getexif()
-        kept = {tag: value for tag, value in tags.items() if tag != _ORIENTATION}
-        exif = _without_orientation(tags) if kept else None
+        orientation = tags.get(_ORIENTATION)
+        exif = _description(tags)
     except Exception as error:  # whatever Pillow trips on in there, the pixels are sound
-        logger.warning("its EXIF data is damaged and left out (%s)", error)
-    dpi, xmp = image.info.get("dpi"), image.info.get("xmp")
+        logger.warning("%s: its EXIF data is damaged and left out (%s)", name, error)
+    xmp = image.info.get("xmp")
     return Metadata(
         exif=exif,
-        xmp=xmp if isinstance(xmp, bytes) else None,
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
-    )
+        xmp=_XMP_ORIENTATION.sub(b"", xmp) if isinstance(xmp, bytes) else None,
+        dpi=_resolution(image.info.get("dpi")),
+    ), orientation
 
 
-def _without_orientation(tags: Image.Exif) -> bytes:
-    """EXIF data of pixels that stand upright: tag 0x0112 at 1."""
+def _description(tags: Image.Exif) -> bytes | None:
+    """What EXIF data says of the picture whatever the file; the orientation is 1."""
     from PIL import Image
 
+    if not tags.keys() - _STRUCTURAL:
+        return None
     copy = Image.Exif()
     copy.load(tags.tobytes())
+    for tag in _STRUCTURAL & set(copy):
+        del copy[tag]
     copy[_ORIENTATION] = 1
     return copy.tobytes()
+
+
+def _resolution(dpi: Any) -> tuple[float, float] | None:
+    """Pixels per inch; 1 is what Pillow makes of none."""
+    try:
+        across, down = map(float, dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if 1 < across < 1e6 and 1 < down < 1e6 else None
 
 
 @contextmanager
@@ -176,7 +225,9 @@ def _open(source: Path | bytes) -> Iterator[Image.Image]:
         raise LimitError(
             f"is larger than {DEFAULT_MAX_PIXELS:,} pixels", path=path, cure=_RAISE_LIMIT
         ) from error
-    except (ValueError, SyntaxError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # formats are taken apart by code that trips in every way
         raise InputError(f"damaged ({error})", path=path) from error
     with image:
         yield image
@@ -195,14 +246,14 @@ def _check_size(image: Image.Image, max_pixels: int, path: Path | None) -> None:
         )
 
 
-def _load(image: Image.Image, source: Path | bytes) -> None:
+def _load(image: Image.Image, source: Path | bytes | None) -> None:
     path = source if isinstance(source, Path) else None
     try:
         image.load()
     except MemoryError as error:
         raise LimitError("does not fit into memory", path=path) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if "truncated" in str(error).lower() or _ends_early(source):
+    except Exception as error:  # as in _open
+        if source is not None and ("truncated" in str(error).lower() or _ends_early(source)):
             size = path.stat().st_size if path else len(source)  # type: ignore[arg-type]
             raise InputError(
                 f"truncated after {size:,} bytes",
@@ -238,12 +289,18 @@ def _unknown(source: Path | bytes) -> tuple[str]:
             return (f"not a picture (looks like {kind})",)
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"heim", b"hevc"):
         return ("HEIC is not read; save it as JPEG or PNG",)
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return ("is TIFF of a kind that is not read; save it as RGB with 8 or 16 bits",)
     return (f"not a picture of a known kind ({', '.join(FORMATS)})",)
 
 
 @contextmanager
 def _raised_limits(max_pixels: int, *, allow_truncated: bool) -> Iterator[None]:
-    """Let Pillow decode what was asked for. Its settings are the process's, so others wait."""
+    """Let Pillow decode what was asked for.
+
+    Its settings are the process's: who changes them waits for others who do, but pictures that are
+    read meanwhile without a change are read under them as well.
+    """
     from PIL import Image, ImageFile
 
     if max_pixels <= DEFAULT_MAX_PIXELS and not allow_truncated:

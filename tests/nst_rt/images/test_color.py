@@ -74,3 +74,22 @@ def test_alpha_passes_beside_a_profile(adobe_rgb) -> None:
     again = read_picture(encode_picture(picture))
     assert (again.alpha == 77).all()
     assert np.abs(again.rgb.astype(int) - picture.rgb).max() <= 1
+
+
+def test_gray_picture_of_an_rgb_profile_is_converted_as_one(adobe_rgb, caplog) -> None:
+    gray = Image.new("L", (6, 5), 128)
+    picture = read_picture(encoded(gray, "PNG", icc_profile=adobe_rgb))
+    same = read_picture(encoded(gray.convert("RGB"), "PNG", icc_profile=adobe_rgb))
+    assert (picture.rgb == same.rgb).all()
+    assert picture.metadata.icc == adobe_rgb
+    assert not caplog.records
+    kept = Image.open(io.BytesIO(encode_picture(picture, gray=True)))
+    assert (kept.mode, kept.getpixel((0, 0))) == ("L", int(picture.rgb[0, 0, 0]))
+    assert "icc_profile" not in kept.info
+
+
+def test_profile_of_other_pixels_is_passed_over_with_one_warning(adobe_rgb, caplog) -> None:
+    inks = Image.new("RGB", (16, 16), (200, 60, 30)).convert("CMYK")
+    picture = read_picture(encoded(inks, "JPEG", quality=100, icc_profile=adobe_rgb))
+    assert np.abs(picture.rgb.astype(int) - (200, 60, 30)).max() <= 3
+    assert len(caplog.records) == 1

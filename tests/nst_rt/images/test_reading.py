@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from nst_rt.errors import InputError, LimitError
-from nst_rt.images import from_pil, read_picture
+from nst_rt.images import encode_picture, from_pil, read_picture
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -126,7 +126,7 @@ def test_damaged_profile_is_passed_over_with_one_warning(caplog) -> None:
     assert (picture.rgb == (10, 200, 30)).all()
     assert picture.metadata.icc is None
     assert len(caplog.records) == 1
-    assert "colour profile is damaged" in caplog.records[0].message
+    assert "colour profile is of no use" in caplog.records[0].message
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
@@ -185,3 +185,90 @@ def test_absent_file_and_folder_are_named(tmp_path: Path) -> None:
         read_picture(tmp_path / "gone.png")
     with pytest.raises(InputError, match="is a folder"):
         read_picture(tmp_path)
+
+
+XMP_ORIENTATION = (
+    b'<rdf:Description tiff:Orientation="6" dc:title="t"/><tiff:Orientation>6</tiff:Orientation>'
+)
+
+
+def test_orientation_in_xmp_turns_the_pixels_and_is_gone(photo) -> None:
+    image = Image.fromarray(photo[:40, :64])
+    picture = read_picture(encoded(image, "WEBP", lossless=True, xmp=XMP_ORIENTATION))
+    assert (picture.rgb == np.rot90(photo[:40, :64], -1)).all()
+    assert picture.metadata.xmp == b'<rdf:Description  dc:title="t"/>'
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "LA", "CMYK", "I;16", "F"])
+def test_tags_of_how_a_tiff_lays_out_its_pixels_are_not_carried_on(mode) -> None:
+    source = Image.new("L", (9, 7), 1).convert(mode if mode != "I;16" else "I")
+    picture = read_picture(encoded(source.convert(mode), "TIFF", description="a caption"))
+    painted = Image.open(io.BytesIO(encode_picture(picture, "TIFF")))
+    assert (painted.size, len(painted.getbands())) == ((9, 7), 4 if mode == "LA" else 3)
+    assert painted.getexif()[0x010E] == "a caption"
+    assert picture.metadata.dpi is None
+
+
+def test_damaged_exif_is_left_out_with_a_warning_that_names_the_file(caplog, tmp_path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(encoded(Image.new("RGB", (8, 8)), exif=b"Exif\0\0" + b"\xee" * 40))
+    assert read_picture(path).metadata.exif is None
+    assert [record.message.split("(")[0] for record in caplog.records] == [
+        f"{path}: its EXIF data is damaged and left out "
+    ]
+
+
+def test_lazily_loaded_pil_images_are_checked_like_files(photo, caplog, ramp) -> None:
+    data = encoded(Image.fromarray(photo))
+    with pytest.raises(InputError, match=r"damaged \(.*truncated"):
+        from_pil(Image.open(io.BytesIO(data[: len(data) // 2])))
+    large = Image.open(io.BytesIO(data))
+    with pytest.raises(LimitError, match=r"256x256 is 65,536 pixels, the limit is 65,535"):
+        from_pil(large, max_pixels=65_535)
+    assert large.tile  # not decoded
+    from_pil(Image.open(io.BytesIO(png16(np.stack([ramp] * 3, axis=-1)))))
+    assert [record.message for record in caplog.records] == [
+        "picture: has 16 bits a channel, is painted with 8"
+    ]
+
+
+def test_pil_image_whose_file_is_closed_is_painted_if_it_was_loaded(photo) -> None:
+    frames = [Image.fromarray(photo), Image.fromarray(photo[::-1])]
+    with Image.open(
+        io.BytesIO(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    ) as image:
+        image.load()
+    assert from_pil(image).rgb.shape == photo.shape
+    with Image.open(io.BytesIO(encoded(frames[0]))) as image:
+        pass
+    with pytest.raises(InputError, match="damaged"):
+        from_pil(image)
+
+
+def test_the_frame_that_is_painted_is_named(photo, caplog) -> None:
+    frames = [Image.fromarray(photo), Image.fromarray(photo[::-1])]
+    image = Image.open(
+        io.BytesIO(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]))
+    )
+    image.seek(1)
+    assert (from_pil(image).rgb == photo[::-1]).all()
+    assert caplog.messages == ["picture: only frame 2 of 2 is painted"]
+
+
+@pytest.mark.parametrize("step", ["ImageFile.ImageFile.load", "PngImagePlugin.PngImageFile._open"])
+def test_whatever_a_decoder_trips_on_is_one_line(photo, monkeypatch, step) -> None:
+    def trip(*arguments, **options):
+        raise ZeroDivisionError("division by zero")
+
+    data = encoded(Image.fromarray(photo))
+    monkeypatch.setattr(f"PIL.{step}", trip)
+    with pytest.raises(InputError, match="damaged"):
+        read_picture(data)
+
+
+def test_tiff_of_a_kind_that_is_not_read_is_called_so() -> None:
+    data = bytearray(encoded(Image.new("L", (4, 4)), "TIFF"))
+    tag = data.index(struct.pack("<HHI", 262, 3, 1))
+    data[tag + 8] = 99  # no such photometric interpretation
+    with pytest.raises(InputError, match="TIFF of a kind that is not read"):
+        read_picture(bytes(data))
