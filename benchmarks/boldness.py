@@ -56,7 +56,7 @@ class Judge:
     @torch.no_grad()
     def distance(self, picture: NDArray[np.uint8]) -> float:
         """Mean relative Gram distance of a picture, uint8 H×W×3, to the painting."""
-        x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+        x = torch.tensor(picture).permute(2, 0, 1)[None].float() / 255
         return style_loss(self.perceptual(x, list(self.grams)), self.grams).item()
 
 

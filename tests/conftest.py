@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +43,25 @@ def network() -> StyleNetwork:
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter, std=0.3)
     return network.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def tiny_run() -> dict[str, Any]:
+    """Options of a training run of a second on one thread, all but painting and photos."""
+    return {
+        "features": ("untrained",),
+        "steps": 4,
+        "size": 32,
+        "batch": 2,
+        "style_size": 64,
+        "style_layers": ("relu1_1", "relu2_1"),
+        "content_layer": "relu2_1",
+        "width": 0.25,
+        "blocks": 1,
+        "precision": "fp32",
+        "threads": 1,
+        "workers": 0,
+    }
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from nst_train.checkpoint import write_checkpoint
 from nst_train.config import FastConfig
 from nst_train.network import StyleNetwork
+from nst_train.style_file import write_style
 
 
 @pytest.fixture
@@ -35,34 +36,15 @@ def photos(tmp_path: Path, photo: NDArray[np.uint8]) -> Path:
 
 
 @pytest.fixture
-def config(paintings: Path, photos: Path) -> FastConfig:
+def config(paintings: Path, photos: Path, tiny_run: dict[str, Any]) -> FastConfig:
     """Two epochs of two steps on one thread."""
-    return FastConfig.from_mapping(
-        {
-            "style": str(paintings / "stripes.png"),
-            "photos": str(photos),
-            "features": ("untrained",),
-            "steps": 4,
-            "size": 32,
-            "batch": 2,
-            "style_size": 64,
-            "style_layers": ("relu1_1", "relu2_1"),
-            "content_layer": "relu2_1",
-            "width": 0.25,
-            "blocks": 1,
-            "crops_per_photo": 1,
-            "precision": "fp32",
-            "threads": 1,
-            "workers": 0,
-        }
-    )
+    given = {"style": str(paintings / "stripes.png"), "photos": str(photos), "crops_per_photo": 1}
+    return FastConfig.from_mapping(tiny_run | given)
 
 
 @pytest.fixture
 def checkpoint(tmp_path: Path, network: StyleNetwork, config: FastConfig) -> Path:
     """The thin network as a run of `train fast` leaves it."""
     path = tmp_path / "style.safetensors"
-    weights = {f"ema.{key}": value for key, value in network.state_dict().items()}
-    facts = {"network": network.config.as_dict(), "config": config.as_dict(), "step": 4}
-    write_checkpoint(path, weights, facts)
+    write_style(path, network, config, 4)
     return path

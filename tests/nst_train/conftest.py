@@ -78,26 +78,11 @@ def painting(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_config(photos: Path, painting: Path) -> MakeConfig:
+def make_config(photos: Path, painting: Path, tiny_run: dict[str, Any]) -> MakeConfig:
     """A configuration of a tiny run; keyword arguments change it."""
 
     def make(**changes: Any) -> FastConfig:
-        values: dict[str, Any] = {
-            "style": str(painting),
-            "photos": str(photos),
-            "features": ("untrained",),
-            "steps": 4,
-            "size": 32,
-            "batch": 2,
-            "style_size": 64,
-            "style_layers": ("relu1_1", "relu2_1"),
-            "content_layer": "relu2_1",
-            "width": 0.25,
-            "blocks": 1,
-            "precision": "fp32",
-            "threads": 1,
-            "workers": 0,
-        }
-        return FastConfig.from_mapping(values | changes)
+        given = {"style": str(painting), "photos": str(photos)}
+        return FastConfig.from_mapping(tiny_run | given | changes)
 
     return make
