@@ -240,6 +240,18 @@ class TestTensorBoard:
         board.close()
         assert calls == [(str(tmp_path), 5), ("loss/total", 0.5, 5), "closed"]
 
+    def test_a_writer_that_fails_stops_and_nothing_else(
+        self, state: TrainingState, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Failing:
+            add_scalar = staticmethod(disk_is_full)
+
+        board = TensorBoard(Failing())
+        for step in (1, 2):
+            board.on_step(report(step), state)
+        board.close()
+        assert caplog.text.count("TensorBoard stopped") == 1
+
 
 def test_progress_shows_steps_losses_and_time_left_on_stderr(
     state: TrainingState, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

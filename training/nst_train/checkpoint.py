@@ -75,6 +75,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ModelError("not a checkpoint of nst-rt (or of a later version)", path=path)
     facts = {key: value for key, value in ours.items() if key not in _SEALS}
     seals = _digest(tensors), _header_digest(facts)
+    # the earliest checkpoints have no seal on their header
     if (ours.get("sha256"), ours.get("header_sha256", seals[1])) != seals:
         raise ModelError("damaged: its contents do not match its hash", path=path)
     try:

@@ -108,7 +108,7 @@ class TensorBoard:
     """Losses as TensorBoard scalars; use `if_installed`."""
 
     def __init__(self, writer: Any) -> None:
-        self.writer = writer
+        self.writer: Any | None = writer
 
     @classmethod
     def if_installed(cls, folder: Path, *, start: int = 0) -> list[TensorBoard]:
@@ -120,11 +120,18 @@ class TensorBoard:
         return [cls(SummaryWriter(str(folder), purge_step=start + 1))]
 
     def on_step(self, report: StepReport, state: TrainingState) -> None:
-        for name, value in report.losses.items():
-            self.writer.add_scalar(f"loss/{name}", value, report.step)
+        if self.writer is None:
+            return
+        try:
+            for name, value in report.losses.items():
+                self.writer.add_scalar(f"loss/{name}", value, report.step)
+        except Exception as error:  # of a thread of its own, whatever that raised
+            logger.warning("TensorBoard stopped (%s); training goes on", error)
+            self.writer = None
 
     def close(self) -> None:
-        self.writer.close()
+        if self.writer is not None:
+            self.writer.close()
 
 
 class SampleSheets:
