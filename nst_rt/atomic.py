@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,8 +13,8 @@ MAX_NAME = 255
 
 
 def part_of(target: Path) -> Path:
-    """The hidden name beside `target` under which this process writes it."""
-    suffix = f".part-{os.getpid()}"
+    """The hidden name beside `target` under which this thread of this process writes it."""
+    suffix = f".part-{os.getpid()}-{threading.get_native_id()}"
     stem = os.fsencode(target.name)[: MAX_NAME - len(suffix) - 1]
     return target.with_name(f".{os.fsdecode(stem)}{suffix}")
 
@@ -25,15 +26,15 @@ def replace_file(target: Path, data: bytes) -> None:
         OSError: as it came; an old file is intact and nothing half-written is left.
     """
     part = part_of(target)
-    with part.open("wb") as file:
-        try:
+    try:
+        with part.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        part.replace(target)  # after closing: Windows moves no open file
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def remove_stale_parts(folder: Path) -> None:
@@ -47,7 +48,7 @@ def remove_stale_parts(folder: Path) -> None:
                 Path(entry.path).unlink(missing_ok=True)
 
 
-_PART = re.compile(r"\..+\.part-(\d{1,9})", re.DOTALL)
+_PART = re.compile(r"\..+\.part-(\d{1,9})(-\d+)?", re.DOTALL)
 
 
 def _lives(process_id: int) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,8 +47,8 @@ def test_part_of_any_name_is_a_name(tmp_path: Path, name: str) -> None:
 def test_only_parts_of_processes_that_are_gone_are_removed(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    stale = tmp_path / f".{'x' * 40}\n.png.part-{dead.pid}"
-    kept = [f".x.png.part-{os.getpid()}", ".x.png.part-1", "x.png.part-999999", ".x.part-12a"]
+    stale = tmp_path / f".{'x' * 40}\n.png.part-{dead.pid}-{dead.pid}"
+    kept = [part_of(Path("x.png")).name, ".x.png.part-1", "x.png.part-999999", ".x.part-12a"]
     for path in [stale, *(tmp_path / name for name in kept)]:
         path.touch()
     (tmp_path / f".folder.part-{dead.pid}").mkdir()
@@ -54,3 +56,18 @@ def test_only_parts_of_processes_that_are_gone_are_removed(tmp_path: Path) -> No
     assert not stale.exists()
     assert {path.name for path in tmp_path.iterdir()} == {*kept, f".folder.part-{dead.pid}"}
     remove_stale_parts(tmp_path / "nowhere")
+
+
+def test_threads_that_write_one_file_never_share_a_part(tmp_path: Path, monkeypatch) -> None:
+    flush, both = os.fsync, threading.Barrier(2, timeout=20)
+
+    def wait_and_flush(descriptor: int) -> None:
+        both.wait()
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", wait_and_flush)
+    target, contents = tmp_path / "x.png", [b"a" * 9000, b"b" * 5000]
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda data: replace_file(target, data), contents))
+    assert target.read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]

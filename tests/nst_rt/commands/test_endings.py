@@ -63,7 +63,7 @@ def test_a30_kill_leaves_no_final_name_and_the_next_start_clears_up(nst, folder,
     assert process.stderr.readline() == b"writing\n"
     process.kill()
     finish(process)
-    assert names("out") == [f".a.png.part-{process.pid}"]
+    assert names("out") == [f".a.png.part-{process.pid}-{process.pid}"]
     assert nst("stylize", "a.png", "-o", "out", *style).code == 0
     assert names("out") == ["a.png"]
 
