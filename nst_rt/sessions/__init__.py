@@ -69,12 +69,11 @@ def open_session(
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}", cure="choose 1 or more, or leave it out")
     count = threads or allowed
-    if device == "auto":
-        device = "cuda" if _cuda_works() else "cpu"
-    if device == "cpu":
+    session = _open_cuda(model, precision, count) if device == "auto" and _has_cuda() else None
+    if device in ("auto", "cpu"):
         plain = model.adaptation is None and find_spec("openvino")
         device = "openvino" if plain else "onnxruntime"
-    session = _open(model, device, precision, count)
+    session = session or _open(model, device, precision, count)
     logger.info(
         "%s: %s, %s, %d of %d allowed threads",
         model.name, session.provider, session.precision, session.threads, allowed,
@@ -98,7 +97,16 @@ def _open(model: ModelFile, device: Device, precision: Precision, threads: int) 
     return OnnxRuntimeSession(model, precision=precision, threads=threads)
 
 
-def _cuda_works() -> bool:
+def _open_cuda(model: ModelFile, precision: Precision, threads: int) -> Session | None:
+    """A session on CUDA, None with a warning where it has a driver but does not work."""
+    try:
+        return _open(model, "cuda", precision, threads)
+    except ProviderError as error:
+        logger.warning("the GPU is not used, the CPU paints: %s", error)
+        return None
+
+
+def _has_cuda() -> bool:
     """Whether an NVIDIA driver and ONNX Runtime's CUDA provider are here. Cheap where not."""
     from pathlib import Path
 

@@ -16,27 +16,24 @@ from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 class AdaptedSession(OnnxRuntimeSession):
     """Converts to the model's axis order and range, and back with clamp and rounding."""
 
+    _complaint = "does not take a picture as described"
+    _cure = "check --layout and --range"
+
     def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
         super().__init__(model, precision=precision, threads=threads)
         assert model.adaptation is not None
         self._adaptation: Adaptation = model.adaptation
-        self._path = model.path
 
     def _infer(self, image: NDArray[np.uint8], options: Any) -> NDArray[np.uint8]:
         white, planar = self._adaptation.white, self._adaptation.layout == "nchw"
         x = image.astype(np.float32) * np.float32(white / 255)
-        feed = {self._input: np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planar else x}
-        try:
-            y = np.asarray(self._session.run(None, feed, options)[0])
-        except Exception as error:  # onnxruntime's exceptions share no base class of their own
-            raise self._refused_input(error) from error
+        y = self._first_output(
+            np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planar else x, options
+        )
+        if y.ndim != 4:
+            shape = "×".join(map(str, y.shape))
+            raise ModelError(f"gives {shape} numbers, which are no picture", path=self._path)
+        if not np.isfinite(y).all():
+            raise ModelError("gives NaN or infinite values", path=self._path, cure=self._cure)
         y = y.transpose(0, 2, 3, 1) if planar else y
         return np.clip(np.rint(y * (255 / white)), 0, 255).astype(np.uint8)
-
-    def _refused_input(self, error: Exception) -> ModelError:
-        lines = str(error).splitlines()
-        return ModelError(
-            f"does not take a picture as described ({lines[0] if lines else error!r})",
-            path=self._path,
-            cure="check --layout and --range",
-        )

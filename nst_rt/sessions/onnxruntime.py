@@ -20,6 +20,7 @@ class OnnxRuntimeSession:
     memory_per_pixel = 580
     _provider = "CPUExecutionProvider"
     _options: ClassVar[dict[str, str]] = {}
+    _complaint, _cure = "ONNX Runtime cannot paint with it", ""
 
     def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
         try:
@@ -28,6 +29,7 @@ class OnnxRuntimeSession:
             raise missing_engine(
                 "onnxruntime", "cpu" if self.device == "cpu" else "cuda"
             ) from error
+        self._path = model.path
         self.precision = self._precision(model, precision)
         self.threads = threads
         options = onnxruntime.SessionOptions()
@@ -89,7 +91,18 @@ class OnnxRuntimeSession:
             return error
 
     def _infer(self, image: NDArray[np.uint8], options: Any) -> NDArray[np.uint8]:
-        return self._session.run(None, {self._input: image}, options)[0]  # type: ignore[no-any-return]
+        return self._first_output(image, options)
+
+    def _first_output(self, image: NDArray[Any], options: Any) -> NDArray[Any]:
+        try:
+            return np.asarray(self._session.run(None, {self._input: image}, options)[0])
+        except Exception as error:  # its exceptions share no base class of their own
+            lines = str(error).splitlines()
+            raise ModelError(
+                f"{self._complaint} ({lines[0] if lines else error!r})",
+                path=self._path,
+                cure=self._cure,
+            ) from error
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:
         if asked not in ("auto", "fp32"):

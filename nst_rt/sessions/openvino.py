@@ -33,6 +33,7 @@ class OpenVinoSession:
             raise missing_engine("openvino", "cpu") from error
         self.provider = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self.scale = model.scale
+        self._path = model.path
         core = _core()
         self.precision = _precision(
             precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -63,17 +64,23 @@ class OpenVinoSession:
             image = image.copy()
         count, height, width, _ = image.shape
         result = np.empty((count, height * self.scale, width * self.scale, 3), np.uint8)
-        request.set_input_tensor(self._tensor(image, shared_memory=True))
-        request.set_output_tensor(self._tensor(result, shared_memory=True))
-        request.start_async()
         try:
+            request.set_input_tensor(self._tensor(image, shared_memory=True))
+            request.set_output_tensor(self._tensor(result, shared_memory=True))
+            request.start_async()
             while not request.wait_for(_POLL_MS):
                 pass
+        except RuntimeError as error:
+            raise ModelError(
+                f"OpenVINO cannot paint with it ({_first(error)})", path=self._path
+            ) from error
         except BaseException:  # Ctrl-C: the engine must let go of our arrays before they die
             request.cancel()
             with suppress(RuntimeError):  # "was canceled"
                 request.wait()
             raise
+        if tuple(request.get_output_tensor().shape) != result.shape:
+            raise ModelError(f"is not of scale {self.scale}, as it says", path=self._path)
         return result
 
     def close(self) -> None:

@@ -61,6 +61,13 @@ def test_explicit_device_never_falls_back(model_path) -> None:
     assert caught.value.exit_code == 5
 
 
+def test_auto_paints_on_the_cpu_where_cuda_is_broken(model_path, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("nst_rt.sessions._has_cuda", lambda: True)
+    session = open_session(read_model(model_path), threads=1)
+    assert session.device == "cpu"
+    assert "the GPU is not used, the CPU paints: " in caplog.text
+
+
 def test_unknown_options_are_named(model_path) -> None:
     model = read_model(model_path)
     with pytest.raises(UsageError, match="device is 'gpu'; choose auto, cpu"):
@@ -115,6 +122,26 @@ def test_described_foreign_model_paints_uint8(tmp_path: Path) -> None:
     session = open_session(read_model(path, adaptation=Adaptation("nchw", 1.0)))
     image = np.full((1, 5, 7, 3), 200, np.uint8)
     assert session.run(image)[0, 0, 0].tolist() == [255, 200, 100]
+
+
+@pytest.mark.parametrize(
+    ("operator", "message"),
+    [("Log", "NaN or infinite"), ("Flatten", "1×105 numbers, which are no")],
+)
+def test_foreign_model_that_gives_no_picture_is_refused(operator, message, tmp_path: Path) -> None:
+    from onnx import TensorProto, helper
+
+    info = [helper.make_tensor_value_info("a", TensorProto.FLOAT, (1, 3, "H", "W"))]
+    info.append(helper.make_tensor_value_info("b", TensorProto.FLOAT, None))
+    graph = helper.make_graph([helper.make_node(operator, ["a"], ["b"])], "g", info[:1], info[1:])
+    opset = [helper.make_opsetid("", 18)]
+    path = tmp_path / "foreign.onnx"
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+    )
+    session = open_session(read_model(path, adaptation=Adaptation("nchw", 1.0)))
+    with pytest.raises(ModelError, match=message):
+        session.run(np.zeros((1, 5, 7, 3), np.uint8))
 
 
 def test_threads_respect_affinity_quota_and_environment(monkeypatch, tmp_path: Path) -> None:
