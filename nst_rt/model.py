@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from nst_rt import zoo
@@ -116,6 +116,11 @@ def read_model(
     elif card:
         logger.warning("%s: not held against its hash, as asked", shown(path))
     return check_model(path, data, adaptation=adaptation)
+
+
+def style_name(style: str | Path) -> str:
+    """What file names say of a style: a shipped one's name, or its file's, never its metadata."""
+    return PurePath(style).name.removesuffix(".onnx").removesuffix(".fp16")
 
 
 def check_model(path: Path, data: bytes, *, adaptation: Adaptation | None = None) -> ModelFile:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from dataclasses import asdict, dataclass, replace
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -12,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ClosedError, InputError, LimitError, UsageError
+from nst_rt.errors import ClosedError, InputError, LimitError, ModelError, UsageError
 from nst_rt.images import (
     DEFAULT_MAX_PIXELS,
     Picture,
     as_rgb_array,
     blend,
+    check_fits,
     encode_picture,
+    format_of,
     from_pil,
     keep_color,
     read_picture,
@@ -29,15 +34,15 @@ from nst_rt.images import (
     write_picture,
 )
 from nst_rt.memory import free_memory
-from nst_rt.model import Adaptation, read_model
-from nst_rt.sessions import Device, Precision, check_options, open_session
+from nst_rt.model import Adaptation, read_model, style_name
+from nst_rt.sessions import Device, Precision, Session, check_options, open_session
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 logger = logging.getLogger(__name__)
 
-SMALL = 2**28
+UNCHECKED_MEMORY = 2**28
 """Bytes for which free memory is not looked up."""
 DEFAULT_SIZE = 1280
 """Long side in pixels at which larger pictures are painted: strokes keep a visible size."""
@@ -131,14 +136,16 @@ class Stylizer:
         self._max_memory = max_memory
         flavour: Literal["fp32", "fp16"] = "fp16" if precision == "fp16" else "fp32"
         self._model = read_model(style, flavour=flavour, verify=verify, adaptation=adaptation)
-        self._session = open_session(
-            self._model, device=device, precision=precision, threads=threads
-        )
-        self._closed = False
+        session = open_session(self._model, device=device, precision=precision, threads=threads)
+        self._info = self._facts(session)
+        self._session: Session | None = session
 
     @property
     def info(self) -> StylizerInfo:
         """The model's facts, and the engine, precision and threads really in use."""
+        return self._info
+
+    def _facts(self, session: Session) -> StylizerInfo:
         metadata = self._model.metadata
         return StylizerInfo(
             name=self._model.name,
@@ -147,10 +154,10 @@ class Stylizer:
             sha256=self._model.sha256,
             network=metadata.get("network", "unknown"),
             flavour=self._model.flavour,
-            provider=self._session.provider,
-            device=self._session.device,
-            precision=self._session.precision,
-            threads=self._session.threads,
+            provider=session.provider,
+            device=session.device,
+            precision=session.precision,
+            threads=session.threads,
             size=self._options.size,
             max_pixels=self._max_pixels,
             licence=metadata.get("licence", "unknown"),
@@ -198,14 +205,17 @@ class Stylizer:
             OutputError: the result cannot be written.
         """
         options = self._options.changed(size, strength, keep_color)
+        if isinstance(picture, str | PathLike):
+            return self._paint_file(Path(picture), options, output, overwrite=overwrite)
+        if output is not None:
+            raise UsageError("output is for a path alone", cure="save what is returned")
         if isinstance(picture, np.ndarray):
             return self._paint_array(picture, options, color, layout)
         if isinstance(picture, bytes | bytearray | memoryview):
-            return encode_picture(self._paint(self._read(bytes(picture)), options))
-        if isinstance(picture, str | PathLike):
-            return self._paint_file(Path(picture), options, output, overwrite=overwrite)
-        if type(picture).__module__.startswith("PIL."):
-            return to_pil(self._paint(from_pil(picture), options))
+            return self._paint_bytes(bytes(picture), options)
+        if _is_pil(picture):
+            decoded = from_pil(picture, max_pixels=self._max_pixels)
+            return to_pil(self._paint(decoded, options))
         raise InputError(
             f"expected an array, PIL image, bytes or path, got {type(picture).__name__}"
         )
@@ -227,13 +237,11 @@ class Stylizer:
         return self
 
     def close(self) -> None:
-        """Free the engine. May be called twice."""
-        if not self._closed:
-            self._closed = True
-            self._session.close()
+        """Free the engine, as soon as other threads have finished their pictures."""
+        self._session = None
 
     def __enter__(self) -> Stylizer:
-        self._check_open()
+        self._open_session()
         return self
 
     def __exit__(
@@ -245,7 +253,8 @@ class Stylizer:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{self._session.provider}, {self._session.precision}"
+        info = self._info
+        state = f"{info.provider}, {info.precision}" if self._session else "closed"
         return f"Stylizer({self._model.name!r}, {state})"
 
     def _read(self, source: Path | bytes) -> Picture:
@@ -259,12 +268,20 @@ class Stylizer:
         *,
         overwrite: bool,
     ) -> Path:
-        named = path.with_name(f"{path.stem}-{self._model.name}{path.suffix}")
-        target = Path(output) if output is not None else named
-        if target.exists() and not overwrite:
+        named = f"{path.stem}-{style_name(self._model.path)}{path.suffix}"
+        target = path.with_name(named) if output is None else Path(output)
+        kind = format_of(target)
+        if os.path.lexists(target) and not overwrite:
             raise UsageError("exists already", path=target, cure="pass overwrite=True")
-        write_picture(self._paint(self._read(path), options), target)
+        picture = self._read(path)
+        check_fits(picture, kind)
+        write_picture(self._paint(picture, options), target)
         return target
+
+    def _paint_bytes(self, data: bytes, options: _Options) -> bytes:
+        picture = self._read(data)
+        check_fits(picture, picture.format)
+        return encode_picture(self._paint(picture, options))
 
     def _paint_array(
         self, array: NDArray[Any], options: _Options, color: Any, layout: Any
@@ -287,7 +304,7 @@ class Stylizer:
 
     def _paint_rgb(self, photo: Pixels, options: _Options) -> Pixels:
         """Paint H×W×3: at working size, then back to full size, then strength and colour."""
-        self._check_open()
+        session = self._open_session()
         height, width = photo.shape[:2]
         if height * width > self._max_pixels:
             raise LimitError(
@@ -295,16 +312,26 @@ class Stylizer:
                 cure="raise max_pixels (--max-pixels)",
             )
         at = self._working_size(height, width, options.size)
-        self._check_memory(*at)
+        self._check_memory(*at, session.memory_per_pixel)
         if at == (height, width):
-            painting: Pixels = self._session.run(photo[None])[0]
+            painting = self._run(session, photo)
         else:
             small = shrink(photo, *at)
-            painting = restore_detail(self._session.run(small[None])[0], photo, small)
+            painting = restore_detail(self._run(session, small), photo, small)
         if options.keep_color:
             painting = keep_color(painting, photo)
         if options.strength < 1:
             painting = blend(photo, painting, options.strength)
+        return painting
+
+    def _run(self, session: Session, photo: Pixels) -> Pixels:
+        painting: Pixels = session.run(photo[None])[0]
+        if painting.shape != photo.shape:
+            came, given = ("×".join(map(str, array.shape)) for array in (painting, photo))
+            raise ModelError(
+                f"gives {came} for a picture of {given}, which no style does",
+                path=self._model.path,
+            )
         return painting
 
     def _working_size(self, height: int, width: int, size: Size) -> tuple[int, int]:
@@ -318,10 +345,10 @@ class Stylizer:
             )
         return fixed
 
-    def _check_memory(self, height: int, width: int) -> None:
+    def _check_memory(self, height: int, width: int, per_pixel: int) -> None:
         share = self._model.width / 0.5
-        need = round(height * width * self._session.memory_per_pixel * share)
-        if need < SMALL and self._max_memory is None:
+        need = round(height * width * per_pixel * share)
+        if need < UNCHECKED_MEMORY and self._max_memory is None:
             return
         limit = self._max_memory if self._max_memory is not None else free_memory()
         if limit is not None and need > limit:
@@ -331,9 +358,11 @@ class Stylizer:
                 cure="paint it smaller: size (--size), or raise max_memory (--max-memory)",
             )
 
-    def _check_open(self) -> None:
-        if self._closed:
+    def _open_session(self) -> Session:
+        session = self._session  # once: another thread may close at any time
+        if session is None:
             raise ClosedError("this Stylizer is closed", cure="make a new one")
+        return session
 
 
 @dataclass(frozen=True)
@@ -354,8 +383,14 @@ class _Options:
         return options
 
 
-def _check(size: Size, strength: float) -> None:
-    if size != "full" and not (isinstance(size, int) and size >= 1):
+def _check(size: object, strength: object) -> None:
+    if size != "full" and not (isinstance(size, Integral) and int(size) >= 1):
         raise UsageError(f"size is {size!r}", cure='give a long side in pixels, or "full"')
-    if not 0 <= strength <= 1:
+    if not (isinstance(strength, Real) and 0 <= float(strength) <= 1):
         raise UsageError(f"strength is {strength}", cure="choose it in 0…1")
+
+
+def _is_pil(picture: object) -> bool:
+    """Whether it is a PIL image, of a kind of others too; Pillow is loaded if there can be one."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(picture, module.Image)

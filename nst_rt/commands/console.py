@@ -70,6 +70,8 @@ class Console:
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = self._show_warning
+                # Pillow's, far below --max-pixels, which refuses in one line
+                warnings.filterwarnings("ignore", message="Image size .* decompression bomb")
                 yield
         finally:
             root.removeHandler(self._handler)

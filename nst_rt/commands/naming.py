@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from nst_rt import zoo
 from nst_rt.atomic import MAX_NAME
 from nst_rt.commands.search import Found, is_folder, is_pattern
 from nst_rt.errors import OutputError, UsageError
 from nst_rt.images import format_of
+from nst_rt.model import style_name
 
 STANDARD = "-"
 """Stands for standard input among IN and for standard output as OUT."""
@@ -56,13 +56,6 @@ class Naming:
             stem, suffix = (name if self.keep_ext else stem), ".png"
         room = MAX_NAME - len(os.fsencode(addition + suffix))
         return _shortened(stem, room) + addition + suffix
-
-
-def style_name(style: str) -> str:
-    """What file names say of a style: a shipped one's name, or its file's."""
-    if zoo.find(style):
-        return style
-    return PurePath(style).name.removesuffix(".onnx").removesuffix(".fp16")
 
 
 def choose_naming(

@@ -20,7 +20,14 @@ from nst_rt.commands.plan import Job, Plan
 from nst_rt.commands.report import Report
 from nst_rt.commands.stdout import Results
 from nst_rt.errors import InputError, NstError, OutputError, UsageError, shown
-from nst_rt.images import Picture, encode_picture, read_picture, write_picture
+from nst_rt.images import (
+    Picture,
+    check_fits,
+    encode_picture,
+    format_of,
+    read_picture,
+    write_picture,
+)
 from nst_rt.stylizer import Stylizer
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
@@ -78,8 +85,10 @@ class Painter:
         picture = read_picture(
             source, max_pixels=self.max_pixels, allow_truncated=self.allow_truncated
         )
+        to_stdout = job.target == STANDARD
+        check_fits(picture, picture.format if to_stdout else format_of(Path(job.target)))
         painted = self.stylizer.paint(picture)
-        if job.target == STANDARD:
+        if to_stdout:
             self.results.write(encode_picture(painted, **self.encoding))
         else:
             write_picture(painted, Path(job.target), **self.encoding)

@@ -6,6 +6,7 @@ import io
 import logging
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,8 +18,16 @@ from PIL import Image
 
 from nst_export.graph import style_graph
 from nst_rt import Stylizer
-from nst_rt.errors import ClosedError, InputError, LimitError, OutputError, UsageError
+from nst_rt.errors import (
+    ClosedError,
+    InputError,
+    LimitError,
+    ModelError,
+    OutputError,
+    UsageError,
+)
 from nst_rt.images import restore_detail, shrink
+from nst_rt.model import PREFIX
 from nst_train.network import paint
 
 
@@ -70,13 +79,19 @@ def test_alpha_order_and_layout_come_back(stylizer, photo, painting) -> None:
     assert (planes == painting.transpose(2, 0, 1)).all()
 
 
-def test_red_stays_red_in_every_kind(tmp_path: Path) -> None:
+def one_node_model(path: Path, operator: str = "Identity", **metadata: str) -> Path:
+    """A model of one operator that takes and gives pictures."""
     picture = ["N", "H", "W", 3]
     ends = [helper.make_tensor_value_info(name, TensorProto.UINT8, picture) for name in "xy"]
-    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    graph = helper.make_graph([helper.make_node(operator, ["x"], ["y"])], "g", ends[:1], ends[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    path, file = tmp_path / "identity.onnx", tmp_path / "red.png"
+    helper.set_model_props(model, {PREFIX + key: value for key, value in metadata.items()})
     path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_red_stays_red_in_every_kind(tmp_path: Path) -> None:
+    path, file = one_node_model(tmp_path / "identity.onnx"), tmp_path / "red.png"
     red = np.full((9, 7, 3), (255, 0, 0), np.uint8)
     file.write_bytes(png(red))
     with Stylizer(path, threads=1) as identity:
@@ -172,6 +187,85 @@ def test_info_says_what_is_in_use(stylizer, model_path) -> None:
     assert info.as_dict()["flavour"] == "fp32"
 
 
+def test_numbers_of_numpy_are_numbers(stylizer, photo) -> None:
+    out = stylizer(photo, size=np.int64(100), strength=np.float32(0.5))
+    assert (out == stylizer(photo, size=100, strength=0.5)).all()
+
+
+def test_picture_too_long_for_its_format_is_refused_before_it_is_painted(
+    stylizer, tmp_path: Path, monkeypatch
+) -> None:
+    path = tmp_path / "long.png"
+    path.write_bytes(png(np.zeros((1, 65_501, 3), np.uint8)))
+    monkeypatch.setattr(stylizer, "_run", lambda *given: pytest.fail("painted"))
+    with pytest.raises(OutputError, match=r"65501x1 is more than JPEG can hold.*\.png or \.tif"):
+        stylizer(path, output=tmp_path / "out.jpg")
+    with pytest.raises(OutputError, match="no picture format"):
+        stylizer(path, output=tmp_path / "out.doc")
+    monkeypatch.setattr("nst_rt.images.writing._LONGEST_SIDE", {"PNG": 1})
+    with pytest.raises(OutputError, match="more than PNG can hold"):
+        stylizer(path.read_bytes())
+
+
+def test_output_is_for_a_path_alone(stylizer, photo, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="output is for a path alone"):
+        stylizer(photo, output=tmp_path / "out.png")
+
+
+def test_pil_images_of_other_packages_are_pil_images(stylizer, photo, painting) -> None:
+    kind = type("HeifImageFile", (Image.Image,), {"__module__": "pillow_heif"})
+    image = Image.fromarray(photo)
+    image.__class__ = kind
+    assert (np.asarray(stylizer(image)) == painting).all()
+
+
+def test_lazily_loaded_pil_image_is_held_to_the_limit(model_path, photo) -> None:
+    image = Image.open(io.BytesIO(png(photo)))
+    with Stylizer(model_path, max_pixels=1000) as stylizer, pytest.raises(LimitError):
+        stylizer(image)
+    assert image.tile  # not decoded
+
+
+def test_metadata_of_a_model_has_no_say_in_where_a_painting_goes(photo, tmp_path: Path) -> None:
+    model = one_node_model(tmp_path / "mine.fp16.onnx", schema="1", name="../../elsewhere/x")
+    path = tmp_path / "photo.png"
+    path.write_bytes(png(photo))
+    with Stylizer(model, threads=1) as stylizer:
+        assert stylizer(path) == tmp_path / "photo-mine.png"
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_painting_of_another_size_than_the_photo_is_refused(engine, tmp_path: Path) -> None:
+    turned = one_node_model(tmp_path / "turned.onnx", "Transpose", schema="1")
+    twice = one_node_model(tmp_path / "twice.onnx", schema="1", scale="2")
+    for path in (turned, twice) if engine == "openvino" else (turned,):
+        with Stylizer(path, device=engine, threads=1) as stylizer, pytest.raises(ModelError) as no:
+            stylizer(np.zeros((20, 30, 3), np.uint8))
+        assert str(path) in str(no.value)
+        assert "\n" not in str(no.value)
+
+
+def test_closing_while_another_thread_paints_lets_it_finish(model_path, photo, painting) -> None:
+    stylizer = Stylizer(model_path, threads=1, precision="fp32")
+    session, begun, closed = stylizer._session, threading.Event(), threading.Event()
+    run = session.run
+
+    def slow(image: np.ndarray) -> np.ndarray:
+        begun.set()
+        assert closed.wait(20)
+        return run(image)
+
+    session.run = slow
+    with ThreadPoolExecutor(1) as threads:
+        result = threads.submit(stylizer, photo)
+        assert begun.wait(20)
+        stylizer.close()
+        closed.set()
+        assert (result.result(20) == painting).all()
+    with pytest.raises(ClosedError):
+        stylizer(photo)
+
+
 def test_closed_stylizer_says_so(model_path, photo) -> None:
     stylizer = Stylizer(model_path, threads=1).warmup(32, 48)
     stylizer.close()
@@ -206,6 +300,7 @@ def test_no_noise_when_the_interpreter_ends(model_path) -> None:
         ({"strength": 1.5}, "strength is 1.5"),
         ({"size": 0}, "size is 0"),
         ({"size": "half"}, "size is 'half'"),
+        ({"strength": "full"}, "strength is full"),
         ({"threads": 0}, "threads is 0"),
     ],
 )

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from nst_rt import zoo
-from nst_rt.commands.naming import Naming, choose_naming, style_name
+from nst_rt.commands.naming import Naming, choose_naming
 from nst_rt.commands.search import Found
 from nst_rt.errors import OutputError, UsageError
+from nst_rt.model import style_name
 
 BESIDE = Naming("thin")
 

@@ -112,6 +112,27 @@ def test_d14_what_takes_too_much_memory_is_refused(nst, folder, style) -> None:
     assert nst("stylize", "photo.png", "--max-memory", "1", "--size", "32", *style).code == 0
 
 
+def test_a15_what_a_format_cannot_hold_is_refused_before_it_is_painted(
+    nst, folder, style, monkeypatch
+) -> None:
+    Image.new("RGB", (16_384, 1)).save("long.png")
+    monkeypatch.setattr("nst_rt.stylizer.Stylizer.paint", lambda *given: pytest.fail("painted"))
+    ended = nst("stylize", "long.png", "-o", "out.webp", *style)
+    assert (ended.code, ended.lines) == (
+        6,
+        [
+            "nst-rt: long.png: 16384x1 is more than WEBP can hold (16,383 a side); "
+            "write a .png or .tif"
+        ],
+    )
+
+
+def test_large_photo_within_the_limit_brings_no_warning(nst, folder, style, monkeypatch) -> None:
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 200)
+    save("photo.png")
+    assert nst("stylize", "photo.png", *style).lines == []
+
+
 def test_a18_content_decides_and_not_the_suffix(nst, folder, style) -> None:
     save("photo.png").rename("really-png.jpg")
     save("none")
