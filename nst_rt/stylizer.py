@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from dataclasses import asdict, dataclass, replace
-from numbers import Integral, Real
+from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +34,7 @@ from nst_rt.images import (
 )
 from nst_rt.memory import free_memory
 from nst_rt.model import Adaptation, read_model, style_name
+from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
 from nst_rt.sessions import Device, Precision, Session, check_options, open_session
 
 if TYPE_CHECKING:
@@ -44,22 +44,7 @@ logger = logging.getLogger(__name__)
 
 UNCHECKED_MEMORY = 2**28
 """Bytes for which free memory is not looked up."""
-DEFAULT_SIZE = 1280
-"""Long side in pixels at which larger pictures are painted: strokes keep a visible size."""
-Size = int | Literal["full"]
 Pixels = NDArray[np.uint8]
-
-
-class CallOptions(TypedDict, total=False):
-    """What a call may say of one picture; see `Stylizer.__call__`."""
-
-    size: Size | None
-    strength: float | None
-    keep_color: bool | None
-    color: Literal["rgb", "bgr"]
-    layout: Literal["hwc", "chw"]
-    output: str | PathLike[str] | None
-    overwrite: bool
 
 
 @dataclass(frozen=True)
@@ -130,8 +115,7 @@ class Stylizer:
         adaptation: Adaptation | None = None,
     ) -> None:
         check_options(device, precision)
-        _check(size, strength)
-        self._options = _Options(size, strength, keep_color)
+        self._options = PaintOptions(size, strength, keep_color)
         self._max_pixels = max_pixels
         self._max_memory = max_memory
         flavour: Literal["fp32", "fp16"] = "fp16" if precision == "fp16" else "fp32"
@@ -263,7 +247,7 @@ class Stylizer:
     def _paint_file(
         self,
         path: Path,
-        options: _Options,
+        options: PaintOptions,
         output: str | PathLike[str] | None,
         *,
         overwrite: bool,
@@ -278,13 +262,13 @@ class Stylizer:
         write_picture(self._paint(picture, options), target)
         return target
 
-    def _paint_bytes(self, data: bytes, options: _Options) -> bytes:
+    def _paint_bytes(self, data: bytes, options: PaintOptions) -> bytes:
         picture = self._read(data)
         check_fits(picture, picture.format)
         return encode_picture(self._paint(picture, options))
 
     def _paint_array(
-        self, array: NDArray[Any], options: _Options, color: Any, layout: Any
+        self, array: NDArray[Any], options: PaintOptions, color: Any, layout: Any
     ) -> Pixels:
         pixels, alpha = as_rgb_array(array, color=color, layout=layout)
         if pixels.ndim == 4:
@@ -299,10 +283,10 @@ class Stylizer:
             painted = np.moveaxis(painted, -1, -3)
         return np.ascontiguousarray(painted)
 
-    def _paint(self, picture: Picture, options: _Options) -> Picture:
+    def _paint(self, picture: Picture, options: PaintOptions) -> Picture:
         return picture.replace_pixels(self._paint_rgb(picture.rgb, options))
 
-    def _paint_rgb(self, photo: Pixels, options: _Options) -> Pixels:
+    def _paint_rgb(self, photo: Pixels, options: PaintOptions) -> Pixels:
         """Paint H×W×3: at working size, then back to full size, then strength and colour."""
         session = self._open_session()
         height, width = photo.shape[:2]
@@ -363,31 +347,6 @@ class Stylizer:
         if session is None:
             raise ClosedError("this Stylizer is closed", cure="make a new one")
         return session
-
-
-@dataclass(frozen=True)
-class _Options:
-    size: Size
-    strength: float
-    keep_color: bool
-
-    def changed(
-        self, size: Size | None, strength: float | None, keep_color: bool | None
-    ) -> _Options:
-        given = {"size": size, "strength": strength, "keep_color": keep_color}
-        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        if not changes:
-            return self
-        options = replace(self, **changes)
-        _check(options.size, options.strength)
-        return options
-
-
-def _check(size: object, strength: object) -> None:
-    if size != "full" and not (isinstance(size, Integral) and int(size) >= 1):
-        raise UsageError(f"size is {size!r}", cure='give a long side in pixels, or "full"')
-    if not (isinstance(strength, Real) and 0 <= float(strength) <= 1):
-        raise UsageError(f"strength is {strength}", cure="choose it in 0…1")
 
 
 def _is_pil(picture: object) -> bool:

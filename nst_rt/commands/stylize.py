@@ -17,8 +17,9 @@ from nst_rt.commands.stdout import Results, clean_stdout
 from nst_rt.errors import UsageError
 from nst_rt.images import DEFAULT_MAX_PIXELS
 from nst_rt.model import Adaptation, Layout
+from nst_rt.options import DEFAULT_SIZE, Size
 from nst_rt.sessions import Device, Precision
-from nst_rt.stylizer import DEFAULT_SIZE, Size, Stylizer
+from nst_rt.stylizer import Stylizer
 
 WHITE = (255, 255, 255)
 

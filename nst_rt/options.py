@@ -1,0 +1,55 @@
+"""What may be said of how a picture is painted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any, Literal, TypedDict
+
+from nst_rt.errors import UsageError
+
+DEFAULT_SIZE = 1280
+"""Long side in pixels at which larger pictures are painted: strokes keep a visible size."""
+Size = int | Literal["full"]
+
+
+class CallOptions(TypedDict, total=False):
+    """What a call may say of one picture; see `Stylizer.__call__`."""
+
+    size: Size | None
+    strength: float | None
+    keep_color: bool | None
+    color: Literal["rgb", "bgr"]
+    layout: Literal["hwc", "chw"]
+    output: str | PathLike[str] | None
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class PaintOptions:
+    """How one picture is painted; a Stylizer has its own, and a call may change them."""
+
+    size: Size
+    strength: float
+    keep_color: bool
+
+    def __post_init__(self) -> None:
+        size: object = self.size  # callers without a type checker give anything
+        strength: object = self.strength
+        if size != "full" and not (isinstance(size, Integral) and int(size) >= 1):
+            raise UsageError(f"size is {size!r}", cure='give a long side in pixels, or "full"')
+        if not (isinstance(strength, Real) and 0 <= float(strength) <= 1):
+            raise UsageError(f"strength is {strength}", cure="choose it in 0…1")
+
+    def changed(
+        self, size: Size | None, strength: float | None, keep_color: bool | None
+    ) -> PaintOptions:
+        """These options with those that are given in their place.
+
+        Raises:
+            UsageError: a value out of range.
+        """
+        given = {"size": size, "strength": strength, "keep_color": keep_color}
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        return replace(self, **changes) if changes else self
