@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -168,8 +169,10 @@ def _path_of(name_or_path: str | Path) -> Path:
     if folder:
         raise ModelError("is a folder", path=path, cure="give the .onnx file inside it")
     if not found:
-        names = ", ".join(card.name for card in zoo.cards())
-        raise ModelError("no such model", path=path, cure=f"give a file, or a name: {names}")
+        names = [card.name for card in zoo.cards()]
+        near = get_close_matches(text.lower().replace(" ", "-"), names, n=1)
+        cure = f"did you mean {near[0]}?" if near else f"give a file, or a name: {', '.join(names)}"
+        raise ModelError("no such model", path=path, cure=cure)
     return path
 
 

@@ -203,3 +203,9 @@ def test_model_replaced_on_disk_keeps_the_bytes_that_were_read(tmp_path: Path) -
     model = read_model(path)
     path.write_bytes(b"other")
     assert len(model.data) > 5
+
+
+@pytest.mark.parametrize("name", ["stary-night", "Starry Night"])
+def test_a_misspelt_style_is_guessed(name: str) -> None:
+    with pytest.raises(ModelError, match=r"no such model; did you mean starry-night\?"):
+        read_model(name)

@@ -184,7 +184,7 @@ def test_photos_that_cannot_be_read_are_counted_and_listed(
     train_fast(make_config(crops_per_photo=1, max_bad=0.5), tmp_path / "run")
     assert "broken.png: skipped (not a picture" in caplog.text
     assert "text.jpg: skipped (not a picture" in caplog.text
-    assert "2 of 8 photos were skipped" in caplog.text
+    assert "2 of 8 photos skipped" in caplog.text
     assert "1 photos smaller than a crop were enlarged" in caplog.text
 
 
@@ -209,3 +209,15 @@ def test_what_is_missing_is_told_before_anything_is_written(
     with pytest.raises(error, match=message):
         train_fast(make_config(**changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_was_refused_may_start_again(make_config, tmp_path: Path) -> None:
+    config = make_config(max_bad=0.0)
+    bad = Path(config.photos) / "broken.png"
+    bad.write_bytes(b"no picture")
+    with pytest.raises(InputError, match="cannot be read"):
+        train_fast(config, tmp_path / "run")
+    bad.unlink()
+    assert train_fast(config, tmp_path / "run").exists()
+    with pytest.raises(UsageError, match="holds a training run already"):
+        train_fast(config, tmp_path / "run")

@@ -94,7 +94,8 @@ class PerceptualNetwork(nn.Module):
             if layer not in self.layers:
                 raise UsageError(
                     f"the perceptual network has no layer {layer!r}",
-                    cure=f"choose among {', '.join(self.layers)}, or give a file that reaches it",
+                    cure=f"choose among {', '.join(self.layers)} (--style-layers), or add a file "
+                    "that reaches it (--features)",
                 )
 
     def to_precision(self, precision: str) -> PerceptualNetwork:

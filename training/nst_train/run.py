@@ -75,7 +75,7 @@ def train_fast(
     precision = choose_precision(config.precision, device)
     plan = Plan(config.steps, config.learning_rate, precision, ema=config.ema)
     found = _resumed(config, folder) if resume else None
-    if not resume and (folder / CONFIG).exists():
+    if not resume and _has_steps(folder):
         raise UsageError(
             "holds a training run already", path=folder, cure="add --resume or another -o"
         )
@@ -95,6 +95,7 @@ def train_fast(
     state = _state(config, plan, device, found)
     header = {"config": config.as_dict(), "version": __version__, **material}
     with _explained(folder), _photos_told_of(pool):
+        samples = _samples(pool)
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / CONFIG, json.dumps(config.as_dict(), indent=2).encode() + b"\n")
         batches = CropBatches(pool, batch=config.batch, seed=config.seed, workers=config.workers)
@@ -102,7 +103,7 @@ def train_fast(
             *([ProgressBar(state.step, config.steps)] if progress else []),
             JsonLines(folder / LOG, start=state.step),
             *TensorBoard.if_installed(folder, start=state.step),
-            SampleSheets(folder / SAMPLES, _samples(pool), every=config.sample_every),
+            SampleSheets(folder / SAMPLES, samples, every=config.sample_every),
             Checkpoints(folder / CHECKPOINTS, header, every=config.checkpoint_every),
             *callbacks,
         ]
@@ -149,6 +150,14 @@ def style_objective(
     return FastLoss(perceptual, painting, objective, cache_bytes=cache_bytes)
 
 
+def _has_steps(folder: Path) -> bool:
+    """Whether a run made a step in this folder; one that was refused before may start again."""
+    log = folder / LOG
+    return any((folder / CHECKPOINTS).glob("*.safetensors")) or (
+        log.exists() and log.stat().st_size > 0
+    )
+
+
 def _resumed(config: FastConfig, folder: Path) -> Checkpoint | None:
     """The checkpoint to go on from; None if the run ended before its first one."""
     found, skipped = latest_checkpoint(folder / CHECKPOINTS)
@@ -160,7 +169,8 @@ def _resumed(config: FastConfig, folder: Path) -> Checkpoint | None:
         raise UsageError(
             f"the run began with another configuration ({'; '.join(differences)})",
             path=folder,
-            cure="repeat its options, or train into another folder",
+            cure="repeat its options; to train longer or otherwise, begin another folder with "
+            "--initial and this one's style.safetensors",
         )
     return found
 
@@ -232,7 +242,7 @@ def _photos_told_of(pool: CropPool) -> Iterator[None]:
         for name, reason in pool.bad.items():
             logger.warning("%s: skipped (%s)", shown(name), reason)
         if pool.bad:
-            logger.warning("%d of %d photos were skipped", len(pool.bad), len(pool.files))
+            logger.warning("%d of %d photos skipped", len(pool.bad), len(pool.files))
         if pool.enlarged:
             logger.warning("%d photos smaller than a crop were enlarged", len(pool.enlarged))
 
