@@ -29,6 +29,7 @@ from torch import Tensor
 from benchmarks import measure, styles
 from benchmarks.photos import fit, named_photos
 from benchmarks.styles import Style
+from nst_train.device import choose_device
 from nst_train.methods.fast import FastLoss
 
 MARKS = (10, 20, 30, 50, 100)
@@ -119,10 +120,16 @@ def equal_calls(curve: Sequence[float], value: float) -> float:
 
 
 def measure_style(
-    style: Style, photos: Sequence[Path], size: int, calls: int, records: Records
+    style: Style,
+    photos: Sequence[Path],
+    size: int,
+    calls: int,
+    records: Records,
+    device: torch.device = torch.device("cpu"),
 ) -> list[dict[str, Any]]:
     """One row per photo: the painting's objective and the curve of the same picture."""
-    loss = style.loss()
+    loss = style.loss(device)
+    style.network.to(device)
     identity = style.objective_identity(loss)
     rows = []
     for path in measure.progress(photos, f"{style.name} at {size}"):
@@ -158,7 +165,7 @@ def _curve(
 ) -> list[float]:
     found: list[float] = records.get(of) or []
     if len(found) < calls:
-        photo = _tensor(path, size)
+        photo = _tensor(path, size).to(loss.perceptual.mean.device)
         found = optimization_curve(objective_of(loss, photo), photo, calls)
         records.put(of, found)
     return found
@@ -171,7 +178,7 @@ def _painting(
     of = {**of, "checkpoint": style.checkpoint}
     found: float | None = records.get(of)
     if found is None:
-        photo = _tensor(path, size)
+        photo = _tensor(path, size).to(loss.perceptual.mean.device)
         found = objective_of(loss, photo)(style.network(photo)).item()
         records.put(of, found)
     return found
@@ -196,6 +203,7 @@ def _key(of: dict[str, Any]) -> str:
 @click.option("--sizes", default="256,512", show_default=True, help="Squares, in pixels.")
 @click.option("--calls", type=click.IntRange(2), default=30, show_default=True)
 @click.option("--records", type=click.Path(dir_okay=False, path_type=Path), help="JSON lines.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, …")
 @measure.threads_option
 @measure.results_option
 def quality(
@@ -208,19 +216,24 @@ def quality(
     sizes: str,
     calls: int,
     records: Path | None,
+    device: str,
     threads: int,
     results: Path,
 ) -> None:
     """Measure styles against explicit optimization."""
     torch.set_num_threads(threads)
+    torch.backends.cudnn.allow_tf32 = False  # float32 is meant
+    where = choose_device(device)
     facts = measure.machine(threads=threads)
+    if where.type == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name(where)
     kept = Records(records or results / "quality.jsonl")
     paths = named_photos(content, bsd100, count=photos)
     rows, summaries = [], []
     for name in names:
         style = styles.load(name, paintings=paintings, features=features.split(","))
         for size in map(int, sizes.split(",")):
-            mine = measure_style(style, paths, size, calls, kept)
+            mine = measure_style(style, paths, size, calls, kept, where)
             rows += mine
             summaries.append(summarize(mine))
     measure.write_results("quality", facts, {"styles": summaries, "pictures": rows}, results)

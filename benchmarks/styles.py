@@ -28,9 +28,9 @@ class Style:
     checkpoint: str
     """First digits of the checkpoint's SHA-256."""
 
-    def loss(self) -> FastLoss:
+    def loss(self, device: torch.device = torch.device("cpu")) -> FastLoss:
         """The training objective in float32."""
-        return style_objective(self.config, torch.device("cpu"), exact=True)
+        return style_objective(self.config, device, exact=True)
 
     def objective_identity(self, loss: FastLoss) -> str:
         """Equal for two objectives that give equal numbers, whatever network was trained."""
