@@ -15,6 +15,7 @@ from nst_export.graph import style_graph
 from nst_export.photos import read_photos
 from nst_rt.model import PREFIX
 from nst_train.network import NetworkConfig, StyleNetwork
+from tests.cuda.machine import CudaMachine, make_machine
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +73,11 @@ def model_path(network: StyleNetwork, tmp_path_factory: pytest.TempPathFactory) 
     path = tmp_path_factory.mktemp("models") / "thin.onnx"
     path.write_bytes(model.SerializeToString(deterministic=True))
     return path
+
+
+@pytest.fixture(scope="session")
+def cuda_machine(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> CudaMachine:
+    """Processes in which CUDA seems to work, without a GPU."""
+    return make_machine(pytestconfig.cache.mkdir("cuda"), tmp_path_factory.mktemp("cuda"))

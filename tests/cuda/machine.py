@@ -1,0 +1,100 @@
+"""A machine with an NVIDIA GPU, pretended: onnxruntime-gpu and cuda-python over the stand-ins.
+
+onnxruntime-gpu and onnxruntime are one module in two builds and cannot share an environment, so it
+is installed in a folder of its own, and what uses it runs in processes of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cuda.stand_ins import build_stand_ins
+
+SITE = "NST_RT_CUDA_SITE"
+"""The environment variable that names the folder where it is installed already."""
+PACKAGES = ("onnxruntime-gpu", "cuda-bindings", "cuda-pathfinder")
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a process left, and the CUDA functions that it called, in order."""
+
+    code: int
+    out: str
+    err: str
+    calls: list[str]
+
+    def count(self, call: str) -> int:
+        return self.calls.count(call)
+
+
+@dataclass(frozen=True)
+class CudaMachine:
+    """Runs Python where CUDA seems to work; `libraries` are the stand-ins."""
+
+    site: Path
+    libraries: Path
+    scratch: Path
+
+    def run(
+        self,
+        code: str,
+        *arguments: str | Path,
+        libraries: Path | None = None,
+        timeout_s: float = 120,
+        **switches: str | int,
+    ) -> Ended:
+        """Run a script with `STAND_IN_…` switches, written small: `devices=0`, `fail="…"`.
+
+        Args:
+            libraries: another folder of CUDA libraries; an empty one for a machine without any.
+        """
+        trace = self.scratch / "trace"
+        trace.unlink(missing_ok=True)
+        environment = self.environment(libraries, trace=str(trace), **switches)
+        command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        calls = trace.read_text().splitlines() if trace.exists() else []
+        return Ended(done.returncode, done.stdout, done.stderr, calls)
+
+    def environment(self, libraries: Path | None = None, **switches: str | int) -> dict[str, str]:
+        """Environment variables of such a process."""
+        own = {f"STAND_IN_{name.upper()}": str(value) for name, value in switches.items()}
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+            "PYTHONPATH": os.pathsep.join([str(self.site), *(path for path in sys.path if path)]),
+            "LD_LIBRARY_PATH": str(libraries or self.libraries),
+            **own,
+        }
+
+
+def make_machine(cache: Path, scratch: Path) -> CudaMachine:
+    """Install into `cache` unless the environment names a folder, and build the stand-ins."""
+    site = Path(os.environ.get(SITE) or _installed(cache / "site"))
+    provider = site / "onnxruntime/capi/libonnxruntime_providers_cuda.so"
+    return CudaMachine(site, build_stand_ins(scratch / "libraries", provider), scratch)
+
+
+def _installed(site: Path) -> Path:
+    if not site.exists():
+        unfinished = site.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        command += ["--constraint", str(ROOT / "constraints.txt"), "--target", str(unfinished)]
+        subprocess.run([*command, *PACKAGES], check=True)
+        unfinished.rename(site)
+    return site
