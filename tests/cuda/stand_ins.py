@@ -4,9 +4,9 @@ ONNX Runtime's CUDA provider loads, places nodes, allocates, copies and launches
 cuda-python's `driver` works. "Device memory" is host memory, copies are real, kernels compute
 nothing: plumbing can be tested over them, numbers cannot. Environment variables, read at each call:
 
-    STAND_IN_DEVICES      how many devices there are (1)
+    STAND_IN_DEVICES      how many devices there are (1); without one all calls fail with 100
     STAND_IN_CAPABILITY   compute capability times ten (89)
-    STAND_IN_DRIVER       the CUDA version that the driver supports (13000)
+    STAND_IN_DRIVER       the CUDA version of the driver (13000); below it all calls fail with 35
     STAND_IN_MEMORY_MIB   device memory (8192); what exceeds it is refused with error 2
     STAND_IN_FAIL         "function:code,…": these calls fail; "kernel" stands for every launch
     STAND_IN_TRACE        a file that gets the name of each call as a line

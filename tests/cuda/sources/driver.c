@@ -16,7 +16,7 @@ int cuInit(unsigned flags) {
 
 int cuDriverGetVersion(int *version) {
     CALLED;
-    *version = stand_in_number("STAND_IN_DRIVER", 13000);
+    *version = stand_in_driver();
     return 0;
 }
 
@@ -284,7 +284,7 @@ int cuGraphLaunch(Graph *graph, Stream *stream) {
 }
 
 int cuGetErrorName(int code, const char **name) {
-    *name = code ? "CUDA_ERROR_STAND_IN" : "CUDA_SUCCESS";
+    *name = stand_in_name(code);
     return 0;
 }
 

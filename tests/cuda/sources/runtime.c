@@ -68,16 +68,16 @@ int cudaDeviceGetAttribute(int *value, int attribute, int device) {
 }
 
 int cudaDriverGetVersion(int *version) {
-    *version = stand_in_number("STAND_IN_DRIVER", 13000);
+    *version = stand_in_driver();
     return 0;
 }
 
 int cudaRuntimeGetVersion(int *version) {
-    *version = 13000;
+    *version = RUNTIME;
     return 0;
 }
 
-const char *cudaGetErrorName(int code) { return code ? "cudaErrorStandIn" : "cudaSuccess"; }
+const char *cudaGetErrorName(int code) { return stand_in_name(code); }
 
 const char *cudaGetErrorString(int code) { return stand_in_message(code); }
 

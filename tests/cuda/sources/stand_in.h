@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RUNTIME 13000 /* CUDA 13.0 */
 #define NO_MEMORY 2
+#define DRIVER_TOO_OLD 35
 #define NO_DEVICE 100
 #define INVALID_DEVICE 101
 #define NOT_WHILE_CAPTURING 900
@@ -32,8 +34,10 @@ int stand_in_called(const char *name);
 
 int stand_in_number(const char *variable, int otherwise);
 int stand_in_devices(void);
+int stand_in_driver(void);
 int stand_in_capability(void);
 int stand_in_last_error(int forget);
+const char *stand_in_name(int code);
 const char *stand_in_message(int code);
 
 /* memory.c: "device memory" is host memory that is counted */

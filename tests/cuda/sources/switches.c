@@ -14,6 +14,8 @@ int stand_in_number(const char *variable, int otherwise) {
 
 int stand_in_devices(void) { return stand_in_number("STAND_IN_DEVICES", 1); }
 
+int stand_in_driver(void) { return stand_in_number("STAND_IN_DRIVER", RUNTIME); }
+
 int stand_in_capability(void) { return stand_in_number("STAND_IN_CAPABILITY", 89); }
 
 /* STAND_IN_FAIL is "name:code,name:code". */
@@ -25,18 +27,24 @@ static int asked(const char *name) {
     return 0;
 }
 
-int stand_in_called(const char *name) {
+static void trace(const char *name) {
     const char *path = getenv("STAND_IN_TRACE");
-    if (path && *path) {
-        char line[128];
-        int length = snprintf(line, sizeof line, "%s\n", name);
-        int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-        if (file >= 0) {
-            if (write(file, line, length) < 0) perror(path);
-            close(file);
-        }
-    }
+    if (!path || !*path) return;
+    char line[128];
+    int length = snprintf(line, sizeof line, "%s\n", name);
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (file < 0) return;
+    if (write(file, line, length) < 0) perror(path);
+    close(file);
+}
+
+int stand_in_called(const char *name) {
+    trace(name);
     int code = asked(name);
+    if (!code && !strncmp(name, "cuda", 4)) {
+        if (stand_in_driver() < RUNTIME) code = DRIVER_TOO_OLD;
+        else if (!stand_in_devices()) code = NO_DEVICE;
+    }
     if (code) last_error = code;
     return code;
 }
@@ -47,15 +55,28 @@ int stand_in_last_error(int forget) {
     return code;
 }
 
-const char *stand_in_message(int code) {
-    switch (code) {
-        case 0: return "no error";
-        case NO_MEMORY: return "out of memory";
-        case 35: return "CUDA driver version is insufficient for CUDA runtime version";
-        case NO_DEVICE: return "no CUDA-capable device is detected";
-        case INVALID_DEVICE: return "invalid device ordinal";
-        case 700: return "an illegal memory access was encountered";
-        case NOT_WHILE_CAPTURING: return "operation not permitted when stream is capturing";
-        default: return "an error of the stand-in";
-    }
+static const struct {
+    int code;
+    const char *name, *text;
+} errors[] = {
+    {0, "cudaSuccess", "no error"},
+    {NO_MEMORY, "cudaErrorMemoryAllocation", "out of memory"},
+    {DRIVER_TOO_OLD, "cudaErrorInsufficientDriver",
+     "CUDA driver version is insufficient for CUDA runtime version"},
+    {NO_DEVICE, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
+    {INVALID_DEVICE, "cudaErrorInvalidDevice", "invalid device ordinal"},
+    {700, "cudaErrorIllegalAddress", "an illegal memory access was encountered"},
+    {NOT_WHILE_CAPTURING, "cudaErrorStreamCaptureUnsupported",
+     "operation not permitted when stream is capturing"},
+    {-1, "cudaErrorUnknown", "unknown error"},
+};
+
+static int row(int code) {
+    int number = 0;
+    while (errors[number].code != code && errors[number].code != -1) number++;
+    return number;
 }
+
+const char *stand_in_name(int code) { return errors[row(code)].name; }
+
+const char *stand_in_message(int code) { return errors[row(code)].text; }

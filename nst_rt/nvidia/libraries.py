@@ -1,0 +1,91 @@
+"""CUDA libraries that an engine needs: loading them from where pip puts them, naming what lacks.
+
+An engine's own search misses the folders of NVIDIA's wheels, and what it says of a missing library
+is the first one's name at best. Libraries that are loaded already are found by every later search.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from pathlib import Path
+
+from nst_rt.nvidia.elf import linked_to
+
+DRIVER = "libcuda.so.1"
+_OPENED_LATER = ("libcudnn.so.9",)
+"""What ONNX Runtime's provider needs and is not linked to."""
+_OURS = re.compile(r"lib(cuda|cudart|cublas|cublasLt|curand|cufft|cudnn|nvrtc|nvinfer\w*)\.so\.\d+")
+
+
+def load_needed(provider: Path) -> list[str]:
+    """Load what ONNX Runtime's CUDA provider, a shared library, needs.
+
+    From NVIDIA's wheels, or else from the loader's own path.
+
+    Returns:
+        Names of the libraries that are nowhere, in the order of need.
+
+    Raises:
+        OSError: the provider cannot be read.
+    """
+    names = [name for name in linked_to(provider) if _OURS.fullmatch(name)]
+    missing: dict[str, None] = {}
+    for name in [DRIVER, *names, *_OPENED_LATER]:
+        lacking = load(name)
+        if lacking:
+            missing[lacking] = None
+    return list(missing)
+
+
+def load(name: str) -> str | None:
+    """Load a library by its name; the name of what is missing, itself or what it needs."""
+    if _is_loaded(name):
+        return None
+    reasons = []
+    for place in [*map(str, _in_wheels(name)), name]:
+        lacking = _attempt(place)
+        if lacking is None:
+            return None
+        reasons.append(lacking)
+    return reasons[0]
+
+
+def install_line(missing: list[str]) -> str:
+    """The cure where these libraries are missing."""
+    cures = []
+    if DRIVER in missing:
+        cures.append("install the NVIDIA driver")
+    if any(name.startswith("libnvinfer") for name in missing):
+        cures.append('pip install "nst-rt[tensorrt]"')
+    elif set(missing) - {DRIVER}:
+        cures.append('pip install "onnxruntime-gpu[cuda,cudnn]"')
+    return " and ".join(cures)
+
+
+def _is_loaded(name: str) -> bool:
+    """Whether the process has it, from PyTorch for example: a second one would be in its way."""
+    try:
+        ctypes.CDLL(name, mode=getattr(os, "RTLD_NOLOAD", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _attempt(name: str) -> str | None:
+    try:
+        # found again by name, and its symbols by what is loaded after it
+        ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        said = str(error)
+        found = re.match(r"(\S+): cannot open shared object file", said)
+        return Path(found[1]).name if found else f"{Path(name).name} ({said})"
+    return None
+
+
+def _in_wheels(name: str) -> list[Path]:
+    """Where NVIDIA's wheels (nvidia/cu13/lib, nvidia/cudnn/lib, …) hold a library."""
+    folders = [Path(path) / "nvidia" for path in sys.path if path]
+    return [file for folder in folders for file in sorted(folder.glob(f"*/lib/{name}"))]
