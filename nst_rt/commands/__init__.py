@@ -20,26 +20,22 @@ _LINES = {
     "info": "Show what is known of a model, and what would run it here.",
     "train": "Train a style from a painting and photos.",
     "export": "Turn a checkpoint into a model file.",
+    "doctor": "Show what can paint here, and what is missing for the rest.",
 }
-
-_PARTS = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "openvino", "onnx", "torch")
 
 
 def _print_versions(context: click.Context, _: click.Parameter, given: bool) -> Any:
     if not given or context.resilient_parsing:
         return
     import platform
-    from importlib.metadata import PackageNotFoundError, version
 
     from nst_rt._version import __version__
+    from nst_rt.diagnosis.packages import versions
 
     click.echo(f"{PROGRAM} {__version__}")
     click.echo(f"python {platform.python_version()}")
-    for name in _PARTS:
-        try:
-            click.echo(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
+    for name, version in versions().items():
+        click.echo(f"{name} {version}")
     context.exit()
 
 

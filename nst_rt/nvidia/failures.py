@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nst_rt.nvidia.libraries import install_line
+from nst_rt.nvidia.libraries import CUDNN, install_line
 
 _CAUSES = {
     2: ("not enough GPU memory", "close what else uses the GPU, or choose a smaller --size"),
@@ -27,7 +27,7 @@ def explained(message: str) -> tuple[str, str]:
         what, cure = _CAUSES.get(int(code[2]), ("", "")) if code[1] == "CUDA" else ("", "")
         return f"{what or code[3]} ({code[1]} error {code[2]})", cure
     if "cuDNN is unavailable" in message:
-        return "libcudnn.so.9 is missing", install_line(["libcudnn.so.9"])
+        return f"{CUDNN} is missing", install_line([CUDNN])
     if size := re.search(r"Failed to allocate memory for requested buffer of size (\d+)", message):
         return f"{_CAUSES[2][0]} (for {int(size[1]):,} bytes)", _CAUSES[2][1]
     if device := re.search(r"Invalid device ID: (\d+).*?between 0 .*?and (\d+)", message):

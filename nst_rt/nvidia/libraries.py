@@ -15,8 +15,8 @@ from pathlib import Path
 from nst_rt.nvidia.elf import linked_to
 
 DRIVER = "libcuda.so.1"
-_OPENED_LATER = ("libcudnn.so.9",)
-"""What ONNX Runtime's provider needs and is not linked to."""
+CUDNN = "libcudnn.so.9"
+"""ONNX Runtime's provider needs it and is not linked to it."""
 _OURS = re.compile(r"lib(cuda|cudart|cublas|cublasLt|curand|cufft|cudnn|nvrtc|nvinfer\w*)\.so\.\d+")
 
 
@@ -33,7 +33,7 @@ def load_needed(provider: Path) -> list[str]:
     """
     names = [name for name in linked_to(provider) if _OURS.fullmatch(name)]
     missing: dict[str, None] = {}
-    for name in [DRIVER, *names, *_OPENED_LATER]:
+    for name in [DRIVER, *names, CUDNN]:
         lacking = load(name)
         if lacking:
             missing[lacking] = None
@@ -51,6 +51,24 @@ def load(name: str) -> str | None:
             return None
         reasons.append(lacking)
     return reasons[0]
+
+
+def library_versions(provider: Path) -> dict[str, str]:
+    """Versions of "CUDA" and "cuDNN" as the provider finds them; what it does not find is left out.
+
+    Raises:
+        OSError: the provider cannot be read.
+    """
+    versions = {}
+    runtime = next((name for name in linked_to(provider) if name.startswith("libcudart.")), None)
+    if runtime and load(runtime) is None:
+        number = ctypes.c_int()
+        ctypes.CDLL(runtime).cudaRuntimeGetVersion(ctypes.byref(number))
+        versions["CUDA"] = f"{number.value // 1000}.{number.value % 1000 // 10}"
+    if load(CUDNN) is None:
+        whole = ctypes.CDLL(CUDNN).cudnnGetVersion()
+        versions["cuDNN"] = f"{whole // 10_000}.{whole // 100 % 100}.{whole % 100}"
+    return versions
 
 
 def install_line(missing: list[str]) -> str:

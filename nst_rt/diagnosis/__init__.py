@@ -1,0 +1,116 @@
+"""What this machine can paint with, and what is in the way of the rest.
+
+Nothing here imports an engine, or anything that may be broken: that happens in processes of their
+own (`probes`).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+from nst_rt._version import __version__
+from nst_rt.cache import cache_folder
+from nst_rt.diagnosis.children import ask
+from nst_rt.diagnosis.packages import overlaid_builds, versions
+from nst_rt.diagnosis.processor import this_processor
+from nst_rt.diagnosis.verdicts import Verdict, verdicts
+
+__all__ = ["Diagnosis", "Verdict", "diagnose"]
+
+_MODULES = {
+    "openvino": "openvino",
+    "onnxruntime": "onnxruntime",
+    "cuda": "onnxruntime",
+    "tensorrt": "tensorrt",
+    "tensorrt_rtx": "tensorrt_rtx",
+}
+"""What has to be installed for a probe to make sense."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Everything found.
+
+    Attributes:
+        verdicts: one for each device.
+        warnings: what is wrong beyond a device, each with its cure.
+        versions: of nst-rt, Python and the packages that matter here.
+        processor: `name`, `bf16`, `fp16`, `threads` and OpenVINO's `precisions`.
+        driver: `version`, `cuda`, `gpus` and `problem`, as `nst_rt.nvidia.driver` tells them.
+        libraries: versions of the "CUDA" and "cuDNN" that ONNX Runtime finds.
+        cache: `folder`, and `writable`.
+    """
+
+    verdicts: list[Verdict]
+    warnings: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    processor: dict[str, Any] = field(default_factory=dict)
+    driver: dict[str, Any] = field(default_factory=dict)
+    libraries: dict[str, str] = field(default_factory=dict)
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def paints(self) -> bool:
+        """Whether at least one device does."""
+        return any(verdict.paints for verdict in self.verdicts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, JSON-ready."""
+        return {"paints": self.paints, **asdict(self)}
+
+
+def diagnose() -> Diagnosis:
+    """Try every engine on a tiny picture and collect what matters here. Takes about a second."""
+    answers = ask(["driver", *(name for name, module in _MODULES.items() if _is_there(module))])
+    driver = answers.pop("driver")
+    gpus = driver.get("gpus", [])
+    return Diagnosis(
+        verdicts=verdicts(answers, len(gpus), driver.get("problem", "")),
+        warnings=_warnings(),
+        versions={"nst-rt": __version__, "python": platform.python_version(), **versions()},
+        processor=_processor(answers.get("openvino", {})),
+        driver=driver,
+        libraries=answers.get("cuda", {}).get("libraries", {}),
+        cache=_cache(),
+    )
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # it was put in place of itself by another program
+        return False
+
+
+def _warnings() -> list[str]:
+    builds = overlaid_builds()
+    if not builds:
+        return []
+    names = " ".join(builds)
+    return [
+        f"{' and '.join(builds)} are installed over each other, which breaks one of them: "
+        f'pip uninstall -y {names} && pip install "nst-rt[cuda]" (or [cpu])'
+    ]
+
+
+def _processor(openvino: dict[str, Any]) -> dict[str, Any]:
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        **asdict(this_processor()),
+        "threads": threads,
+        "precisions": openvino.get("precisions", []),
+    }
+
+
+def _cache() -> dict[str, Any]:
+    """The cache folder, and whether it or what it will be made in can be written."""
+    try:
+        folder = cache_folder()
+    except RuntimeError as error:
+        return {"folder": None, "writable": False, "problem": str(error)}
+    there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    return {"folder": str(folder), "writable": there.is_dir() and os.access(there, os.W_OK)}

@@ -1,0 +1,152 @@
+"""What is really usable: each engine opens a shipped style and paints a tiny picture.
+
+Every probe runs in a process of its own (`python -m nst_rt.diagnosis.probes NAME`), which prints
+one JSON object: an engine may crash, hang, print, or fail to import, and the others still answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from nst_rt.diagnosis.verdicts import EXTRAS
+from nst_rt.errors import NstError, ProviderError
+from nst_rt.nvidia.driver import ask_driver
+from nst_rt.nvidia.failures import explained
+from nst_rt.nvidia.libraries import install_line, library_versions, load_needed
+
+Answer = dict[str, Any]
+
+
+def driver() -> Answer:
+    """GPUs, as the driver tells them."""
+    return asdict(ask_driver())
+
+
+def openvino() -> Answer:
+    """OpenVINO on the CPU, with what else it could run on."""
+    painting = _painting("openvino")
+    core = import_module("openvino").Core()
+    known = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return {
+        **painting,
+        "devices": list(core.available_devices),
+        "precisions": [name.lower() for name in known if name in ("FP32", "BF16", "FP16", "INT8")],
+    }
+
+
+def onnxruntime() -> Answer:
+    """ONNX Runtime on the CPU."""
+    return _painting("onnxruntime")
+
+
+def cuda() -> Answer:
+    """ONNX Runtime on CUDA, with what is missing if it is not usable."""
+    module = import_module("onnxruntime")
+    provider = Path(module.__file__ or "").parent / "capi/libonnxruntime_providers_cuda.so"
+    if "CUDAExecutionProvider" not in module.get_available_providers():
+        return _unusable(_WITHOUT_CUDA, _REPLACED)
+    answer = _painting_on_cuda(provider)
+    return {"libraries": library_versions(provider), **answer} if provider.exists() else answer
+
+
+def tensorrt() -> Answer:
+    """TensorRT's builder."""
+    return _builder("tensorrt")
+
+
+def tensorrt_rtx() -> Answer:
+    """TensorRT-RTX's builder."""
+    return _builder("tensorrt_rtx")
+
+
+PROBES: dict[str, Callable[[], Answer]] = {
+    probe.__name__: probe for probe in (driver, openvino, onnxruntime, cuda, tensorrt, tensorrt_rtx)
+}
+_WITHOUT_CUDA = "onnxruntime is its build without CUDA"
+_REPLACED = 'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
+
+
+def _painting(device: str) -> Answer:
+    """Open a session as `Stylizer` does, use it, and say what it is."""
+    import numpy as np
+
+    from nst_rt import zoo
+    from nst_rt.model import read_model
+    from nst_rt.sessions import open_session
+
+    session = open_session(read_model(zoo.cards()[0].name), device=device)  # type: ignore[arg-type]
+    session.run(np.zeros((1, 64, 64, 3), np.uint8))
+    return {
+        "paints": True,
+        "provider": session.provider,
+        "precision": session.precision,
+        "threads": session.threads,
+    }
+
+
+def _painting_on_cuda(provider: Path) -> Answer:
+    """As `_painting`; where that fails, first of all what is missing."""
+    try:
+        return _painting("cuda")
+    except NstError as error:
+        missing = load_needed(provider) if provider.exists() else []
+        if missing:
+            are = "is" if len(missing) == 1 else "are"
+            return _unusable(f"{', '.join(missing)} {are} missing", install_line(missing))
+        if error.__cause__ is None:
+            raise
+        return _unusable(*explained(str(error.__cause__)))
+
+
+def _builder(name: str) -> Answer:
+    """Whether engines can be built: its builder is made."""
+    module = import_module(name)
+    if module.Builder(module.Logger(module.Logger.ERROR)) is None:
+        return _unusable("its builder cannot be made")
+    return {"version": module.__version__, "builds": True}
+
+
+def _unusable(problem: str, cure: str = "") -> Answer:
+    return {"problem": problem, "cure": cure}
+
+
+def _failed(name: str, error: BaseException) -> Answer:
+    """What a probe that raised has found out."""
+    cause = error.__cause__ if isinstance(error, ProviderError) else error
+    said = str(cause or error).strip().splitlines()
+    line = said[0] if said else type(error).__name__
+    if isinstance(cause, ImportError):
+        if "cannot open shared object file" in line:
+            library = line.split(":")[0]
+            return _unusable(f"{library} is missing", install_line([library]))
+        extra = EXTRAS.get(name, "cpu")
+        return _unusable(
+            f"does not load ({line})", f'pip install --force-reinstall "nst-rt[{extra}]"'
+        )
+    if isinstance(error, NstError):
+        return _unusable(error.what, error.cure)
+    return _unusable(f"{type(error).__name__}: {line}")
+
+
+def main(name: str) -> None:
+    """Print a probe's answer; all else that is printed meanwhile goes to standard error."""
+    own = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        answer = PROBES[name]()
+    except BaseException as error:
+        answer = _failed(name, error)
+    os.write(own, json.dumps(answer).encode())
+    sys.stdout.flush()
+    os._exit(0)  # engines that are half loaded may crash on their way out
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

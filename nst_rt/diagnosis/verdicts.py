@@ -1,0 +1,115 @@
+"""One line per device, from what the probes found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+EXTRAS = {
+    "openvino": "cpu",
+    "onnxruntime": "cpu",
+    "cuda": "cuda",
+    "tensorrt": "tensorrt",
+    "tensorrt_rtx": "rtx",
+}
+"""The extra of nst-rt that brings what a probe asks."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a device is good for.
+
+    Attributes:
+        device: as `--device` calls it, or the name of an engine builder.
+        paints: a picture was painted on it just now.
+        engine: name and version of what runs there; empty where nothing does.
+        precision: the arithmetic that it takes by itself.
+        note: what else it is good for, or not.
+        problem: why it is not usable; empty where it is.
+        cure: what to do about it; empty where nothing is known.
+    """
+
+    device: str
+    paints: bool = False
+    engine: str = ""
+    precision: str = ""
+    note: str = ""
+    problem: str = ""
+    cure: str = ""
+
+    @property
+    def line(self) -> str:
+        """For a person."""
+        if not self.problem:
+            facts = ", ".join(part for part in (self.engine, self.precision, self.note) if part)
+            return f"{self.device}: {facts}"
+        engine = f"{self.engine}, " if self.engine else ""
+        cure = f": {self.cure}" if self.cure else ""
+        return f"{self.device}: {engine}not usable: {self.problem}{cure}"
+
+
+def verdicts(answers: dict[str, dict[str, Any]], gpus: int, no_gpu: str) -> list[Verdict]:
+    """Judge every device.
+
+    Args:
+        answers: of the probes, by their names; a package that is not installed has none.
+        gpus: how many there are.
+        no_gpu: why there are none.
+    """
+    return [
+        _cpu(answers),
+        _painter("openvino", answers),
+        _painter("onnxruntime", answers),
+        _cuda(answers, gpus, no_gpu),
+        _builder("tensorrt", answers, gpus, no_gpu),
+        _builder("tensorrt_rtx", answers, gpus, no_gpu),
+    ]
+
+
+def _cpu(answers: dict[str, dict[str, Any]]) -> Verdict:
+    """What `--device cpu` takes: OpenVINO where it works, ONNX Runtime where it does not.
+
+    A package that is there and broken is not passed over by `open_session`, nor here.
+    """
+    device = "openvino" if "openvino" in answers else "onnxruntime"
+    found = _painter(device, answers)
+    return replace(found, device="cpu")
+
+
+def _cuda(answers: dict[str, dict[str, Any]], gpus: int, no_gpu: str) -> Verdict:
+    """Where there is no GPU, no package is to blame."""
+    found = _painter("cuda", answers)
+    if found.problem and not gpus and "libcuda" not in found.problem:
+        return Verdict("cuda", problem=no_gpu)
+    return found
+
+
+def _painter(name: str, answers: dict[str, dict[str, Any]]) -> Verdict:
+    answer = answers.get(name)
+    if answer is None:
+        return _absent(name)
+    return Verdict(
+        name,
+        paints=bool(answer.get("paints")),
+        engine=answer.get("provider", ""),
+        precision=answer.get("precision", ""),
+        problem=answer.get("problem", ""),
+        cure=answer.get("cure", ""),
+    )
+
+
+def _builder(name: str, answers: dict[str, dict[str, Any]], gpus: int, no_gpu: str) -> Verdict:
+    device = name.replace("_", "-")
+    answer = answers.get(name)
+    if answer is None:
+        return _absent(name)
+    version = answer.get("version", "")
+    if problem := answer.get("problem"):
+        return Verdict(device, engine=version, problem=problem, cure=answer.get("cure", ""))
+    able = "builds engines" if gpus else f"builds engines, none of which can run here: {no_gpu}"
+    return Verdict(device, engine=version, note=able)
+
+
+def _absent(name: str) -> Verdict:
+    cure = f'pip install "nst-rt[{EXTRAS[name]}]"'
+    return Verdict(name.replace("_", "-"), problem="not installed", cure=cure)

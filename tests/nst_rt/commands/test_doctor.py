@@ -1,0 +1,194 @@
+"""`nst-rt doctor` tells what is usable and what is in the way, whatever is broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import Ended, finish, records, start
+
+BROKEN = {
+    "syntax": "def",
+    "import": "raise ImportError('DLL load failed while importing onnxruntime_pybind11_state')",
+    "library": "raise ImportError('libgomp.so.1: cannot open shared object file: No such file')",
+    "exit": "import os, sys; print('hello', flush=True); sys.stderr.write('why\\n'); os._exit(7)",
+    "crash": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+    "system exit": "raise SystemExit('no')",
+    "child": "import os, time; os.fork() or time.sleep(600); raise OSError('so')",
+    "empty": "",
+}
+
+
+def lines(ended: Ended) -> dict[str, str]:
+    """What is said of each device and fact, by its name."""
+    text = ended.out.decode().splitlines()
+    verdicts = dict(line.split(": ", 1) for line in text[: text.index("")])
+    return verdicts | {line[:10].strip(): line[11:] for line in text[text.index("") + 1 :]}
+
+
+def doctor(*arguments: str, path: Path | None = None, **environment: str) -> Ended:
+    """Run it as a process, with a folder of modules that come before the installed ones."""
+    paths = [str(path), *sys.path] if path else sys.path
+    variables = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment}
+    return finish(start("doctor", *arguments, env=variables))
+
+
+def module(folder: Path, name: str, code: str) -> Path:
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").write_text(code)
+    return folder
+
+
+def test_this_machine() -> None:
+    ended = doctor()
+    said = lines(ended)
+    assert (ended.code, ended.err) == (0, "")
+    assert said["cpu"] == said["openvino"]
+    assert said["cpu"].startswith("OpenVINO ")
+    assert said["onnxruntime"].startswith("ONNX Runtime ")
+    assert said["onnxruntime"].endswith(" CPUExecutionProvider, fp32")
+    assert "fp32" in said["processor"]
+    assert all(f"{name} " in said["versions"] for name in ("nst-rt", "python", "numpy", "torch"))
+
+
+def test_json_is_one_object() -> None:
+    ended = doctor("--json")
+    (found,) = records(ended.out)
+    assert found["paints"] is True
+    verdicts = {verdict["device"]: verdict for verdict in found["verdicts"]}
+    assert verdicts["cpu"]["paints"]
+    assert verdicts["cpu"]["precision"] in found["processor"]["precisions"]
+    assert found["cache"]["folder"]
+
+
+def test_cuda_paints_on_a_machine_that_has_it(cuda_machine) -> None:
+    said = lines(doctor(**cuda_machine.environment()))
+    assert said["cuda"].startswith("ONNX Runtime 1.")
+    assert "CUDAExecutionProvider, fp32" in said["cuda"]
+    assert said["driver"] == "580.00, CUDA 13.0"
+    assert said["gpu 0"] == "Stand-in GPU, 8.0 GiB, compute capability 8.9"
+    assert said["libraries"] == "CUDA 13.0, cuDNN 9.28.0"
+    assert "onnxruntime-gpu 1." in said["versions"]
+
+
+@pytest.mark.parametrize(
+    ("switches", "says"),
+    [
+        ({"driver": 12040}, "the NVIDIA driver is older than this CUDA (CUDA error 35): update"),
+        ({"memory_mib": 1}, "not enough GPU memory"),
+        ({"fail": "kernel:700"}, "an illegal memory access was encountered"),
+        ({"devices": 0}, "no NVIDIA GPU is visible|no GPU is visible"),
+    ],
+    ids=["old driver", "memory", "kernel", "no device"],
+)
+def test_cuda_that_fails_says_why(cuda_machine, switches, says) -> None:
+    ended = doctor(**cuda_machine.environment(**switches))
+    said = lines(ended)
+    assert any(said["cuda"].startswith(f"not usable: {part}") for part in says.split("|"))
+    assert (ended.code, ended.err) == (0, "")  # the CPU paints
+
+
+def test_missing_libraries_come_with_the_line_that_installs_them(cuda_machine, folder) -> None:
+    ended = doctor(**cuda_machine.environment(libraries=folder))
+    said = lines(ended)
+    assert said["cuda"].startswith("not usable: libcuda.so.1, libcublasLt.so.13, ")
+    cure = ' are missing: install the NVIDIA driver and pip install "onnxruntime-gpu[cuda,cudnn]"'
+    assert said["cuda"].endswith(cure)
+    assert said["driver"] in ("no NVIDIA driver", "a GPU without its driver")
+
+
+def test_build_without_cuda_on_a_machine_with_a_gpu(cuda_machine) -> None:
+    """The environment's own onnxruntime is the CPU build."""
+    said = lines(doctor(LD_LIBRARY_PATH=str(cuda_machine.libraries)))
+    assert said["cuda"] == (
+        "not usable: onnxruntime is its build without CUDA: "
+        'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
+    )
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_broken_onnxruntime_is_told_and_the_rest_goes_on(how, tmp_path: Path) -> None:
+    ended = doctor(path=module(tmp_path, "onnxruntime", BROKEN[how]))
+    said = lines(ended)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Traceback" not in ended.out.decode()
+    assert said["onnxruntime"].startswith("not usable: ")
+    assert said["cpu"].startswith("OpenVINO ")
+    expected = {
+        "import": "does not load (DLL load failed while importing onnxruntime_pybind11_state): "
+        'pip install --force-reinstall "nst-rt[cpu]"',
+        "library": "libgomp.so.1 is missing",
+        "exit": "ends with code 7: why",
+        "crash": "crashes (SIGSEGV)",
+        "child": "OSError: so",
+    }
+    assert expected.get(how, "") in said["onnxruntime"]
+
+
+def test_machine_on_which_nothing_paints_is_exit_5(tmp_path: Path) -> None:
+    for name in ("openvino", "onnxruntime", "numpy"):
+        module(tmp_path, name, BROKEN["import"])
+    ended = doctor("--json", path=tmp_path)
+    (found,) = records(ended.out)
+    assert (ended.code, ended.err, found["paints"]) == (5, "", False)
+    assert all(verdict["problem"] for verdict in found["verdicts"] if verdict["device"] == "cpu")
+
+
+def test_builds_over_each_other_are_told_with_the_cure(tmp_path: Path) -> None:
+    for name in ("onnxruntime", "onnxruntime-gpu"):
+        record = tmp_path / f"{name.replace('-', '_')}-9.9.dist-info"
+        record.mkdir()
+        (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9\n")
+    ended = doctor(path=tmp_path)
+    assert lines(ended)["warning"] == (
+        "onnxruntime and onnxruntime-gpu are installed over each other, which breaks one of them: "
+        "pip uninstall -y onnxruntime onnxruntime-gpu && "
+        'pip install "nst-rt[cuda]" (or [cpu])'
+    )
+    (found,) = records(doctor("--json", path=tmp_path).out)
+    assert found["versions"]["onnxruntime-gpu"] == "9.9"
+
+
+def test_builds_in_two_folders_only_hide_one_another(cuda_machine) -> None:
+    (found,) = records(doctor("--json", **cuda_machine.environment()).out)
+    assert {"onnxruntime", "onnxruntime-gpu"} <= set(found["versions"])
+    assert found["warnings"] == []
+
+
+def test_damaged_records_of_packages_are_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "onnx-1.dist-info").mkdir()
+    (tmp_path / "torch-2.dist-info").mkdir()
+    (tmp_path / "torch-2.dist-info/METADATA").write_bytes(b"\xff\xfe\x00")
+    ended = doctor("--json", path=tmp_path)
+    (found,) = records(ended.out)
+    assert (ended.code, ended.err) == (0, "")
+    assert found["versions"]["onnx"] == found["versions"]["torch"] == "unknown"
+
+
+def test_machine_without_a_place_for_files(monkeypatch, nst) -> None:
+    def refuse() -> None:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    assert lines(nst("doctor"))["cpu"].startswith("OpenVINO ")
+
+
+def test_probe_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch) -> None:
+    from nst_rt.diagnosis.children import ask
+
+    module(tmp_path, "onnxruntime", "import time; time.sleep(600)")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert ask(["onnxruntime"], patience_s=0.5) == {"onnxruntime": {"problem": "does not answer"}}
+
+
+def test_cache_that_cannot_be_had(folder: Path) -> None:
+    (folder / "file").write_text("")
+    found = json.loads(doctor("--json", NST_RT_CACHE="file/cache").out)
+    assert found["cache"] == {"folder": "file/cache", "writable": False}
+    assert lines(doctor(NST_RT_CACHE="file/cache"))["cache"] == "file/cache (not writable)"
+    assert lines(doctor(NST_RT_CACHE="new/cache"))["cache"] == "new/cache"
+    assert not (folder / "new").exists()
