@@ -201,7 +201,8 @@ class Stylizer:
             decoded = from_pil(picture, max_pixels=self._max_pixels)
             return to_pil(self._paint(decoded, options))
         raise InputError(
-            f"expected an array, PIL image, bytes or path, got {type(picture).__name__}"
+            f"expected an array, PIL image, bytes or path, got {type(picture).__name__}",
+            cure=_way_in(picture),
         )
 
     def paint(
@@ -347,6 +348,15 @@ class Stylizer:
         if session is None:
             raise ClosedError("this Stylizer is closed", cure="make a new one")
         return session
+
+
+def _way_in(picture: object) -> str:
+    """How what is no picture itself becomes one."""
+    if isinstance(picture, list | tuple):
+        return "call it once per picture, or stack them N×H×W×3"
+    if hasattr(picture, "read"):
+        return "pass its bytes: file.read()"
+    return "pass numpy.asarray of it" if hasattr(picture, "__array__") else ""
 
 
 def _is_pil(picture: object) -> bool:

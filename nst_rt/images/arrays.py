@@ -56,13 +56,22 @@ def _check_dtype(array: NDArray[Any]) -> None:
 def _check_shape(array: NDArray[Any], pixels: NDArray[Any], layout: Layout) -> None:
     expected = "H×W×3 or ×4, or a batch of them" if layout == "hwc" else "3×H×W or 4×H×W"
     if pixels.ndim not in (3, 4) or pixels.shape[-1] not in (3, 4):
-        planar = layout == "hwc" and array.ndim in (3, 4) and array.shape[-3] in (3, 4)
-        raise InputError(
-            f"expected {expected}, got {_shape(array)}",
-            cure="its channels come first: pass layout='chw'" if planar else "",
-        )
+        raise InputError(f"expected {expected}, got {_shape(array)}", cure=_way_in(array, layout))
     if pixels.size == 0:
         raise InputError(f"expected at least one pixel, got {_shape(array)}")
+
+
+def _way_in(array: NDArray[Any], layout: Layout) -> str:
+    """How such an array becomes a picture."""
+    if layout == "hwc" and array.ndim in (3, 4) and array.shape[-3] in (3, 4):
+        return "its channels come first: pass layout='chw'"
+    if array.ndim == 2:
+        axis = -1 if layout == "hwc" else 0
+        return f"give gray three channels: numpy.stack([array] * 3, axis={axis})"
+    channels = -1 if layout == "hwc" else -3
+    if array.ndim in (3, 4) and array.shape[channels] == 1:
+        return f"give gray three channels: array.repeat(3, axis={channels})"
+    return ""
 
 
 def _shape(array: NDArray[Any]) -> str:

@@ -309,9 +309,18 @@ def test_wrong_options_are_named(model_path, options, message) -> None:
         Stylizer(model_path, **options)
 
 
-def test_other_things_are_refused(stylizer) -> None:
-    with pytest.raises(InputError, match="expected an array, PIL image, bytes or path, got int"):
-        stylizer(7)
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda photo: 7, "got int$"),
+        (lambda photo: [photo, photo], "got list; call it once per picture, or stack them N×H×W×3"),
+        (lambda photo: io.BytesIO(png(photo)), r"got BytesIO; pass its bytes: file.read\(\)"),
+        (torch.from_numpy, "got Tensor; pass numpy.asarray of it"),
+    ],
+)
+def test_other_things_are_refused_with_the_way_in(stylizer, photo, make, says) -> None:
+    with pytest.raises(InputError, match=f"expected an array, PIL image, bytes or path, {says}"):
+        stylizer(make(photo))
 
 
 def test_fixed_size_model_says_which_size_it_paints(network, photo, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,9 @@ def test_strides_and_flags_do_not_matter(photo) -> None:
     frozen.flags.writeable = False
     padded = np.zeros((photo.shape[0], photo.shape[1] * 2, 3), np.uint8)
     padded[:, ::2] = photo
-    for array in (np.asfortranarray(photo), photo[::-1][::-1], padded[:, ::2], frozen):
+    turned = photo[::-1, ::-1].copy()[::-1, ::-1]
+    assert turned.strides[0] < 0
+    for array in (np.asfortranarray(photo), turned, padded[:, ::2], frozen):
         pixels, alpha = as_rgb_array(array)
         assert pixels.flags.c_contiguous
         assert (pixels == photo).all()
@@ -44,6 +48,25 @@ def test_color_order_and_layout_are_as_told(photo) -> None:
 def test_other_arrays_are_refused(array, message) -> None:
     with pytest.raises(InputError, match=message):
         as_rgb_array(array)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "cure"),
+    [
+        ((5, 6), "hwc", r"numpy.stack([array] * 3, axis=-1)"),
+        ((5, 6), "chw", r"numpy.stack([array] * 3, axis=0)"),
+        ((5, 6, 1), "hwc", "array.repeat(3, axis=-1)"),
+        ((2, 5, 6, 1), "hwc", "array.repeat(3, axis=-1)"),
+        ((1, 5, 6), "chw", "array.repeat(3, axis=-3)"),
+    ],
+)
+def test_gray_arrays_are_told_how_to_become_rgb(shape, layout, cure) -> None:
+    array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    with pytest.raises(InputError, match=re.escape(f"give gray three channels: {cure}")):
+        as_rgb_array(array, layout=layout)
+    pixels, _ = as_rgb_array(eval(cure, {"numpy": np, "array": array}), layout=layout)
+    assert pixels.shape[-3:] == (5, 6, 3)
+    assert (pixels == array.reshape(pixels.shape[:-1])[..., None]).all()
 
 
 def test_nan_and_inf_are_counted_and_placed() -> None:
