@@ -23,7 +23,7 @@ def explained(message: str) -> tuple[str, str]:
 
     The cure is empty where none is known.
     """
-    if code := re.search(r"(CUDA|CUDNN|CUBLAS) failure (\d+): ([^;\n]*[^;\n ])", message):
+    if code := re.search(r"(CUDA|CUDNN|CUBLAS)\w* failure (\d+): ([^;\n]*[^;\n ])", message):
         what, cure = _CAUSES.get(int(code[2]), ("", "")) if code[1] == "CUDA" else ("", "")
         return f"{what or code[3]} ({code[1]} error {code[2]})", cure
     if "cuDNN is unavailable" in message:

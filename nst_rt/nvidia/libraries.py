@@ -17,7 +17,17 @@ from nst_rt.nvidia.elf import linked_to
 DRIVER = "libcuda.so.1"
 CUDNN = "libcudnn.so.9"
 """ONNX Runtime's provider needs it and is not linked to it."""
-_OURS = re.compile(r"lib(cuda|cudart|cublas|cublasLt|curand|cufft|cudnn|nvrtc|nvinfer\w*)\.so\.\d+")
+_TOOLKIT = 'pip install "onnxruntime-gpu[cuda,cudnn]"'
+_CURES = {
+    "libcuda.": "install the NVIDIA driver",
+    **{
+        f"lib{part}": _TOOLKIT for part in ("cudart", "cublas", "curand", "cufft", "cudnn", "nvrtc")
+    },
+    "libnvinfer": 'pip install "nst-rt[tensorrt]"',
+    "libnvonnxparser": 'pip install "nst-rt[tensorrt]"',
+    "libtensorrt_": 'pip install "nst-rt[rtx]"',
+}
+"""By the beginnings of their names, in the order in which to do it."""
 
 
 def load_needed(provider: Path) -> list[str]:
@@ -31,7 +41,7 @@ def load_needed(provider: Path) -> list[str]:
     Raises:
         OSError: the provider cannot be read.
     """
-    names = [name for name in linked_to(provider) if _OURS.fullmatch(name)]
+    names = [name for name in linked_to(provider) if name.startswith(tuple(_CURES))]
     missing: dict[str, None] = {}
     for name in [DRIVER, *names, CUDNN]:
         lacking = load(name)
@@ -72,15 +82,9 @@ def library_versions(provider: Path) -> dict[str, str]:
 
 
 def install_line(missing: list[str]) -> str:
-    """The cure where these libraries are missing."""
-    cures = []
-    if DRIVER in missing:
-        cures.append("install the NVIDIA driver")
-    if any(name.startswith("libnvinfer") for name in missing):
-        cures.append('pip install "nst-rt[tensorrt]"')
-    elif set(missing) - {DRIVER}:
-        cures.append('pip install "onnxruntime-gpu[cuda,cudnn]"')
-    return " and ".join(cures)
+    """The cure where these libraries are missing; empty for none of NVIDIA's."""
+    cures = [_CURES[prefix] for prefix in _CURES if any(n.startswith(prefix) for n in missing)]
+    return " and ".join(dict.fromkeys(cures))
 
 
 def _is_loaded(name: str) -> bool:

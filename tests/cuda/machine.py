@@ -47,6 +47,7 @@ class CudaMachine:
         self,
         code: str,
         *arguments: str | Path,
+        before: str = "",
         libraries: Path | None = None,
         timeout_s: float = 120,
         **switches: str | int,
@@ -54,12 +55,16 @@ class CudaMachine:
         """Run a script with `STAND_IN_…` switches, written small: `devices=0`, `fail="…"`.
 
         Args:
+            code: the script.
+            arguments: its `sys.argv[1:]`.
+            before: a script that goes before it.
             libraries: another folder of CUDA libraries; an empty one for a machine without any.
         """
         trace = self.scratch / "trace"
         trace.unlink(missing_ok=True)
         environment = self.environment(libraries, trace=str(trace), **switches)
-        command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+        script = "".join(map(textwrap.dedent, (before, code)))
+        command = [sys.executable, "-c", script, *map(str, arguments)]
         done = subprocess.run(
             command,
             env=environment,

@@ -23,14 +23,14 @@ STREAM = """
 
 def test_cuda_python_copies_through_the_device(cuda_machine) -> None:
     ended = cuda_machine.run(
-        STREAM
-        + """
+        """
     put(b"abcd")
     ok(driver.cuMemcpyHtoDAsync(device, host[0], 4, one))
     ok(driver.cuMemcpyDtoHAsync(host[1], device, 4, one))
     ok(driver.cuStreamSynchronize(one))
     print(got())
-    """
+    """,
+        before=STREAM,
     )
     assert (ended.code, ended.out) == (0, "b'abcd'\n"), ended.err
     assert ended.count("cuMemcpyHtoDAsync") == 1
@@ -39,8 +39,7 @@ def test_cuda_python_copies_through_the_device(cuda_machine) -> None:
 def test_lazy_streams_show_what_nobody_waited_for(cuda_machine) -> None:
     """A copy out of the device that does not wait for the copy into it gives stale bytes."""
     ended = cuda_machine.run(
-        STREAM
-        + """
+        """
     event = ok(driver.cuEventCreate(0))
     for wait in (False, True):
         put(b"wait" if wait else b"race")
@@ -52,6 +51,7 @@ def test_lazy_streams_show_what_nobody_waited_for(cuda_machine) -> None:
         ok(driver.cuStreamSynchronize(two))
         print(got())
     """,
+        before=STREAM,
         lazy=1,
     )
     assert ended.out.splitlines() == [str(b"\xa5" * 4), "b'wait'"], ended.err
@@ -59,8 +59,7 @@ def test_lazy_streams_show_what_nobody_waited_for(cuda_machine) -> None:
 
 def test_graph_replays_what_was_captured_with_what_is_there_now(cuda_machine) -> None:
     ended = cuda_machine.run(
-        STREAM
-        + """
+        """
     put(b"then")
     ok(driver.cuStreamBeginCapture(one, driver.CUstreamCaptureMode(0)))
     ok(driver.cuMemcpyHtoDAsync(device, host[0], 4, one))
@@ -72,14 +71,14 @@ def test_graph_replays_what_was_captured_with_what_is_there_now(cuda_machine) ->
     ok(driver.cuStreamSynchronize(one))
     print(got())
     """,
+        before=STREAM,
     )
     assert ended.out.splitlines() == ["900 900", "b'now!'"], ended.err
 
 
 def test_memory_is_counted_and_ends(cuda_machine) -> None:
     ended = cuda_machine.run(
-        STREAM
-        + """
+        """
     before = driver.cuMemGetInfo()[1:]
     code, _ = driver.cuMemAlloc(65 << 20)
     block = ok(driver.cuMemAlloc(32 << 20))
@@ -87,13 +86,14 @@ def test_memory_is_counted_and_ends(cuda_machine) -> None:
     ok(driver.cuMemFree(block))
     print(int(code), before[0] - left == 32 << 20, driver.cuMemGetInfo()[1:] == before)
     """,
+        before=STREAM,
         memory_mib=64,
     )
     assert ended.out == "2 True True\n", ended.err
 
 
 def test_call_fails_as_asked(cuda_machine) -> None:
-    code = STREAM + "    print(int(driver.cuStreamSynchronize(one)[0]))"
-    assert cuda_machine.run(code, fail="cuStreamSynchronize:700").out == "700\n"
-    assert cuda_machine.run(code, fail="cuStreamSync:700").out == "0\n"
-    assert "AssertionError" in cuda_machine.run(code, devices=0).err
+    code = "print(int(driver.cuStreamSynchronize(one)[0]))"
+    assert cuda_machine.run(code, before=STREAM, fail="cuStreamSynchronize:700").out == "700\n"
+    assert cuda_machine.run(code, before=STREAM, fail="cuStreamSync:700").out == "0\n"
+    assert "AssertionError" in cuda_machine.run(code, before=STREAM, devices=0).err

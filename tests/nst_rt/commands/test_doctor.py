@@ -138,6 +138,38 @@ def test_machine_on_which_nothing_paints_is_exit_5(tmp_path: Path) -> None:
     assert all(verdict["problem"] for verdict in found["verdicts"] if verdict["device"] == "cpu")
 
 
+TENSORRT = """
+__version__ = "11.4.0"
+class Logger:
+    ERROR = 1
+    def __init__(self, level): print("[TRT] noise")
+def Builder(logger): return {builder}
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (TENSORRT.format(builder="logger"), "11.4.0, builds engines, none of which can run here: "),
+        (TENSORRT.format(builder="None"), "not usable: its builder cannot be made"),
+        (
+            "raise ImportError('libnvonnxparser.so.11: cannot open shared object file: No such')",
+            'not usable: libnvonnxparser.so.11 is missing: pip install "nst-rt[tensorrt]"',
+        ),
+    ],
+    ids=["works", "no builder", "no libraries"],
+)
+def test_builders_of_engines(code, says, tmp_path: Path) -> None:
+    ended = doctor(path=module(tmp_path, "tensorrt", code))
+    assert lines(ended)["tensorrt"].startswith(says)
+
+
+def test_builder_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> None:
+    folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="logger"))
+    said = lines(doctor(path=folder, LD_LIBRARY_PATH=str(cuda_machine.libraries)))
+    assert said["tensorrt"] == "11.4.0, builds engines"
+
+
 def test_builds_over_each_other_are_told_with_the_cure(tmp_path: Path) -> None:
     for name in ("onnxruntime", "onnxruntime-gpu"):
         record = tmp_path / f"{name.replace('-', '_')}-9.9.dist-info"

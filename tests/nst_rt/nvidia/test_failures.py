@@ -34,9 +34,10 @@ PAINT = """
         ({"devices": 0}, "no NVIDIA GPU is visible (CUDA error 100)|check nvidia-smi and CUDA_VIS"),
         ({"memory_mib": 1}, "not enough GPU memory (for "),
         ({"fail": "kernel:700"}, "an illegal memory access was encountered|\n"),
+        ({"fail": "cudnnBackendExecute:5000"}, "CUDNN_BACKEND_API_FAILED (CUDNN error 11)|"),
         ({"fail": "cublasCreate_v2:3"}, "unknown error (CUBLAS error 3)|\n"),
     ],
-    ids=["old driver", "no device", "no memory", "kernel", "cublas"],
+    ids=["old driver", "no device", "no memory", "kernel", "cudnn", "cublas"],
 )
 def test_real_messages_are_explained(cuda_machine, switches, says) -> None:
     said = cuda_machine.run(PAINT, **switches).out

@@ -91,7 +91,9 @@ def test_damaged_library_is_named_with_the_reason(tmp_path: Path, monkeypatch) -
     [
         (["libcuda.so.1"], "install the NVIDIA driver"),
         (["libcudnn.so.9"], 'pip install "onnxruntime-gpu[cuda,cudnn]"'),
-        (["libnvinfer.so.10"], 'pip install "nst-rt[tensorrt]"'),
+        (["libnvinfer.so.10", "libnvonnxparser.so.10"], 'pip install "nst-rt[tensorrt]"'),
+        (["libtensorrt_onnxparser_rtx.so.1"], 'pip install "nst-rt[rtx]"'),
+        (["libgomp.so.1"], ""),
         (
             ["libcuda.so.1", "libcublas.so.13"],
             'install the NVIDIA driver and pip install "onnxruntime-gpu[cuda,cudnn]"',
