@@ -1,0 +1,229 @@
+"""From a model file to an engine with its side-car."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nst_export.engine.backends import Backend, open_backend
+from nst_export.engine.configuration import (
+    add_profile,
+    capabilities_of,
+    configure,
+    load_timing_cache,
+    save_timing_cache,
+)
+from nst_export.engine.messages import Messages, listening, refusal
+from nst_export.engine.network import fixed_shape, parse, precision_of, rehearse
+from nst_export.engine.options import EngineOptions
+from nst_export.engine.profiles import Profile, make_profile, written
+from nst_export.engine.progress import Progress, Steps, interruptible, monitor_of
+from nst_export.engine.source import Report, model_for
+from nst_rt._version import __version__
+from nst_rt.atomic import replace_file
+from nst_rt.engine_file import PORTABLE, SUFFIX, EngineFacts, side_car_of
+from nst_rt.errors import NstError, OutputError, UsageError
+from nst_rt.model import ModelFile
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+    from nst_export.verification import Parity
+
+
+@dataclass(frozen=True)
+class BuiltEngine:
+    """What a build wrote; `rows` compare the model that was made for it, if one was."""
+
+    path: Path
+    facts: EngineFacts
+    rows: list[Parity]
+
+
+def build_engine(
+    source: str | Path,
+    target: Path,
+    options: EngineOptions | None = None,
+    *,
+    facts: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    report: Report = lambda row: None,
+    progress: Progress = lambda share, phase: None,
+) -> BuiltEngine:
+    """Write `target` and its side-car.
+
+    Args:
+        source: a shipped style's name, a model file (.onnx) or a checkpoint.
+        target: ends in .engine.
+        options: how it is built.
+        facts: title and licence for the metadata of a model made from a checkpoint.
+        overwrite: whether an existing file may be replaced.
+        report: told every comparison of a model that is made from a checkpoint.
+        progress: told how far the build is, from another thread.
+
+    Raises:
+        UsageError: options that do not fit together or the model, or the target exists.
+        ModelError: the model is refused, by us or by TensorRT.
+        ProviderError: TensorRT is absent, or has too little memory.
+        OutputError: the engine cannot be written; known before it is built where it can be.
+    """
+    options = options or EngineOptions()
+    _check_target(target, overwrite)
+    backend = open_backend(options.backend)
+    rows: list[Parity] = []
+
+    def remember(row: Parity) -> None:
+        rows.append(row)
+        report(row)
+
+    name = target.name.removesuffix(SUFFIX)
+    model = model_for(source, name, options, facts or {}, remember)
+    with listening() as messages:
+        built = _Build(backend, model, options, messages, progress)
+        try:
+            plan = built.run()
+        except NstError as error:
+            if error.path is None:
+                raise type(error)(error.what, path=model.path, cure=error.cure) from error
+            raise
+    engine = built.facts(plan)
+    _write(target, plan, engine)
+    return BuiltEngine(target, engine, rows)
+
+
+class _Build:
+    """One build, step after step."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        model: ModelFile,
+        options: EngineOptions,
+        messages: Messages,
+        progress: Progress,
+    ) -> None:
+        self.backend, self.model, self.options = backend, model, options
+        self.messages, self.steps = messages, Steps(progress)
+        self.precision = ""
+        self.profile: Profile | None = None
+
+    def run(self) -> bytes:
+        """The engine's bytes."""
+        builder = self.backend.builder(self.messages)
+        network = self._parse(builder)
+        self.precision = precision_of(self.backend.module, network)
+        self._check_precision()
+        config = configure(self.backend, builder, self.options)
+        fixed = fixed_shape(network)
+        self.profile = self._profile(fixed)
+        if fixed is None:
+            rehearse(
+                self.backend.module,
+                self._parse(builder),
+                self.profile,
+                self.model.scale,
+                self.model.path,
+            )
+            title = self.backend.title
+            add_profile(builder, network, config, self.profile, self.messages, title)
+        load_timing_cache(self.backend, config, self.options)
+        config.progress_monitor = monitor_of(self.backend.module, self.steps)
+        plan = interruptible(lambda: self._compile(builder, network, config), self.steps)
+        save_timing_cache(self.backend, config, self.options)
+        return plan
+
+    def facts(self, plan: bytes) -> EngineFacts:
+        """The side-car of the engine `plan`."""
+        assert self.profile is not None
+        options = {"level": self.options.level, "workspace_mib": self.options.workspace_mib}
+        memory = {
+            "activations": self.messages.number("Total Activation Memory"),
+            "weights": self.messages.number("Total Weights Memory"),
+        }
+        shapes = {name: list(shape) for name, shape in self.profile.shapes().items()}
+        gpu = self.backend.gpu
+        return EngineFacts(
+            model=self.model.metadata,
+            onnx_sha256=self.model.sha256,
+            engine_sha256=hashlib.sha256(plan).hexdigest(),
+            engine_bytes=len(plan),
+            backend=self.backend.name,
+            backend_version=self.backend.version,
+            creator=f"nst-rt {__version__}",
+            platform=f"{sys.platform}-{platform.machine().lower()}",
+            gpu=gpu.name if gpu and not self.backend.library.portable else PORTABLE,
+            compute_capabilities=list(capabilities_of(self.backend, self.options)),
+            precision=self.precision,
+            profiles=[shapes],
+            options={key: value for key, value in options.items() if value is not None},
+            memory={key: value for key, value in memory.items() if value is not None},
+        )
+
+    def _parse(self, builder: trt.Builder) -> trt.INetworkDefinition:
+        title = self.backend.title
+        return parse(self.backend.module, builder, self.model.data, self.messages, title)
+
+    def _check_precision(self) -> None:
+        asked = self.options.precision
+        if asked and asked != self.precision:
+            raise UsageError(
+                f"computes in {self.precision}, {asked} was asked for",
+                path=self.model.path,
+                cure="leave out --precision, or build from its checkpoint: "
+                f"nst-rt export CHECKPOINT OUT{SUFFIX} --precision {asked}",
+            )
+
+    def _profile(self, fixed: tuple[int, int, int, int] | None) -> Profile:
+        options = self.options
+        if fixed is None:
+            if options.fixed:
+                return Profile(options.fixed, options.fixed, options.fixed, options.batch)
+            sizes = (options.smallest, options.usual, options.largest)
+            return make_profile(*sizes, options.batch)
+        size = (fixed[1], fixed[2])
+        ranged = options.smallest or options.usual or options.largest or options.batch != 1
+        if ranged or options.fixed not in (None, size):
+            raise UsageError(
+                f"takes pictures of {written(size)} and no others, one at a time",
+                path=self.model.path,
+                cure="leave out sizes and --batch, or give a model of any size",
+            )
+        return Profile(size, size, size, fixed[0])
+
+    def _compile(
+        self, builder: trt.Builder, network: trt.INetworkDefinition, config: trt.IBuilderConfig
+    ) -> bytes:
+        plan = builder.build_serialized_network(network, config)
+        if plan is None and not self.steps.stopped.is_set():
+            raise refusal(self.messages, self.backend.title)
+        return bytes(plan) if plan is not None else b""
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    """Refuse what would fail only after a long build."""
+    if target.suffix != SUFFIX:
+        raise UsageError("is no name of an engine", path=target, cure=f"end it in {SUFFIX}")
+    if target.is_dir():
+        raise OutputError("is a folder", path=target, cure="give a file in it")
+    for path in (target, side_car_of(target)):
+        if path.exists() and not overwrite:
+            raise UsageError("exists already", path=path, cure="add --overwrite")
+    folder = next(path for path in target.absolute().parents if path.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError("cannot be written in", path=folder, cure="choose another folder")
+
+
+def _write(target: Path, plan: bytes, facts: EngineFacts) -> None:
+    """The side-car last: an engine without one, or with that of another, is not loaded."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(target, plan)
+        replace_file(side_car_of(target), facts.as_json().encode())
+    except OSError as error:
+        raise OutputError(f"cannot be written ({error.strerror})", path=target) from error

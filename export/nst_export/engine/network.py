@@ -1,0 +1,137 @@
+"""A model file as TensorRT's own network, and what that network says before it is compiled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from nst_export.engine.messages import Messages, refusal
+from nst_export.engine.profiles import Profile, Shape, written
+from nst_rt.errors import ModelError, NstError, UsageError
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+MOST_NUMBERS = 2_000_000_000
+"""In one tensor. A little below 2³¹ the builder plans too little memory, and says nothing."""
+_PRECISIONS = {"FP8": "fp8", "INT8": "int8", "BF16": "bf16", "HALF": "fp16", "FLOAT": "fp32"}
+"""TensorRT's names of arithmetics and ours; of several the first counts."""
+
+
+def parse(
+    trt: ModuleType, builder: trt.Builder, data: bytes, messages: Messages, name: str
+) -> trt.INetworkDefinition:
+    """Read an ONNX model. Every tensor keeps the type that the file gives it.
+
+    Raises:
+        ModelError: not ONNX, or something in it is unknown to the library called `name`.
+    """
+    flag = trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED  # by name: its number differs
+    network = builder.create_network(1 << int(flag))
+    parser = trt.OnnxParser(network, builder.logger)
+    if not parser.parse(data):
+        raise _unreadable(parser, messages, name)
+    if network.num_outputs == 0:  # bytes that mean nothing are read without an error
+        raise ModelError("is no ONNX file", cure="give a model file")
+    return network
+
+
+def precision_of(trt: ModuleType, network: trt.INetworkDefinition) -> str:
+    """The arithmetic of a network: what its convolutions compute in."""
+    kinds = (trt.LayerType.CONVOLUTION, trt.LayerType.DECONVOLUTION, trt.LayerType.QUANTIZE)
+    found = {layer.get_output(0).dtype.name for layer in _layers(network) if layer.type in kinds}
+    return next((ours for theirs, ours in _PRECISIONS.items() if theirs in found), "fp32")
+
+
+def fixed_shape(network: trt.INetworkDefinition) -> Shape | None:
+    """The shape of the pictures that a fixed-size network takes, None if it takes others too."""
+    shape = tuple(network.get_input(0).shape)
+    return None if -1 in shape else shape
+
+
+def rehearse(
+    trt: ModuleType, network: trt.INetworkDefinition, profile: Profile, scale: int, path: Path
+) -> None:
+    """Try the smallest and the largest picture of a profile on the shapes of a network.
+
+    The builder itself accepts sizes at which its engine is wrong: pictures smaller than the
+    reflection at their edge, and tensors that have more numbers than it counts.
+
+    Args:
+        trt: the library.
+        network: one that is not compiled afterwards: it keeps the shapes.
+        profile: gives the shapes.
+        scale: output pixels per input pixel, along a side.
+        path: of the model file.
+
+    Raises:
+        UsageError: a size is too small or too large.
+        ModelError: the output is not the picture that it should be.
+    """
+    shapes = profile.shapes()
+    for name in ("min", "max"):
+        batch, height, width, _ = shapes[name]
+        network.get_input(0).shape = shapes[name]
+        try:
+            for layer in _layers(network):
+                _check(trt, layer)
+            given = tuple(network.get_output(0).shape)
+        except (_MisfitError, RuntimeError) as misfit:
+            size = written((height, width))
+            raise UsageError(
+                f"--{name} {size} and --batch {batch} do not work ({misfit})",
+                path=path,
+                cure="raise --min" if name == "min" else "lower --max or --batch",
+            ) from misfit
+        expected = (batch, height * scale, width * scale, 3)
+        if given != expected:
+            raise ModelError(f"gives {given} where {expected} belongs", path=path)
+
+
+class _MisfitError(Exception):
+    """A layer does not work at a size."""
+
+
+def _check(trt: ModuleType, layer: trt.ILayer) -> None:
+    for index in range(layer.num_outputs):
+        shape = tuple(layer.get_output(index).shape)
+        if math.prod(shape) > MOST_NUMBERS:
+            numbers = f"{math.prod(shape):,} numbers in {layer.name}"
+            raise _MisfitError(f"{numbers}, {MOST_NUMBERS:,} can be had")
+    if layer.type == trt.LayerType.SLICE and _reflects(trt, layer):
+        before, after = tuple(layer.get_input(0).shape), tuple(layer.get_output(0).shape)
+        for one, other in zip(before, after, strict=True):
+            if other > max(one, 3 * one - 2):  # all but the edge itself, on either side
+                raise _MisfitError(f"{layer.name} reflects more than there is")
+
+
+def _reflects(trt: ModuleType, layer: trt.ILayer) -> bool:
+    layer.__class__ = trt.ISliceLayer  # the way to a layer's own properties
+    mode = layer.mode
+    return bool(mode == trt.SampleMode.REFLECT)
+
+
+def _layers(network: trt.INetworkDefinition) -> Iterator[trt.ILayer]:
+    for index in range(network.num_layers):
+        yield network.get_layer(index)
+
+
+def _unreadable(parser: trt.OnnxParser, messages: Messages, name: str) -> NstError:
+    """The error for the first thing that the parser did not take."""
+    if parser.num_errors == 0:
+        return refusal(messages, name)
+    error = parser.get_error(0)
+    if not error.node_operator():
+        return refusal(messages, name, error.desc())
+    at = f"operator {error.node_operator()} of node {error.node_name() or error.node()}"
+    known = refusal(Messages(), name, error.desc())
+    if "Plugin not found" in error.desc():
+        return ModelError(f"{name} knows no {at}", cure="export it with standard operators")
+    if not known.what.startswith(f"{name} cannot build it"):
+        return type(known)(f"{known.what} ({at})", cure=known.cure)
+    return ModelError(
+        f"{name} does not take {at}", cure="export it without, or run the .onnx file itself"
+    )

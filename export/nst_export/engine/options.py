@@ -1,0 +1,56 @@
+"""What may be said of how an engine is built."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nst_export.engine.backends import BackendName
+from nst_export.engine.profiles import Size
+from nst_rt.errors import UsageError
+
+LEVELS = range(6)
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """Options of a build; None leaves the choice to us or to TensorRT.
+
+    Attributes:
+        backend: TensorRT where it and a GPU are here, else TensorRT-RTX.
+        precision: half precision, or what a model file computes in.
+        smallest, usual, largest: heights and widths of pictures.
+        fixed: height and width of an engine for one size only.
+        batch: most pictures at once.
+        level: how long kernels are tried out, 0…5.
+        timing_cache: file that keeps what was tried out; made if absent.
+        workspace_mib: most memory that a kernel may take beside its tensors.
+        capabilities: compute capabilities that a portable engine is for, as "8.9".
+    """
+
+    backend: BackendName | None = None
+    precision: Literal["fp32", "fp16"] | None = None
+    smallest: Size | None = None
+    usual: Size | None = None
+    largest: Size | None = None
+    fixed: Size | None = None
+    batch: int = 1
+    level: int | None = None
+    timing_cache: Path | None = None
+    workspace_mib: int | None = None
+    capabilities: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.fixed and (self.smallest or self.usual or self.largest):
+            raise UsageError(
+                "an engine of one size has no range", cure="leave out min, opt and max"
+            )
+        if self.level is not None and self.level not in LEVELS:
+            raise UsageError(f"level is {self.level}", cure="choose it in 0…5")
+        if self.workspace_mib is not None and self.workspace_mib < 1:
+            raise UsageError(f"workspace is {self.workspace_mib} MiB", cure="choose 1 or more")
+        for capability in self.capabilities:
+            if not re.fullmatch(r"\d+\.\d", capability):
+                raise UsageError(f"compute capability is {capability!r}", cure="write it like 8.9")

@@ -1,0 +1,122 @@
+"""How far a build is, and stopping it: TensorRT asks after every step whether it shall go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+Progress = Callable[[float, str], object]
+"""Told the share that is done, 0…1 and never less than before, and the name of the phase."""
+Result = TypeVar("Result")
+
+
+class Steps:
+    """Phases within phases, each of a known number of steps, as one number."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()  # phases may be told of from several threads
+        self._parents: dict[str, str | None] = {}
+        self._steps: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self._share = 0.0
+        self._failure: BaseException | None = None
+        self.stopped = threading.Event()
+
+    def begin(self, phase: str, parent: str | None, steps: int) -> None:
+        """A phase begins inside another."""
+        with self._lock:
+            self._parents[phase], self._steps[phase], self._done[phase] = parent, max(1, steps), 0
+            self._tell(phase)
+
+    def end(self, phase: str) -> None:
+        """A phase is over; its parent counts it as a step of its own."""
+        with self._lock:
+            parent = self._parents.pop(phase, None)
+            if parent is None:
+                self._share = 1.0
+            self._tell(phase)
+
+    def step(self, phase: str, index: int) -> bool:
+        """Step `index` of a phase is over. Returns whether to go on."""
+        with self._lock:
+            self._done[phase] = index + 1
+            self._tell(phase)
+        return not self.stopped.is_set()
+
+    def raise_failure(self) -> None:
+        """Raise what the one who is told has raised: it must not pass through TensorRT."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _tell(self, phase: str) -> None:
+        roots = [name for name, parent in self._parents.items() if parent not in self._parents]
+        self._share = max(self._share, *map(self._of, roots), 0.0)
+        try:
+            self._progress(self._share, phase)
+        except BaseException as error:
+            self._failure = error
+            self.stopped.set()
+
+    def _of(self, phase: str) -> float:
+        inside = [self._of(name) for name, parent in self._parents.items() if parent == phase]
+        return min(1.0, (self._done[phase] + min(1.0, sum(inside))) / self._steps[phase])
+
+
+def monitor_of(trt: ModuleType, steps: Steps) -> trt.IProgressMonitor:
+    """What TensorRT tells its progress to."""
+
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            steps.begin(phase_name, parent_phase, num_steps)
+
+        def phase_finish(self, phase_name: str) -> None:
+            steps.end(phase_name)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            return steps.step(phase_name, step)
+
+    return Monitor()
+
+
+def interruptible(work: Callable[[], Result], steps: Steps) -> Result:
+    """Run `work` where Ctrl-C reaches us: signals come to the main thread between Python's steps.
+
+    Raises:
+        KeyboardInterrupt: after the build has really stopped.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return _checked(work(), steps)
+    result: list[Result | BaseException] = []
+    finished = threading.Event()  # not join(): one that Ctrl-C breaks takes the thread for dead
+
+    def run() -> None:
+        try:
+            result.append(work())
+        except BaseException as error:
+            result.append(error)
+        finished.set()
+
+    threading.Thread(target=run).start()
+    try:
+        finished.wait()
+    except BaseException:
+        steps.stopped.set()
+        finished.wait()
+        raise
+    if isinstance(result[0], BaseException):
+        raise result[0]
+    return _checked(result[0], steps)
+
+
+def _checked(result: Result, steps: Steps) -> Result:
+    steps.raise_failure()
+    return result

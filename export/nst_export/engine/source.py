@@ -1,0 +1,67 @@
+"""The model file that an engine is built from: at hand, or made from a checkpoint first."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from nst_export.engine.options import EngineOptions
+from nst_rt import zoo
+from nst_rt.errors import UsageError
+from nst_rt.model import ModelFile, read_model
+
+if TYPE_CHECKING:
+    from nst_export.verification import Parity
+
+Report = Callable[["Parity"], object]
+
+
+def model_for(
+    source: str | Path,
+    name: str,
+    options: EngineOptions,
+    facts: Mapping[str, str],
+    report: Report,
+) -> ModelFile:
+    """Find or make the model file.
+
+    Args:
+        source: a shipped style's name, a model file (.onnx), or a checkpoint, from which a model
+            file is made and checked as `nst-rt export` does.
+        name: of the model that is made.
+        options: precision and fixed size.
+        facts: for the metadata of a model that is made.
+        report: told every comparison of a model that is made.
+
+    Raises:
+        ModelError: absent, damaged, or it does not paint like its network.
+        UsageError: a model file cannot be changed to what is asked.
+    """
+    flavour: Literal["fp32", "fp16"] = options.precision or "fp16"
+    shipped = zoo.find(str(source)) is not None
+    if shipped and not options.fixed and not facts:
+        return read_model(str(source), flavour=flavour)
+    if not shipped and not _is_checkpoint(source):
+        if facts:
+            raise UsageError(
+                "title and licence of a model file are fixed", path=source,
+                cure="give its checkpoint",
+            )  # fmt: skip
+        return read_model(source)
+    from nst_export.exporter import export_style
+
+    with tempfile.TemporaryDirectory(prefix="nst-rt-") as folder:
+        path = Path(folder, f"{name}.onnx")
+        export_style(source, path, flavour=flavour, size=options.fixed, facts=facts, report=report)
+        return read_model(path)
+
+
+def _is_checkpoint(source: str | Path) -> bool:
+    """Whether it is a file of another kind than a model; what is absent is for others to name."""
+    try:
+        path = Path(source).expanduser()
+        return path.is_file() and path.suffix != ".onnx"
+    except (OSError, RuntimeError):
+        return False
