@@ -216,6 +216,14 @@ class Stylizer:
         """Paint a decoded picture; alpha, format and metadata stay."""
         return self._paint(picture, self._options.changed(size, strength, keep_color))
 
+    def working_size(self, height: int, width: int, *, size: Size | None = None) -> tuple[int, int]:
+        """Height and width at which a picture of this height and width is painted.
+
+        Raises:
+            InputError: the model is of a fixed size, another one.
+        """
+        return self._working_size(height, width, self._options.changed(size, None, None).size)
+
     def warmup(self, height: int, width: int) -> Stylizer:
         """Paint one black picture, so that the first real one of this size is not the slow one."""
         self(np.zeros((height, width, 3), np.uint8))

@@ -81,7 +81,8 @@ def choose_naming(
     if out == STANDARD:
         return Naming(style_name(style), file=out)
     if not (several or is_folder(out) or _ends_in_slash(out)):
-        _refuse_unknown_format(out)
+        if os.path.lexists(inputs[0]) or STANDARD in inputs:  # else that is what has to be told
+            _refuse_unknown_format(out)
         return Naming(style_name(style), file=out, in_place=in_place)
     if STANDARD in inputs:
         raise UsageError("standard input has no name for a folder", cure="give -o FILE")

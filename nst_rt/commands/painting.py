@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import shutil
+import logging
 import stat
 import sys
 import traceback
@@ -29,6 +29,8 @@ from nst_rt.images import (
     write_picture,
 )
 from nst_rt.stylizer import Stylizer
+
+logger = logging.getLogger(__name__)
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
@@ -64,7 +66,7 @@ class Painter:
         for job in plan.jobs:
             start = perf_counter()
             try:
-                painted = self._paint(job)
+                painted, size = self._paint(job)
             except BrokenPipeError:
                 raise
             except Exception as error:
@@ -76,23 +78,30 @@ class Painter:
                     job,
                     width=painted.width,
                     height=painted.height,
+                    painted_at=size,
                     seconds=perf_counter() - start,
                 )
         return exit_code(plan, codes)
 
-    def _paint(self, job: Job) -> Picture:
+    def _paint(self, job: Job) -> tuple[Picture, tuple[int, int]]:
+        """The painting, which is in its place, and the height and width that it was painted at."""
         source = _standard_input() if job.source == STANDARD else _regular_file(job.source)
         picture = read_picture(
             source, max_pixels=self.max_pixels, allow_truncated=self.allow_truncated
         )
         to_stdout = job.target == STANDARD
         check_fits(picture, picture.format if to_stdout else format_of(Path(job.target)))
+        size = self.stylizer.working_size(picture.height, picture.width)
         painted = self.stylizer.paint(picture)
+        logger.info(
+            "%s: %dx%d, painted at %dx%d",
+            _name(job.source), picture.width, picture.height, size[1], size[0],
+        )  # fmt: skip
         if to_stdout:
             self.results.write(encode_picture(painted, **self.encoding))
         else:
             write_picture(painted, Path(job.target), **self.encoding)
-        return painted
+        return painted, size
 
     def _failed(self, job: Job, error: Exception) -> int:
         if self.console.debug:
@@ -100,10 +109,7 @@ class Painter:
         known = as_known(error)
         message = str(known) if known else internal(error)
         if known is None or known.path is None:
-            name = "standard input" if job.source == STANDARD else shown(job.source)
-            message = f"{name}: {message}"
-        if _disk_errno(error):
-            message += _room(Path(job.target))
+            message = f"{_name(job.source)}: {message}"
         code = known.exit_code if known else 1
         self.report.failed(job.source, message, code)
         return code
@@ -135,11 +141,8 @@ def _disk_errno(error: Exception) -> bool:
     return isinstance(error, OutputError) and getattr(error.__cause__, "errno", None) in _DISK
 
 
-def _room(target: Path) -> str:
-    """How much is free where a painting did not fit."""
-    with suppress(OSError):
-        return f"; {shutil.disk_usage(target.parent).free:,} bytes are free there"
-    return ""
+def _name(source: str) -> str:
+    return "standard input" if source == STANDARD else shown(source)
 
 
 def _regular_file(source: str) -> Path:

@@ -51,14 +51,21 @@ class Report:
         terminal = self._progress is not None and results.is_terminal
         self._lists_paths = not (as_json or console.quiet or terminal)
 
-    def done(self, job: Job, *, width: int, height: int, seconds: float) -> None:
-        """A painting is in its place, `width`x`height` pixels, after `seconds`."""
+    def done(
+        self, job: Job, *, width: int, height: int, painted_at: tuple[int, int], seconds: float
+    ) -> None:
+        """A painting is in its place, `width`x`height` pixels, after `seconds`.
+
+        `painted_at` is the height and width that the style worked at.
+        """
         self._count("done")
         self._record(
             input=job.source,
             output=job.target,
             width=width,
             height=height,
+            working_width=painted_at[1],
+            working_height=painted_at[0],
             seconds=round(seconds, 4),
         )
         if self._lists_paths and job.target != STANDARD:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
+import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +33,7 @@ _FORMATS = {
 }  # fmt: skip
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "AVIF": 65_536}
 _NO_ALPHA = ("JPEG", "BMP", "PPM")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def format_of(path: Path) -> str:
@@ -76,7 +80,11 @@ def write_picture(
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, data)
     except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror or error})", path=target) from error
+        raise OutputError(
+            f"cannot be written ({error.strerror or error})",
+            path=target,
+            cure=_room(target, len(data)) if error.errno in _FULL else "",
+        ) from error
 
 
 def encode_picture(
@@ -135,6 +143,14 @@ def check_fits(picture: Picture, kind: str) -> None:
             f"{picture.width}x{picture.height} is more than {kind} can hold ({limit:,} a side)",
             cure="write a .png or .tif",
         )
+
+
+def _room(target: Path, needed: int) -> str:
+    """How much a file takes, and how much is free where it did not fit."""
+    with suppress(OSError):
+        free = shutil.disk_usage(target.parent).free
+        return f"{needed:,} bytes are needed, {free:,} are free there"
+    return f"{needed:,} bytes are needed"
 
 
 def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:

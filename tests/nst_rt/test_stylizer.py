@@ -134,6 +134,8 @@ def test_large_photo_is_painted_small_and_gets_its_detail_back(stylizer, photo) 
     small = shrink(photo, 100, 100)
     expected = restore_detail(stylizer(small), photo, small)
     assert (stylizer(photo, size=100) == expected).all()
+    assert stylizer.working_size(256, 128, size=100) == (100, 50)
+    assert stylizer.working_size(256, 128) == (256, 128)
     assert (stylizer(photo, size="full") == stylizer(photo, size=4000)).all()
 
 

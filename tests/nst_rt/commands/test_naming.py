@@ -98,6 +98,7 @@ def test_standard_streams() -> None:
     ],
 )
 def test_in_and_out_that_do_not_fit_are_refused(folder, inputs, out, in_place, message) -> None:
+    (folder / "a.png").touch()
     with pytest.raises(UsageError, match=message):
         choose(*inputs, out=out, in_place=in_place)
 

@@ -81,6 +81,9 @@ class Copier:
             self.sizes.append(tracemalloc.get_traced_memory()[0])
         return picture
 
+    def working_size(self, height: int, width: int) -> tuple[int, int]:
+        return height, width
+
 
 def test_a33_memory_is_flat_over_many_pictures(folder, monkeypatch) -> None:
     monkeypatch.setattr("os.fsync", lambda descriptor: None)

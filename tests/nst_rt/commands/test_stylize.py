@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from nst_rt.commands import stylize
 from nst_rt.stylizer import Stylizer
@@ -45,6 +46,16 @@ def test_tree_is_mirrored_and_each_result_is_told(nst, folder, style) -> None:
     assert Path("r.jsonl").read_bytes() == ended.out
     assert ended.lines == ["nst-rt: 2 done"]
     assert {str(path) for path in Path("out").rglob("*.*")} == {"out/a.png", "out/sub/b.jpg"}
+
+
+def test_size_that_was_painted_at_is_told(nst, folder, style) -> None:
+    save("a.png")
+    small = ("stylize", "a.png", "--size", "12", "--overwrite", *style)
+    result, _ = records(nst(*small, "--json").out)
+    assert (result["width"], result["height"]) == (24, 16)
+    assert (result["working_width"], result["working_height"]) == (12, 8)
+    assert "nst-rt: a.png: 24x16, painted at 12x8" in nst(*small, "-v").lines
+    assert "painted at" not in nst(*small).err
 
 
 def test_quiet_says_nothing_and_verbose_says_what_is_in_use(nst, folder, style) -> None:
@@ -157,6 +168,12 @@ def test_report_does_not_replace_a_picture(nst, folder, style) -> None:
     assert nst("stylize", "a.png", "--report", "a.png", *style).code == 2
     assert photo.read_bytes() == before
     assert nst("stylize", "a.png", "--report", "no/where.jsonl", *style).code == 6
+
+
+@pytest.mark.parametrize("out", ["y", "y.xyz", "y.png", "y/"])
+def test_absent_input_is_told_before_the_output(nst, folder, style, out) -> None:
+    ended = nst("stylize", "nofolder", "-o", out, *style)
+    assert (ended.code, ended.lines) == (3, ["nst-rt: nofolder: no such file or folder"])
 
 
 def test_terminal_gets_no_picture(nst, folder, style, monkeypatch) -> None:
