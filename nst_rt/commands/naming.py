@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -56,6 +56,17 @@ class Naming:
             stem, suffix = (name if self.keep_ext else stem), ".png"
         room = MAX_NAME - len(os.fsencode(addition + suffix))
         return _shortened(stem, room) + addition + suffix
+
+
+def paintings_among(names: Iterable[str], styles: Iterable[str]) -> set[str]:
+    """Names that are those of paintings, in one of `styles`, of others of the names."""
+    names = set(names)
+    styles = set(styles)
+    endings = tuple(f"-{style}" for style in styles)
+    if not any(PurePath(name).stem.endswith(endings) for name in names):
+        return set()
+    namings = [Naming(style, keep_ext=keep) for style in styles for keep in (False, True)]
+    return names & {naming.beside(name) for naming in namings for name in names}
 
 
 def choose_naming(

@@ -8,8 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from nst_rt import zoo
 from nst_rt.atomic import remove_stale_parts
-from nst_rt.commands.naming import STANDARD, Naming, choose_naming, has_format
+from nst_rt.commands.naming import (
+    STANDARD,
+    Naming,
+    choose_naming,
+    has_format,
+    paintings_among,
+)
 from nst_rt.commands.search import Found, Search, is_folder
 from nst_rt.errors import InputError, NstError, OutputError, UsageError, shown
 
@@ -34,11 +41,15 @@ class Failure(NamedTuple):
 
 @dataclass
 class Plan:
-    """What will be painted, what never can be, and what is there already."""
+    """What will be painted, what never can be, and what is there already.
+
+    `left_out` counts earlier paintings that a search found beside their photos.
+    """
 
     jobs: list[Job] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     skipped: list[Job] = field(default_factory=list)
+    left_out: int = 0
 
     @property
     def total(self) -> int:
@@ -87,8 +98,8 @@ def make_plan(
 
 
 def _found(inputs: Sequence[str], naming: Naming) -> Plan:
-    beside = naming.folder is None and naming.file is None and not naming.in_place
-    search = Search(avoid=naming.folder, painting_of=naming.beside if beside else None)
+    styles = {naming.style, *(card.name for card in zoo.cards())}
+    search = Search(avoid=naming.folder, paintings=lambda names: paintings_among(names, styles))
     plan = Plan()
     for argument in dict.fromkeys(inputs):
         if argument == STANDARD:
@@ -100,6 +111,7 @@ def _found(inputs: Sequence[str], naming: Naming) -> Plan:
                 plan.jobs.append(Job(one.path, naming.target(one)))
             else:
                 plan.failures.append(Failure(argument, one))
+    plan.left_out = search.left_out
     return plan
 
 

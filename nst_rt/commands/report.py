@@ -42,7 +42,7 @@ class Report:
         file: TextIO | None = None,
     ) -> None:
         self._console, self._results, self._file = console, results, file
-        self._as_json, self._total = as_json, plan.total
+        self._as_json, self._total, self._left_out = as_json, plan.total, plan.left_out
         self._counts = {"done": 0, "failed": 0, "skipped": 0}
         self._start = perf_counter()
         self._progress: Progress | None = None
@@ -97,9 +97,12 @@ class Report:
     def _summarize(self) -> None:
         left = self._total - sum(self._counts.values())
         counts = {**self._counts, "left": left}
-        self._record(**counts, seconds=round(perf_counter() - self._start, 4))
-        if self._total > 1 or self._counts["skipped"]:
+        seconds = round(perf_counter() - self._start, 4)
+        self._record(**counts, left_out=self._left_out, seconds=seconds)
+        if self._total > 1 or self._counts["skipped"] or self._left_out:
             named = [f"{number:,} {name}" for name, number in counts.items() if number]
+            if self._left_out:
+                named.append(f"{self._left_out:,} left out that are paintings of others there")
             self._console.note(", ".join(named))
 
     def _count(self, kind: str) -> None:

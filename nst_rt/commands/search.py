@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -23,16 +23,22 @@ class Search:
 
     Args:
         avoid: a folder that is not entered: the one that the paintings go into.
-        painting_of: the name that a picture's painting gets beside it; in a folder, a picture with
-            such a name is a neighbour's painting and not painted again. None where paintings go
-            elsewhere.
+        paintings: which of a folder's pictures are paintings of others among them; these are not
+            painted again.
+
+    Attributes:
+        left_out: how many such paintings were passed over.
     """
 
     def __init__(
-        self, *, avoid: str | None = None, painting_of: Callable[[str], str] | None = None
+        self,
+        *,
+        avoid: str | None = None,
+        paintings: Callable[[Iterable[str]], set[str]] = lambda names: set(),
     ) -> None:
         self._avoid = Path(avoid).stat() if avoid is not None and is_folder(avoid) else None
-        self._painting_of = painting_of
+        self._paintings = paintings
+        self.left_out = 0
 
     def find(self, argument: str) -> Iterator[Found | InputError]:
         """Pictures of one argument in a fixed order, and what could not be searched."""
@@ -71,7 +77,8 @@ class Search:
 
     def _pictures(self, entries: list[os.DirEntry[str]]) -> list[str]:
         names = [entry.name for entry in entries if _is_picture(entry)]
-        paintings = set(map(self._painting_of, names)) if self._painting_of else set()
+        paintings = self._paintings(names)
+        self.left_out += len(paintings)
         return [name for name in names if name not in paintings]
 
     def _enters(self, entry: os.DirEntry[str]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nst_rt import zoo
-from nst_rt.commands.naming import Naming, choose_naming
+from nst_rt.commands.naming import Naming, choose_naming, paintings_among
 from nst_rt.commands.search import Found
 from nst_rt.errors import OutputError, UsageError
 from nst_rt.model import style_name
@@ -52,6 +52,16 @@ def test_a27_longest_name_is_shortened_by_whole_characters(stem: str) -> None:
     assert 250 < len(os.fsencode(painting)) <= 255
     assert painting.removesuffix("-thin.png") in stem
     assert os.fsencode(painting).decode()  # no torn character
+
+
+def test_paintings_are_told_by_the_names_of_their_photos() -> None:
+    names = ["b.png", "b-thin.png", "b-thin-wave.png", "lonely-thin.png", "b-2.png", "b-thin.jpg",
+             "x.pgm", "x-thin.png", "x.pgm-wave.png", "-thin.png"]  # fmt: skip
+    assert paintings_among(names, ["thin", "wave"]) == {
+        "b-thin.png", "b-thin-wave.png", "x-thin.png", "x.pgm-wave.png",
+    }  # fmt: skip
+    long = "é" * 125 + "x.png"
+    assert paintings_among([long, BESIDE.beside(long)], ["thin"]) == {BESIDE.beside(long)}
 
 
 def test_in_place_takes_the_photo_behind_a_link(folder: Path) -> None:

@@ -63,12 +63,21 @@ def test_folder_of_the_paintings_is_not_entered(tree: Path) -> None:
     assert "sub/deep/d.tif" not in places("photos", Search(avoid="photos/sub/deep"))
 
 
-def test_neighbours_painting_is_not_painted_again(tree: Path) -> None:
-    for name in ("b-thin.png", "b-thin-thin.png", "lonely-thin.png"):
+def test_neighbours_painting_is_passed_over_and_counted(tree: Path) -> None:
+    for name in ("b-thin.png", "sub/c-thin.webp"):
         (tree / name).touch()
-    search = Search(painting_of=lambda name: f"{Path(name).stem}-thin{Path(name).suffix}")
-    assert {"b.png", "lonely-thin.png"} <= set(places("photos", search))
-    assert not {"b-thin.png", "b-thin-thin.png"} & set(places("photos", search))
+    asked = []
+
+    def paintings(names) -> set[str]:
+        asked.append(list(names))
+        return {name for name in names if "-thin" in name}
+
+    search = Search(paintings=paintings)
+    found = places("photos", search)
+    assert "b.png" in found
+    assert not [place for place in found if "-thin" in place]
+    assert search.left_out == 2
+    assert ["c-thin.webp", "c.webp"] in asked  # a folder at a time
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nst_rt import zoo
 from nst_rt.commands import stylize
 from nst_rt.stylizer import Stylizer
 
@@ -168,6 +169,22 @@ def test_report_does_not_replace_a_picture(nst, folder, style) -> None:
     assert nst("stylize", "a.png", "--report", "a.png", *style).code == 2
     assert photo.read_bytes() == before
     assert nst("stylize", "a.png", "--report", "no/where.jsonl", *style).code == 6
+
+
+def test_earlier_paintings_beside_their_photos_are_left_out_and_counted(nst, folder, style) -> None:
+    save("in/a.png"), save("in/b.png"), save("in/b-2.png"), save("in/lonely-thin.png")
+    shipped = zoo.cards()[0].name
+    save(f"in/a-{shipped}.png")
+    assert nst("stylize", "in/b.png", *style).out == b"in/b-thin.png\n"
+    for out in ("out", None):
+        ended = nst("stylize", "in", "--json", *(["-o", out] if out else []), *style)
+        *results, summary = records(ended.out)
+        assert [Path(one["input"]).name for one in results if "error" not in one] == [
+            "a.png", "b-2.png", *(["b.png"] if out else []), "lonely-thin.png",
+        ]  # fmt: skip
+        assert summary["left_out"] == 2
+        assert ended.lines[-1].endswith(", 2 left out that are paintings of others there")
+    assert nst("stylize", f"in/a-{shipped}.png", "-o", "named/", *style).code == 0
 
 
 @pytest.mark.parametrize("out", ["y", "y.xyz", "y.png", "y/"])
