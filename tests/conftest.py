@@ -80,4 +80,6 @@ def cuda_machine(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> CudaMachine:
     """Processes in which CUDA seems to work, without a GPU."""
-    return make_machine(pytestconfig.cache.mkdir("cuda"), tmp_path_factory.mktemp("cuda"))
+    scratch = tmp_path_factory.mktemp("cuda")
+    cache = getattr(pytestconfig, "cache", None)
+    return make_machine(cache.mkdir("cuda") if cache else scratch, scratch)

@@ -170,6 +170,22 @@ def test_builder_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> None:
     assert said["tensorrt"] == "11.4.0, builds engines"
 
 
+def test_module_that_another_program_put_in_place_is_no_package(nst, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", type(sys)("tensorrt"))
+    assert lines(nst("doctor"))["tensorrt"] == (
+        'not usable: not installed: pip install "nst-rt[tensorrt]"'
+    )
+
+
+def test_machine_without_any_engine(nst, monkeypatch) -> None:
+    monkeypatch.setattr("nst_rt.diagnosis.find_spec", lambda name: None)
+    ended = nst("doctor")
+    said = lines(ended)
+    assert ended.code == 5
+    cure = 'not usable: not installed: pip install "nst-rt[cpu]"'
+    assert said["cpu"] == said["openvino"] == said["onnxruntime"] == cure
+
+
 def test_builds_over_each_other_are_told_with_the_cure(tmp_path: Path) -> None:
     for name in ("onnxruntime", "onnxruntime-gpu"):
         record = tmp_path / f"{name.replace('-', '_')}-9.9.dist-info"
@@ -201,12 +217,16 @@ def test_damaged_records_of_packages_are_no_obstacle(tmp_path: Path) -> None:
     assert found["versions"]["onnx"] == found["versions"]["torch"] == "unknown"
 
 
-def test_machine_without_a_place_for_files(monkeypatch, nst) -> None:
+def test_machine_without_a_place_for_files(monkeypatch, nst, tmp_path: Path) -> None:
     def refuse() -> None:
         raise FileNotFoundError("No usable temporary directory found")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    assert lines(nst("doctor"))["cpu"].startswith("OpenVINO ")
+    module(tmp_path, "onnxruntime", BROKEN["exit"])
+    monkeypatch.syspath_prepend(tmp_path)
+    said = lines(nst("doctor"))
+    assert said["cpu"].startswith("OpenVINO ")
+    assert said["onnxruntime"] == "not usable: ends with code 7"
 
 
 def test_probe_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch) -> None:
@@ -215,6 +235,16 @@ def test_probe_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch) -> 
     module(tmp_path, "onnxruntime", "import time; time.sleep(600)")
     monkeypatch.syspath_prepend(tmp_path)
     assert ask(["onnxruntime"], patience_s=0.5) == {"onnxruntime": {"problem": "does not answer"}}
+
+
+def test_user_without_a_home_has_no_cache(monkeypatch, nst) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("NST_RT_CACHE", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    ended = nst("doctor")
+    assert (ended.code, lines(ended)["cache"]) == (0, "none (not writable)")
 
 
 def test_cache_that_cannot_be_had(folder: Path) -> None:

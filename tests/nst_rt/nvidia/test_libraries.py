@@ -33,6 +33,17 @@ def test_names_are_those_that_readelf_reads(provider) -> None:
         assert linked_to(library) == re.findall(r"\(NEEDED\).*\[(.+)\]", listing)
 
 
+def test_cut_off_libraries_name_nothing(cuda_machine, tmp_path: Path) -> None:
+    whole = (cuda_machine.libraries / "libcudart.so.13").read_bytes()
+    file = tmp_path / "cut.so"
+    named = []
+    for length in (6, 63, 64, 200, 1000, 5000, len(whole)):
+        file.write_bytes(whole[:length])
+        named.append(linked_to(file))
+    assert named[:4] == [[]] * 4
+    assert "libcuda.so.1" in named[-1]
+
+
 def test_nothing_is_missing_where_cuda_is(cuda_machine, provider) -> None:
     assert cuda_machine.run(LOAD, provider).out == "[]\n"
 
