@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nst_rt.commands.console import Console
 from nst_rt.commands.extras import needing
-from nst_rt.errors import shown
+from nst_rt.errors import InputError, shown
+
+if TYPE_CHECKING:
+    from nst_train.config import FastConfig
 
 
 def _names(
@@ -85,19 +88,30 @@ def fast(
     """
     with needing("train", "training"):
         from nst_train.config import FastConfig
-        from nst_train.run import resumed_config, train_fast
     given = {key: value for key, value in options.items() if value is not None}
     if config_file is not None:
         given = FastConfig.read(config_file) | given
     given |= {key: _absolute(given[key]) for key in ("style", "photos", "initial") if key in given}
     if "features" in given:
         given["features"] = _absolute_files(given["features"])
+    if not resume:  # before torch is loaded, which takes seconds
+        config = FastConfig.from_mapping(given)
+        _refuse_absent(config)
+    with needing("train", "training"):
+        from nst_train.run import resumed_config, train_fast
     if resume:
         config = resumed_config(out, given)
-    else:
-        config = FastConfig.from_mapping(given)
     progress = sys.stderr.isatty() and not console.quiet
     click.echo(shown(train_fast(config, out, resume=resume, progress=progress)))
+
+
+def _refuse_absent(config: FastConfig) -> None:
+    """Raise if there are no photos or no painting to learn from."""
+    from nst_train.photo_files import find_photos
+
+    find_photos(Path(config.photos))
+    if not Path(config.style).exists():
+        raise InputError("no such file", path=config.style)
 
 
 def _absolute(path: Any) -> Any:

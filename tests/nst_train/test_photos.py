@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zlib
 from pathlib import Path
@@ -11,7 +10,9 @@ import pytest
 from PIL import Image
 
 from nst_rt.errors import InputError, UsageError
-from nst_train.photos import CropBatches, CropPool, find_photos
+from nst_train.photo_files import find_photos
+from nst_train.photos import CropBatches, CropPool
+from tests.users import ordinary_user
 
 
 def bomb() -> bytes:
@@ -108,11 +109,16 @@ def test_folders_without_photos_are_refused_at_once(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
     with pytest.raises(UsageError, match="not a readable folder"):
         find_photos(tmp_path / "nowhere")
-    if os.geteuid() != 0:  # root may read everything
-        tmp_path.chmod(0)
-        with pytest.raises(UsageError, match="Permission denied"):
-            find_photos(tmp_path)
-        tmp_path.chmod(0o700)
+
+
+def test_folder_that_may_not_be_read_is_refused_at_once(photos: Path, monkeypatch) -> None:
+    monkeypatch.chdir(photos.parent)
+    with ordinary_user():
+        assert len(find_photos(Path("photos"))) == 5
+    photos.chmod(0)
+    with ordinary_user(), pytest.raises(UsageError, match="Permission denied"):
+        find_photos(Path("photos"))
+    photos.chmod(0o755)
 
 
 def test_sub_folders_count_and_what_is_no_file_does_not(photos: Path) -> None:

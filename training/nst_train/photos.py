@@ -7,7 +7,6 @@ on the seed and the step alone: it is the same for any number of workers and aft
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,8 +21,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from nst_rt.errors import InputError, NstError, UsageError, shown
-from nst_rt.images import PICTURE_SUFFIXES, read_picture
+from nst_rt.errors import InputError, NstError, shown
+from nst_rt.images import read_picture
+from nst_train.photo_files import find_photos
 
 
 @dataclass(frozen=True)
@@ -185,24 +185,3 @@ class CropBatches:
 @lru_cache(maxsize=4)
 def _order(size: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng((seed, 7, epoch)).permutation(size)
-
-
-def find_photos(folder: Path) -> list[Path]:
-    """Every picture file below `folder`, sorted.
-
-    Raises:
-        UsageError: no such folder, it cannot be read, or no photos in it.
-    """
-    try:
-        with os.scandir(folder):
-            pass
-    except OSError as error:
-        raise UsageError(
-            f"not a readable folder of photos ({error.strerror})", path=folder
-        ) from error
-    found = folder.rglob("*")
-    files = sorted(f for f in found if f.suffix.lower() in PICTURE_SUFFIXES and f.is_file())
-    if not files:
-        kinds = ", ".join(sorted(PICTURE_SUFFIXES))
-        raise UsageError("holds no photos", path=folder, cure=f"expected files ending in {kinds}")
-    return files

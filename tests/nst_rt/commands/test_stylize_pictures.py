@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.users import ordinary_user
 
 from .conftest import opened, pixels, records, save
 
@@ -42,19 +42,6 @@ def test_metadata_and_quality_as_asked(nst, folder, style) -> None:
     assert opened("kept.jpg").getexif()[0x010E] == "a caption"
     assert not opened("bare.jpg").getexif()
     assert Path("bare.jpg").stat().st_size < Path("kept.jpg").stat().st_size / 2
-
-
-@contextmanager
-def ordinary_user() -> Iterator[None]:
-    """Root may read anything: be somebody else for a while."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
 
 
 def test_a25_read_only_is_fine_and_unreadable_is_named(nst, folder, style) -> None:
