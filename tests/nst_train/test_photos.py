@@ -113,6 +113,7 @@ def test_folders_without_photos_are_refused_at_once(tmp_path: Path) -> None:
 
 def test_folder_that_may_not_be_read_is_refused_at_once(photos: Path, monkeypatch) -> None:
     monkeypatch.chdir(photos.parent)
+    photos.chmod(0o755), photos.parent.chmod(0o755)
     with ordinary_user():
         assert len(find_photos(Path("photos"))) == 5
     photos.chmod(0)
