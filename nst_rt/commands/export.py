@@ -1,15 +1,22 @@
-"""`nst-rt export`: a checkpoint or a shipped style becomes a model file."""
+"""`nst-rt export`: a checkpoint or a shipped style becomes a model file, a model an engine."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from nst_rt.commands.engine import (
+    engine_options,
+    export_engine,
+    refuse_engine_options,
+    size_of,
+)
 from nst_rt.commands.extras import needing
 from nst_rt.commands.stdout import Results, clean_stdout
+from nst_rt.engine_file import SUFFIX
 from nst_rt.errors import UsageError, shown
 
 if TYPE_CHECKING:
@@ -22,50 +29,68 @@ if TYPE_CHECKING:
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="Arithmetic inside the model; both ends are uint8.",
+    help="Arithmetic inside; both ends are uint8. A model gets fp32, an engine fp16 by default.",
 )
-@click.option("--size", metavar="WIDTHxHEIGHT", help="A fixed-size model; any size by default.")
+@click.option("--size", metavar="WIDTHxHEIGHT", help="For pictures of one size; any by default.")
 @click.option(
     "--variant",
     type=click.Choice(["plain", "stats", "apply"]),
-    default="plain",
     help="A network cut at its normalizations: 'stats' returns statistics, 'apply' takes them.",
 )
 @click.option("--title", help="Written into the model file.")
 @click.option("--licence", help="Written into the model file.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@engine_options
 def export(
     source: str,
     target: Path,
-    precision: str,
+    precision: str | None,
     size: str | None,
-    variant: str,
+    variant: str | None,
     title: str | None,
     licence: str | None,
     overwrite: bool,
     as_json: bool,
+    **engine: Any,
 ) -> None:
-    """Export SOURCE, a checkpoint or a shipped style's name, to TARGET (.onnx).
+    """Export SOURCE to TARGET: a model file (.onnx) or an engine (.engine).
 
-    The model is run against PyTorch on photos of several sizes; the table of differences is
-    printed as it is measured, and a model that does not paint like its network is not written.
+    SOURCE is a checkpoint or a shipped style's name; for an engine a model file too. A model is run
+    against PyTorch on photos of several sizes; the table of differences is printed as it is
+    measured, and one that does not paint like its network is not written. Engines are compiled by
+    TensorRT for the GPU that is here, or by TensorRT-RTX, on any machine, for many.
     """
-    with needing("export", "exporting"):
-        from nst_export.exporter import export_style
+    if target.suffix not in (".onnx", SUFFIX):
+        raise UsageError(
+            f"cannot export to {target.suffix or 'no suffix'}",
+            path=target,
+            cure=f"use .onnx or {SUFFIX}",
+        )
     facts = {key: value for key, value in (("title", title), ("licence", licence)) if value}
+    fixed = size_of("--size", size)
     with clean_stdout() as results:
+        report = _ignored if as_json else _Table(results)
+        if target.suffix == SUFFIX:
+            if variant:
+                raise UsageError("--variant is of model files", cure="leave it out for an engine")
+            export_engine(
+                source, target, results, report, as_json, overwrite=overwrite, facts=facts,
+                fixed=fixed, precision=precision, **engine,
+            )  # fmt: skip
+            return
+        refuse_engine_options(engine)
+        with needing("export", "exporting"):
+            from nst_export.exporter import export_style
         exported = export_style(
             source,
             target,
-            flavour=precision,  # type: ignore[arg-type]
-            size=_size(size),
-            variant=variant,  # type: ignore[arg-type]
+            flavour=precision or "fp32",  # type: ignore[arg-type]
+            size=fixed,
+            variant=variant or "plain",  # type: ignore[arg-type]
             facts=facts or None,
             overwrite=overwrite,
-            report=_ignored if as_json else _Table(results),
+            report=report,
         )
         if as_json:
             results.json({**asdict(exported), "path": str(exported.path)})
@@ -94,13 +119,3 @@ class _Table:
 
 def _ignored(row: Parity) -> None:
     """JSON names all comparisons at the end."""
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    """Height and width from "WIDTHxHEIGHT"."""
-    if text is None:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) > 0 and int(height) > 0):
-        raise UsageError(f"--size is {text!r}", cure="write it like 1280x720")
-    return int(height), int(width)
