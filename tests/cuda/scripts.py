@@ -1,0 +1,32 @@
+"""Scripts that go before those of tests which run on a `CudaMachine`."""
+
+from __future__ import annotations
+
+OPEN = """
+    import ctypes, os, sys
+    from concurrent.futures import ThreadPoolExecutor
+    import numpy as np
+    from nst_rt.errors import NstError
+    from nst_rt.model import read_model
+    from nst_rt.sessions import open_session
+
+    def opened(**options):
+        return open_session(read_model(sys.argv[1]), device="cuda", **options)
+
+    def told(action):
+        try:
+            return action()
+        except NstError as error:
+            return f"{type(error).__name__} {error.exit_code}: {error}"
+
+    def used():
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        ctypes.CDLL("libcuda.so.1").cuMemGetInfo(ctypes.byref(free), ctypes.byref(total))
+        return total.value - free.value
+
+    def black(height, width):
+        return np.zeros((1, height, width, 3), np.uint8)
+
+    picture = np.random.default_rng(0).integers(0, 256, (1, 20, 30, 3), np.uint8)
+"""
+"""Opens the model that is the first argument on CUDA, and tells errors in a line."""
