@@ -6,10 +6,12 @@ is installed in a folder of its own, and what uses it runs in processes of its o
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,17 +91,23 @@ class CudaMachine:
 
 def make_machine(cache: Path, scratch: Path) -> CudaMachine:
     """Install into `cache` unless the environment names a folder, and build the stand-ins."""
-    site = Path(os.environ.get(SITE) or _installed(cache / "site"))
+    site = Path(os.environ.get(SITE) or _installed(cache))
     provider = site / "onnxruntime/capi/libonnxruntime_providers_cuda.so"
     return CudaMachine(site, build_stand_ins(scratch / "libraries", provider), scratch)
 
 
-def _installed(site: Path) -> Path:
+def _installed(cache: Path) -> Path:
+    """A folder with the packages in the versions that the tests pass with."""
+    constraints = ROOT / "constraints.txt"
+    wanted = hashlib.sha256(constraints.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    site = cache / wanted
     if not site.exists():
-        unfinished = site.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished = Path(tempfile.mkdtemp(dir=cache))
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        command += ["--constraint", str(ROOT / "constraints.txt"), "--target", str(unfinished)]
+        command += ["--constraint", str(constraints), "--target", str(unfinished)]
         subprocess.run([*command, *PACKAGES], check=True)
-        unfinished.rename(site)
+        try:
+            unfinished.rename(site)
+        except OSError:  # another run was faster
+            shutil.rmtree(unfinished)
     return site
