@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ClosedError, InputError, LimitError, ModelError, UsageError
+from nst_rt.errors import ClosedError, InputError, ModelError, UsageError
 from nst_rt.images import (
     DEFAULT_MAX_PIXELS,
     Picture,
     as_rgb_array,
     blend,
     check_fits,
+    check_memory,
+    check_pixels,
     encode_picture,
     format_of,
     from_pil,
@@ -32,7 +34,6 @@ from nst_rt.images import (
     working_size,
     write_picture,
 )
-from nst_rt.memory import free_memory
 from nst_rt.model import Adaptation, read_model, style_name
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
 from nst_rt.sessions import Device, Precision, Session, check_options, open_session
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-UNCHECKED_MEMORY = 2**28
-"""Bytes for which free memory is not looked up."""
 Pixels = NDArray[np.uint8]
 
 
@@ -83,8 +82,8 @@ class Stylizer:
         strength: 0 returns the photo, 1 the painting, values between blend them.
         keep_color: luminance of the painting, colours of the photo.
         max_pixels: larger pictures are refused before they are decoded.
-        max_memory: bytes that painting one picture may take, by default what is free at the time;
-            what needs more is refused before it is painted.
+        max_memory: bytes that one picture may take, by default what is free at the time; what needs
+            more is refused before it is decoded or painted.
         verify: hold a shipped style against its hash.
         adaptation: how to feed a model that another program made.
 
@@ -198,7 +197,7 @@ class Stylizer:
         if isinstance(picture, bytes | bytearray | memoryview):
             return self._paint_bytes(bytes(picture), options)
         if _is_pil(picture):
-            decoded = from_pil(picture, max_pixels=self._max_pixels)
+            decoded = from_pil(picture, max_pixels=self._max_pixels, max_memory=self._max_memory)
             return to_pil(self._paint(decoded, options))
         raise InputError(
             f"expected an array, PIL image, bytes or path, got {type(picture).__name__}",
@@ -251,7 +250,7 @@ class Stylizer:
         return f"Stylizer({self._model.name!r}, {state})"
 
     def _read(self, source: Path | bytes) -> Picture:
-        return read_picture(source, max_pixels=self._max_pixels)
+        return read_picture(source, max_pixels=self._max_pixels, max_memory=self._max_memory)
 
     def _paint_file(
         self,
@@ -299,13 +298,14 @@ class Stylizer:
         """Paint H×W×3: at working size, then back to full size, then strength and colour."""
         session = self._open_session()
         height, width = photo.shape[:2]
-        if height * width > self._max_pixels:
-            raise LimitError(
-                f"{width}x{height} is {height * width:,} pixels, the limit is {self._max_pixels:,}",
-                cure="raise max_pixels (--max-pixels)",
-            )
+        check_pixels(height, width, self._max_pixels)
         at = self._working_size(height, width, options.size)
-        self._check_memory(*at, session.memory_per_pixel)
+        check_memory(
+            f"painting at {at[1]}x{at[0]}",
+            round(at[0] * at[1] * session.memory_per_pixel * self._model.width / 0.5),
+            self._max_memory,
+            cure="paint it smaller: size (--size)",
+        )
         if at == (height, width):
             painting = self._run(session, photo)
         else:
@@ -337,19 +337,6 @@ class Stylizer:
                 cure="resize the picture, or export the model without --size",
             )
         return fixed
-
-    def _check_memory(self, height: int, width: int, per_pixel: int) -> None:
-        share = self._model.width / 0.5
-        need = round(height * width * per_pixel * share)
-        if need < UNCHECKED_MEMORY and self._max_memory is None:
-            return
-        limit = self._max_memory if self._max_memory is not None else free_memory()
-        if limit is not None and need > limit:
-            raise LimitError(
-                f"painting at {width}x{height} takes about {need / 2**20:,.0f} MiB of memory, "
-                f"{limit / 2**20:,.0f} are allowed",
-                cure="paint it smaller: size (--size), or raise max_memory (--max-memory)",
-            )
 
     def _open_session(self) -> Session:
         session = self._session  # once: another thread may close at any time

@@ -50,6 +50,7 @@ class Painter:
 
     stylizer: Stylizer
     max_pixels: int
+    max_memory: int | None
     allow_truncated: bool
     encoding: Encoding
     results: Results
@@ -87,7 +88,10 @@ class Painter:
         """The painting, which is in its place, and the height and width that it was painted at."""
         source = _standard_input() if job.source == STANDARD else _regular_file(job.source)
         picture = read_picture(
-            source, max_pixels=self.max_pixels, allow_truncated=self.allow_truncated
+            source,
+            max_pixels=self.max_pixels,
+            max_memory=self.max_memory,
+            allow_truncated=self.allow_truncated,
         )
         to_stdout = job.target == STANDARD
         check_fits(picture, picture.format if to_stdout else format_of(Path(job.target)))

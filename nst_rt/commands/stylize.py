@@ -76,6 +76,11 @@ class Request:
                 raise UsageError("standard output is a terminal", cure="redirect it, or add -o")
         return plan
 
+    @property
+    def memory(self) -> int | None:
+        """Bytes of `--max-memory`."""
+        return self.max_memory and self.max_memory * 2**20
+
     def stylizer(self) -> Stylizer:
         return Stylizer(
             self.style,
@@ -86,7 +91,7 @@ class Request:
             strength=self.strength,
             keep_color=self.keep_color,
             max_pixels=self.max_pixels,
-            max_memory=self.max_memory and self.max_memory * 2**20,
+            max_memory=self.memory,
             verify=not self.no_verify,
             adaptation=self.adaptation(),
         )
@@ -181,7 +186,7 @@ def _color(
     "--max-memory",
     type=click.IntRange(min=1),
     metavar="MIB",
-    help="What takes more to paint is refused.  [what is free]",
+    help="What takes more to read or paint is refused.  [what is free]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--skip-existing", is_flag=True, help="Leave out photos whose output exists.")
@@ -259,6 +264,7 @@ def _paint(request: Request, console: Console, results: Results) -> int:
             painter = Painter(
                 stylizer=stylizer,
                 max_pixels=request.max_pixels,
+                max_memory=request.memory,
                 allow_truncated=request.allow_truncated,
                 encoding=request.encoding(),
                 results=results,

@@ -2,14 +2,10 @@
 
 from nst_rt.images.arrays import as_rgb_array
 from nst_rt.images.detail import restore_detail, shrink, working_size
+from nst_rt.images.limits import DEFAULT_MAX_PIXELS, check_memory, check_pixels
 from nst_rt.images.mixing import blend, keep_color
 from nst_rt.images.picture import Metadata, Picture
-from nst_rt.images.reading import (
-    DEFAULT_MAX_PIXELS,
-    PICTURE_SUFFIXES,
-    from_pil,
-    read_picture,
-)
+from nst_rt.images.reading import PICTURE_SUFFIXES, from_pil, read_picture
 from nst_rt.images.writing import check_fits, encode_picture, format_of, to_pil, write_picture
 
 __all__ = [
@@ -20,6 +16,8 @@ __all__ = [
     "as_rgb_array",
     "blend",
     "check_fits",
+    "check_memory",
+    "check_pixels",
     "encode_picture",
     "format_of",
     "from_pil",

@@ -22,6 +22,13 @@ from nst_rt.images.deep import (
     has_deep_colors,
     merge_bytes,
 )
+from nst_rt.images.limits import (
+    DECODED_BYTES,
+    DEFAULT_MAX_PIXELS,
+    RAISE_LIMIT,
+    check_memory,
+    check_pixels,
+)
 from nst_rt.images.picture import Metadata, Picture
 
 if TYPE_CHECKING:
@@ -29,7 +36,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_MAX_PIXELS = 178_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "PPM")
 """What is decoded, whatever a file is called. PostScript, which starts a program, is not here."""
 PICTURE_SUFFIXES = frozenset(
@@ -60,6 +66,7 @@ def read_picture(
     source: Path | bytes,
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = None,
     allow_truncated: bool = False,
 ) -> Picture:
     """Decode a file, or the bytes of one.
@@ -69,16 +76,18 @@ def read_picture(
     Args:
         source: a path, or encoded bytes.
         max_pixels: larger pictures are refused before they are decoded.
+        max_memory: bytes; by default what is free now. Pictures that take more are refused before
+            they are decoded.
         allow_truncated: whether what is missing at the end of a file may stay gray.
 
     Raises:
         InputError: absent, unreadable, damaged, or no picture.
-        LimitError: larger than `max_pixels`.
+        LimitError: larger than `max_pixels` or `max_memory`.
     """
     path = source if isinstance(source, Path) else None
     try:
         with _raised_limits(max_pixels, allow_truncated=allow_truncated), _open(source) as image:
-            _check_size(image, max_pixels, path)
+            _check_limits(image, max_pixels, max_memory, path)
             deep = has_deep_colors(image)
             _load(image, source)
             colors = _all_bytes(image, source) if deep else image
@@ -89,20 +98,26 @@ def read_picture(
         raise InputError(f"cannot be read ({error.strerror or error})", path=path) from error
 
 
-def from_pil(image: Image.Image, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def from_pil(
+    image: Image.Image,
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = None,
+) -> Picture:
     """A picture from a PIL image, whose pixels and metadata stay as they are.
 
     Args:
         image: of any mode; one that is not loaded yet is loaded.
         max_pixels: larger ones are refused before they are loaded.
+        max_memory: bytes; by default what is free now.
 
     Raises:
         InputError: damaged, closed, empty, or a kind of pixels that stands for no colours.
-        LimitError: larger than `max_pixels`.
+        LimitError: larger than `max_pixels` or `max_memory`.
     """
     if 0 in image.size:
         raise InputError("expected at least one pixel, got an empty PIL image")
-    _check_size(image, max_pixels, None)
+    _check_limits(image, max_pixels, max_memory, None)
     deep = has_deep_colors(image)
     _load(image, None)
     return _picture(image, image, None, deep=deep)
@@ -223,9 +238,11 @@ def _open(source: Path | bytes) -> Iterator[Image.Image]:
         raise InputError(*_unknown(source), path=path) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise LimitError(
-            f"is larger than {DEFAULT_MAX_PIXELS:,} pixels", path=path, cure=_RAISE_LIMIT
+            f"is larger than {DEFAULT_MAX_PIXELS:,} pixels", path=path, cure=RAISE_LIMIT
         ) from error
-    except OSError:
+    except OSError as error:
+        if error.errno is None and ("truncated" in str(error).lower() or _ends_early(source)):
+            raise _truncated(source, "copy the file again") from error
         raise
     except Exception as error:  # formats are taken apart by code that trips in every way
         raise InputError(f"damaged ({error})", path=path) from error
@@ -233,17 +250,18 @@ def _open(source: Path | bytes) -> Iterator[Image.Image]:
         yield image
 
 
-_RAISE_LIMIT = "raise max_pixels (--max-pixels) if you trust it"
-
-
-def _check_size(image: Image.Image, max_pixels: int, path: Path | None) -> None:
+def _check_limits(
+    image: Image.Image, max_pixels: int, max_memory: int | None, path: Path | None
+) -> None:
     width, height = image.size
-    if width * height > max_pixels:
-        raise LimitError(
-            f"{width}x{height} is {width * height:,} pixels, the limit is {max_pixels:,}",
-            path=path,
-            cure=_RAISE_LIMIT,
-        )
+    check_pixels(height, width, max_pixels, path)
+    check_memory(
+        f"reading {width}x{height}",
+        width * height * DECODED_BYTES,
+        max_memory,
+        cure="give a smaller picture",
+        path=path,
+    )
 
 
 def _load(image: Image.Image, source: Path | bytes | None) -> None:
@@ -254,20 +272,24 @@ def _load(image: Image.Image, source: Path | bytes | None) -> None:
         raise LimitError("does not fit into memory", path=path) from error
     except Exception as error:  # as in _open
         if source is not None and ("truncated" in str(error).lower() or _ends_early(source)):
-            size = path.stat().st_size if path else len(source)  # type: ignore[arg-type]
-            raise InputError(
-                f"truncated after {size:,} bytes",
-                path=path,
-                cure="copy the file again, or pass allow_truncated (--allow-truncated)",
-            ) from error
+            cure = "copy the file again, or pass allow_truncated (--allow-truncated)"
+            raise _truncated(source, cure) from error
         raise InputError(f"damaged ({error})", path=path) from error
 
 
+def _truncated(source: Path | bytes, cure: str) -> InputError:
+    path = source if isinstance(source, Path) else None
+    size = path.stat().st_size if path else len(source)  # type: ignore[arg-type]
+    return InputError(f"truncated after {size:,} bytes", path=path, cure=cure)
+
+
 def _ends_early(source: Path | bytes) -> bool:
-    """Whether a PNG or JPEG lacks its end mark."""
+    """Whether a PNG or JPEG lacks its end mark, or a WebP is shorter than it says."""
     data = source.read_bytes() if isinstance(source, Path) else source
     if data.startswith(b"\x89PNG"):
         return b"IEND" not in data[-16:]
+    if data.startswith(b"RIFF"):
+        return len(data) < int.from_bytes(data[4:8], "little") + 8
     return data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[-64:]
 
 
@@ -289,6 +311,8 @@ def _unknown(source: Path | bytes) -> tuple[str]:
             return (f"not a picture (looks like {kind})",)
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"heim", b"hevc"):
         return ("HEIC is not read; save it as JPEG or PNG",)
+    if head.startswith((b"\x89PNG", b"\xff\xd8", b"GIF8")) or b"ftypavi" in head[:12]:
+        return ("damaged or truncated near its beginning; copy the file again",)
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return ("is TIFF of a kind that is not read; save it as RGB with 8 or 16 bits",)
     return (f"not a picture of a known kind ({', '.join(FORMATS)})",)

@@ -155,10 +155,22 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_painted(
         with pytest.raises(LimitError, match=message):
             stylizer(photo)
         assert stylizer(photo, size=32).shape == photo.shape
-    monkeypatch.setattr("nst_rt.stylizer.free_memory", lambda: 2**28)
+    monkeypatch.setattr("nst_rt.images.limits.free_memory", lambda: 2**28)
     flat = np.zeros((1400, 1300, 3), np.uint8)
     with Stylizer(model_path, size="full") as stylizer, pytest.raises(LimitError, match="MiB"):
         stylizer(flat)
+
+
+def test_picture_that_memory_cannot_hold_is_refused_before_it_is_decoded(model_path, photo) -> None:
+    data = png(photo)
+    message = "reading 256x256 takes about 1 MiB of memory, 0 are allowed; .*max_memory"
+    lazy = Image.open(io.BytesIO(data))
+    with Stylizer(model_path, max_memory=2**18, size=16) as stylizer:
+        for picture in (data, lazy):
+            with pytest.raises(LimitError, match=message):
+                stylizer(picture)
+        assert stylizer(photo).shape == photo.shape  # is in memory already
+    assert lazy.tile  # not decoded
 
 
 def test_four_threads_give_the_same_bytes(stylizer, photo) -> None:

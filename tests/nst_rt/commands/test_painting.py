@@ -97,6 +97,7 @@ def test_a33_memory_is_flat_over_many_pictures(folder, monkeypatch) -> None:
         painter = Painter(
             stylizer=copier,
             max_pixels=10**6,
+            max_memory=None,
             allow_truncated=False,
             encoding=Encoding(background=(0, 0, 0), quality=90, strip_metadata=False, gray=False),
             results=results,

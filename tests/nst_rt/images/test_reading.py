@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -152,6 +154,72 @@ def test_bomb_is_refused_before_it_is_decoded() -> None:
     huge[29:33] = struct.pack(">I", zlib.crc32(bytes(huge[12:29])))
     with pytest.raises(LimitError, match="178,000,000"):
         read_picture(bytes(huge))
+
+
+PEAK = """
+import io, sys
+from pathlib import Path
+from PIL import Image
+from nst_rt.errors import LimitError
+from nst_rt.images import encode_picture, read_picture
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+
+for path in map(Path, sys.argv[1:]):
+    small = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(small, path.suffix[1:])
+    read_picture(small.getvalue())
+before = peak()
+for path in map(Path, sys.argv[1:]):
+    try:
+        read_picture(path)
+        raise SystemExit("decoded")
+    except LimitError:
+        pass
+print(peak() - before)
+"""
+
+
+def test_a14_bombs_take_no_memory(tmp_path: Path) -> None:
+    bombs = {"png": {}, "tiff": {"compression": "group4"}, "webp": {"lossless": True}}
+    for kind, options in bombs.items():
+        path = tmp_path / f"bomb.{kind}"
+        Image.new("1", (14_000, 14_000)).save(path, **options)
+        assert path.stat().st_size < 30_000
+    paths = [str(path) for path in tmp_path.iterdir()]
+    child = subprocess.run(
+        [sys.executable, "-c", PEAK, *paths], capture_output=True, text=True, check=True
+    )
+    assert int(child.stdout) < 50 * 1024  # KiB; one bomb's pixels are 190 MiB at least
+
+
+@pytest.mark.parametrize("limit", [0, 10**6])
+def test_d14_what_memory_cannot_hold_is_refused_before_it_is_decoded(limit, monkeypatch) -> None:
+    data = encoded(Image.new("1", (5000, 4000)))
+    monkeypatch.setattr("nst_rt.images.limits.free_memory", lambda: 2**28)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(LimitError, match=r"reading 5000x4000 takes about 267 MiB .*--max-memory"):
+        read_picture(data, max_memory=limit or None)
+
+
+def test_a19_ghostscript_is_never_started(monkeypatch, tmp_path: Path) -> None:
+    path = tmp_path / "drawing.png"
+    path.write_bytes(encoded(Image.new("RGB", (8, 8)), "EPS"))
+    monkeypatch.setattr(
+        "PIL.EpsImagePlugin.Ghostscript", lambda *given, **options: pytest.fail("started")
+    )
+    with pytest.raises(InputError, match="looks like PostScript"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])
+def test_a_picture_cut_within_its_head_is_to_be_copied_again(kind, photo, tmp_path: Path) -> None:
+    path = tmp_path / "cut"
+    path.write_bytes(encoded(Image.fromarray(photo[:24, :24]), kind)[:30])
+    with pytest.raises(InputError, match=r"cut: (damaged or )?truncated .*copy the file again"):
+        read_picture(path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""What a picture may be and take, checked before anything is allocated for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nst_rt.errors import LimitError
+from nst_rt.memory import free_memory
+
+DEFAULT_MAX_PIXELS = 178_000_000
+RAISE_LIMIT = "raise max_pixels (--max-pixels) if you trust it"
+DECODED_BYTES = 14
+"""Bytes that a pixel takes while a file is decoded, and again while it is written; about, since 16
+bits, alpha and a turn take more."""
+UNCHECKED_MEMORY = 2**28
+"""Bytes for which free memory is not looked up."""
+
+
+def check_pixels(height: int, width: int, max_pixels: int, path: Path | None = None) -> None:
+    """Raise `LimitError` for a picture of more pixels than are allowed."""
+    if height * width > max_pixels:
+        raise LimitError(
+            f"{width}x{height} is {height * width:,} pixels, the limit is {max_pixels:,}",
+            path=path,
+            cure=RAISE_LIMIT,
+        )
+
+
+def check_memory(
+    doing: str, need: int, max_memory: int | None, cure: str, path: Path | None = None
+) -> None:
+    """Raise `LimitError` if `doing` something takes more than may be taken.
+
+    Args:
+        doing: what takes the memory, for the message.
+        need: bytes.
+        max_memory: bytes; by default what is free now.
+        cure: what takes less, for the message.
+        path: the picture's file.
+    """
+    if need < UNCHECKED_MEMORY and max_memory is None:
+        return
+    limit = max_memory if max_memory is not None else free_memory()
+    if limit is not None and need > limit:
+        raise LimitError(
+            f"{doing} takes about {need / 2**20:,.0f} MiB of memory, "
+            f"{limit / 2**20:,.0f} are allowed",
+            path=path,
+            cure=f"{cure}, or raise max_memory (--max-memory)",
+        )
