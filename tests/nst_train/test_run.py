@@ -143,12 +143,13 @@ def test_losses_that_are_not_finite_name_the_last_good_checkpoint(
 ) -> None:
     run, step = tmp_path / "run", loop._step
 
-    def sick(state: TrainingState, batch: Any, objective: Any, *rest: Any) -> Any:
-        def losses(batch: Any, output: Tensor) -> dict[str, Tensor]:
-            factor = float("nan") if state.step >= 5 else 1.0
-            return {key: value * factor for key, value in objective(batch, output).items()}
-
-        return step(state, batch, losses, *rest)
+    def sick(state: TrainingState, batch: Any, gradients: Any, *rest: Any) -> Any:
+        objective = gradients.objective
+        if state.step == 5:
+            gradients.objective = lambda batch, output: {
+                key: value * float("nan") for key, value in objective(batch, output).items()
+            }
+        return step(state, batch, gradients, *rest)
 
     monkeypatch.setattr(loop, "_step", sick)
     with pytest.raises(TrainingError, match="the last good checkpoint is ") as caught:

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from nst_rt.errors import ProviderError, UsageError
-from nst_train.loop import Precision
+from nst_train.gradients import Precision
 
 
 def choose_device(name: str) -> torch.device:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nst_rt.errors import NstError
+from nst_train.gradients import CapturedGradients, Gradients, Objective, Precision
 from nst_train.interruption import Interruption
 from nst_train.photos import Batch, CropBatches
-
-Precision = Literal["fp32", "bf16", "fp16"]
-Objective = Callable[[Batch, Tensor], Mapping[str, Tensor]]
-"""From a batch and the network's output to named losses, of which "total" is minimized."""
 
 MAX_SKIPPED_IN_A_ROW = 10
 
@@ -123,7 +120,10 @@ def train(
         TrainingError: ten steps in a row were not finite.
         StoppedError: a signal came.
     """
-    device = next(state.network.parameters()).device
+    on_cuda = next(state.network.parameters()).is_cuda
+    gradients = (CapturedGradients if on_cuda else Gradients)(
+        state.network, objective, state.scaler, plan.precision
+    )
     recent: deque[bool] = deque(maxlen=MAX_SKIPPED_IN_A_ROW)
     with ExitStack() as stack:
         interruption = stack.enter_context(Interruption())
@@ -132,7 +132,7 @@ def train(
         for batch in stack.enter_context(batches.prefetched(state.step, plan.steps)):
             began = time.perf_counter()
             rate = plan.learning_rate_at(state.step)
-            losses, finite = _step(state, batch, objective, plan, rate, device)
+            losses, finite = _step(state, batch, gradients, plan, rate)
             recent.append(finite)
             report = StepReport(
                 step=state.step,
@@ -154,25 +154,15 @@ def train(
 
 
 def _step(
-    state: TrainingState,
-    batch: Batch,
-    objective: Objective,
-    plan: Plan,
-    rate: float,
-    device: torch.device,
+    state: TrainingState, batch: Batch, gradients: Gradients, plan: Plan, rate: float
 ) -> tuple[dict[str, float], bool]:
     """One update. Returns the losses and whether they and the gradient were finite."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    images = batch.images.to(device, memory_format=torch.channels_last, non_blocking=True)
-    with _autocast(device, plan.precision):
-        output = state.network(images)
-    losses = objective(Batch(images, batch.indices), output)
-    state.optimizer.zero_grad(set_to_none=True)
-    state.scaler.scale(losses["total"]).backward()  # type: ignore[no-untyped-call]
+    losses = gradients(batch)
     state.scaler.unscale_(state.optimizer)
-    gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
+    found = [p.grad for p in state.network.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(found)
     finite = bool(torch.isfinite(losses["total"]) and torch.isfinite(norm))
     state.whole = False
     if finite:
@@ -190,8 +180,3 @@ def _average(state: TrainingState, plan: Plan) -> None:
     """Exponential moving average of the weights, quicker at the start so that it follows."""
     decay = min(plan.ema, (1 + state.step) / (10 + state.step))
     torch._foreach_lerp_(list(state.ema.parameters()), list(state.network.parameters()), 1 - decay)
-
-
-def _autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
-    return torch.autocast(device.type, dtype, enabled=precision != "fp32")

@@ -88,7 +88,9 @@ def train_fast(
         max_bad=config.max_bad,
         cache_bytes=cache_bytes,
     )
-    loss = style_objective(config, device, cache_bytes=cache_bytes - pool.kept_bytes)
+    # computing content features on CUDA is quicker than fetching them, and can be captured
+    left = cache_bytes - pool.kept_bytes if device.type == "cpu" else 0
+    loss = style_objective(config, device, cache_bytes=left)
     material = _material(config, pool, loss)
     if found:
         _check_material(found, material)
