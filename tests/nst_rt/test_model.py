@@ -100,6 +100,9 @@ def test_model_of_another_kind_is_refused_with_what_differs(tmp_path: Path) -> N
         read_model(classifier)
     with pytest.raises(ModelError, match=r"image0 .*, image1"):
         read_model(saved(tiny_model(inputs=2), tmp_path))
+    gray = saved(tiny_model(shape=("N", "H", "W", 1)), tmp_path)
+    with pytest.raises(ModelError, match=r"as uint8 N×H×W×3 \(image0 uint8 N×H×W×1 → out uint8"):
+        read_model(gray)
 
 
 def test_model_without_metadata_runs_when_it_fits_and_says_so(tmp_path: Path, caplog) -> None:
@@ -153,6 +156,24 @@ def test_weights_in_other_files_are_never_followed(tmp_path: Path, location: str
     tensor.external_data.add(key="location", value=location)
     model.graph.initializer.append(tensor)
     with pytest.raises(ModelError, match="keeps weights in other files"):
+        read_model(saved(model, tmp_path))
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink, None])
+def test_c08_weights_that_lie_beside_the_model_are_no_exception(tmp_path: Path, link) -> None:
+    """Nor does it matter what they are: what a link leads to is never looked at."""
+    model = tiny_model()
+    tensor = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    (tmp_path / "secret").write_bytes(tensor.raw_data)
+    if link:
+        link(tmp_path / "secret", tmp_path / "weights.bin")
+    else:
+        (tmp_path / "weights.bin").write_bytes(tensor.raw_data)
+    model.graph.initializer.append(tensor)
+    onnx.external_data_helper.set_external_data(tensor, "weights.bin")
+    tensor.ClearField("raw_data")
+    model.graph.initializer[0].CopyFrom(tensor)
+    with pytest.raises(ModelError, match=r"keeps weights in other files \(w\)"):
         read_model(saved(model, tmp_path))
 
 

@@ -109,9 +109,23 @@ def test_input_is_never_changed(stylizer, photo) -> None:
     assert (photo == before).all()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 2), (17, 31), (101, 75)])
-def test_any_size_stays_that_size(stylizer, photo, size) -> None:
-    assert stylizer(photo[: size[0], : size[1]]).shape == (*size, 3)
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 3), (3, 2), (17, 31), (101, 75), (757, 1009)]
+)
+def test_any_size_is_painted_as_the_network_does_and_stays(stylizer, network, photo, size) -> None:
+    """A01 and A02: what is smaller than the network takes, and sides that nothing divides."""
+    picture = np.resize(photo, (*size, 3))
+    painted = stylizer(picture, size="full")
+    assert painted.shape == picture.shape
+    expected = paint(network, torch.from_numpy(picture[None])).numpy()[0]
+    assert np.abs(painted.astype(int) - expected).max() <= 1
+
+
+def test_a01_what_is_too_small_is_continued_by_its_edge(stylizer, photo) -> None:
+    """The painting of a picture that is padded by hand, cut back."""
+    tiny = photo[:3, :5]
+    padded = np.pad(tiny, ((0, 13), (0, 11), (0, 0)), mode="edge")
+    assert np.abs(stylizer(tiny).astype(int) - stylizer(padded)[:3, :5]).max() <= 1
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
@@ -179,6 +193,32 @@ def test_four_threads_give_the_same_bytes(stylizer, photo) -> None:
     with ThreadPoolExecutor(4) as threads:
         together = list(threads.map(stylizer, pictures * 2))
     assert all((one == two).all() for one, two in zip(alone * 2, together, strict=True))
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_d21_the_same_input_gives_the_same_bytes(engine, model_path, photo) -> None:
+    paintings = []
+    for _ in range(2):
+        with Stylizer(model_path, device=engine, threads=2) as stylizer:
+            paintings += [stylizer(photo).tobytes() for _ in range(2)]
+    assert len(set(paintings)) == 1
+
+
+def test_d19_missing_engine_is_an_import_error_when_a_stylizer_is_made(model_path) -> None:
+    code = """
+import sys
+sys.modules["openvino"] = sys.modules["onnxruntime"] = None
+import importlib.util
+importlib.util.find_spec = lambda name, package=None: None
+from nst_rt import Stylizer
+try:
+    Stylizer(sys.argv[1])
+except ImportError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code, str(model_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 'is not installed; pip install "nst-rt[cpu]"' in done.stdout
 
 
 def test_output_path_is_not_replaced_unless_told(stylizer, photo, tmp_path: Path) -> None:
@@ -353,7 +393,7 @@ def test_library_logs_and_never_prints(model_path, photo, capfd, caplog) -> None
     assert capfd.readouterr() == ("", "")
 
 
-def test_import_loads_numpy_and_nothing_else() -> None:
+def test_d17_import_loads_numpy_and_nothing_else() -> None:
     code = """
 import sys, numpy
 before = set(sys.modules)
@@ -362,5 +402,15 @@ heavy = "torch onnxruntime openvino cv2 av PIL rich click onnx safetensors".spli
 assert not [name for name in heavy if name in sys.modules]
 assert len(set(sys.modules) - before) < 12, sorted(set(sys.modules) - before)
 assert nst_rt.Stylizer.__name__ == "Stylizer"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_d17_import_takes_little_memory() -> None:
+    code = """
+from pathlib import Path
+import nst_rt
+lines = Path("/proc/self/status").read_text().splitlines()
+assert int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) < 40 * 1024
 """
     subprocess.run([sys.executable, "-c", code], check=True)

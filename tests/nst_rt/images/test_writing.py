@@ -59,6 +59,18 @@ def test_gray_is_kept_when_asked_for(photo) -> None:
     assert opened(encode_picture(Picture(photo), gray=True)).mode == "RGB"
 
 
+@pytest.mark.parametrize(("mode", "kept"), [("LA", "LA"), ("1", "L"), ("I;16", "L"), ("P", "RGB")])
+def test_a05_every_kind_of_gray_is_kept_when_asked_for(mode, kept) -> None:
+    ramp = Image.linear_gradient("L")
+    source = ramp.convert("I").point(lambda level: level * 257) if mode == "I;16" else ramp
+    picture = from_pil(source.convert(mode))
+    image = opened(encode_picture(picture, gray=True))
+    assert image.mode == kept
+    assert (np.asarray(image.convert("RGB")) == picture.rgb).all()
+    if mode in ("LA", "I;16"):
+        assert (np.asarray(image.convert("L")) == np.asarray(ramp)).all()
+
+
 def test_format_follows_the_suffix(photo, tmp_path: Path) -> None:
     for suffix, kind in ((".PNG", "PNG"), (".jpeg", "JPEG"), (".webp", "WEBP"), (".tif", "TIFF")):
         path = tmp_path / "deep" / "folder" / f"painting{suffix}"
