@@ -97,7 +97,7 @@ def refusal(messages: Messages, name: str, detail: str = "") -> NstError:
 def _plain(line: str) -> str:
     """A message without the places in sources that it carries."""
     line = line.splitlines()[0]
-    return re.sub(r" ?In \w+ at /\S+", "", line).strip()
+    return re.sub(r"\.?\s*In \w+ at /[^\s)]+", "", line).strip()
 
 
 class _Meaning(NamedTuple):

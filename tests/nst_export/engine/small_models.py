@@ -1,0 +1,56 @@
+"""Models of a few nodes, picture in and picture out, each with something of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+PICTURE = ["N", "H", "W", 3]
+
+
+def save(
+    path: Path,
+    nodes: Sequence[NodeProto],
+    constants: dict[str, np.ndarray] | None = None,
+    *,
+    size: Sequence[str | int] = PICTURE,
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    """Write a model from "image" to "image_out"."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.UINT8, size) for name in ENDS]
+    weights = [numpy_helper.from_array(value, name) for name, value in (constants or {}).items()]
+    graph = helper.make_graph(nodes, "small", ends[:1], ends[1:], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    helper.set_model_props(model, metadata or {})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+ENDS = ("image", "image_out")
+
+
+def node(kind: str, inputs: str, output: str, **attributes: object) -> NodeProto:
+    """A node called like its output."""
+    return helper.make_node(kind, inputs.split(), [output], name=output, **attributes)
+
+
+def convolution(path: Path, radius: int = 4, pad: str | None = "reflect", **options) -> Path:
+    """A convolution in half precision of (2·radius + 1)², padded in a mode or not at all."""
+    size = 2 * radius + 1
+    nodes = [
+        node("Cast", "image", "real", to=TensorProto.FLOAT16),
+        node("Transpose", "real", "planes", perm=[0, 3, 1, 2]),
+    ]
+    constants = {"weight": np.full((3, 3, size, size), 1 / size**2 / 3, np.float16)}
+    if pad:
+        constants["pads"] = np.array([0, 0, radius, radius] * 2)
+        nodes.append(node("Pad", "planes pads", "padded", mode=pad))
+    nodes += [
+        node("Conv", f"{'padded' if pad else 'planes'} weight", "mean", kernel_shape=[size] * 2),
+        node("Transpose", "mean", "pixels", perm=[0, 2, 3, 1]),
+        node("Cast", "pixels", "image_out", to=TensorProto.UINT8),
+    ]
+    return save(path, nodes, constants, **options)
