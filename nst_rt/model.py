@@ -119,6 +119,17 @@ def read_model(
     return check_model(path, data, adaptation=adaptation)
 
 
+def model_hash(name_or_path: str | Path, *, flavour: Literal["fp32", "fp16"] = "fp32") -> str:
+    """SHA-256 of a model file, which is not checked otherwise.
+
+    Raises:
+        ModelError: absent or unreadable.
+    """
+    card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
+    path = card.file(flavour) if card else _path_of(name_or_path)
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
 def style_name(style: str | Path) -> str:
     """What file names say of a style: a shipped one's name, or its file's, never its metadata."""
     return PurePath(style).name.removesuffix(".onnx").removesuffix(".fp16")

@@ -17,6 +17,7 @@ from nst_rt.commands.console import Console
 from nst_rt.commands.endings import SOME_FAILED, as_known, internal
 from nst_rt.commands.naming import STANDARD
 from nst_rt.commands.plan import Job, Plan
+from nst_rt.commands.provenance import Provenance
 from nst_rt.commands.report import Report
 from nst_rt.commands.stdout import Results
 from nst_rt.errors import InputError, NstError, OutputError, UsageError, shown
@@ -56,6 +57,8 @@ class Painter:
     results: Results
     report: Report
     console: Console
+    provenance: Provenance | None = None
+    """Told of every painting that is in its place."""
 
     def paint_all(self, plan: Plan) -> int:
         """Paint every job and return the exit code.
@@ -105,6 +108,8 @@ class Painter:
             self.results.write(encode_picture(painted, **self.encoding))
         else:
             write_picture(painted, Path(job.target), **self.encoding)
+            if self.provenance:
+                self.provenance.note(job)
         return painted, size
 
     def _failed(self, job: Job, error: Exception) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -43,13 +43,15 @@ class Failure(NamedTuple):
 class Plan:
     """What will be painted, what never can be, and what is there already.
 
-    `left_out` counts earlier paintings that a search found beside their photos.
+    `left_out` counts earlier paintings that a search found beside their photos; `into_folder` says
+    that all paintings go into one folder of theirs.
     """
 
     jobs: list[Job] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     skipped: list[Job] = field(default_factory=list)
     left_out: int = 0
+    into_folder: bool = False
 
     @property
     def total(self) -> int:
@@ -64,6 +66,7 @@ def make_plan(
     existing: Existing = "refuse",
     in_place: bool = False,
     keep_ext: bool = False,
+    is_stale: Callable[[Job], bool] = lambda job: False,
 ) -> Plan:
     """Find the pictures, name their paintings, and refuse what would lose any of them.
 
@@ -76,6 +79,8 @@ def make_plan(
         existing: what to do about outputs that exist.
         in_place: whether a painting may take its photo's place; without `out` each does.
         keep_ext: keep the photo's suffix in the name where the format changes.
+        is_stale: whether an output that exists is known to be another painting than this call's;
+            such are not skipped.
 
     Raises:
         UsageError: two inputs would become one output, an output is an input, all outputs exist,
@@ -93,7 +98,7 @@ def make_plan(
         _refuse_unwritable(folder)
     for folder in folders:
         remove_stale_parts(folder)
-    _settle_existing(plan, existing)
+    _settle_existing(plan, existing, is_stale)
     return plan
 
 
@@ -112,6 +117,7 @@ def _found(inputs: Sequence[str], naming: Naming) -> Plan:
             else:
                 plan.failures.append(Failure(argument, one))
     plan.left_out = search.left_out
+    plan.into_folder = naming.folder is not None
     return plan
 
 
@@ -195,7 +201,7 @@ def _refuse_unwritable(folder: Path) -> None:
         raise OutputError("cannot be written into", path=nearest, cure="choose another -o")
 
 
-def _settle_existing(plan: Plan, existing: Existing) -> None:
+def _settle_existing(plan: Plan, existing: Existing, is_stale: Callable[[Job], bool]) -> None:
     """Sort out the jobs whose output exists; a photo that is replaced in place is no such job."""
     there = [job for job in plan.jobs if job.target != STANDARD and os.path.lexists(job.target)]
     for job in there:
@@ -204,21 +210,24 @@ def _settle_existing(plan: Plan, existing: Existing) -> None:
     there = [job for job in there if not _is_same(job)]
     if not there or existing == "overwrite":
         return
-    if existing == "skip":
-        plan.skipped += there
-    elif len(there) == len(plan.jobs):
-        raise _exists(there[0].target, len(there))
-    else:
-        plan.failures += [Failure(job.source, _exists(job.target, 1)) for job in there]
     taken = set(there)
+    if existing == "skip":
+        stale = set(filter(is_stale, there))
+        plan.skipped = [job for job in there if job not in stale]
+        there = [job for job in there if job in stale]
+    if there and len(there) == len(plan.jobs):
+        raise _exists(there[0].target, len(there), existing)
+    plan.failures += [Failure(job.source, _exists(job.target, 1, existing)) for job in there]
     plan.jobs = [job for job in plan.jobs if job not in taken]
 
 
-def _exists(target: str, count: int) -> UsageError:
+def _exists(target: str, count: int, existing: Existing) -> UsageError:
     others = f", as do all {count:,} outputs" if count > 1 else ""
-    return UsageError(
-        f"exists already{others}", path=target, cure="add --overwrite or --skip-existing"
-    )
+    cure = "add --overwrite or --skip-existing"
+    if existing == "skip":
+        others += ", from another photo, in another style or with other options"
+        cure = "add --overwrite, or choose another -o"
+    return UsageError(f"exists already{others}", path=target, cure=cure)
 
 
 def _is_same(job: Job) -> bool:

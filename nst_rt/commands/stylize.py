@@ -12,11 +12,12 @@ from nst_rt.commands.console import Console
 from nst_rt.commands.naming import STANDARD
 from nst_rt.commands.painting import Encoding, Painter, exit_code, tell_decided
 from nst_rt.commands.plan import Existing, Plan, make_plan
+from nst_rt.commands.provenance import Provenance
 from nst_rt.commands.report import Report, report_file
 from nst_rt.commands.stdout import Results, clean_stdout
 from nst_rt.errors import UsageError
 from nst_rt.images import DEFAULT_MAX_PIXELS
-from nst_rt.model import Adaptation, Layout
+from nst_rt.model import Adaptation, Layout, model_hash
 from nst_rt.options import DEFAULT_SIZE, Size
 from nst_rt.sessions import Device, Precision
 from nst_rt.stylizer import Stylizer
@@ -54,7 +55,20 @@ class Request:
     report: Path | None
     as_json: bool
 
-    def plan(self, results: Results) -> Plan:
+    def recipe(self) -> dict[str, Any]:
+        """All but the photo that decides what a painting looks like."""
+        flavour: Literal["fp32", "fp16"] = "fp16" if self.precision == "fp16" else "fp32"
+        return {
+            "model": model_hash(self.style, flavour=flavour),
+            "fed": [self.layout, self.white],
+            "size": self.size,
+            "strength": self.strength,
+            "keep_color": self.keep_color,
+            "allow_truncated": self.allow_truncated,
+            **self.encoding(),
+        }
+
+    def plan(self, results: Results, provenance: Provenance) -> Plan:
         """What becomes what, checked before the first picture."""
         if self.overwrite and self.skip_existing:
             raise UsageError("--overwrite and --skip-existing exclude each other")
@@ -68,6 +82,7 @@ class Request:
             existing=existing,
             in_place=self.in_place,
             keep_ext=self.keep_ext,
+            is_stale=provenance.is_stale,
         )
         if any(job.target == STANDARD for job in plan.jobs):
             if self.as_json:
@@ -254,7 +269,8 @@ def stylize(context: click.Context, /, **options: Any) -> None:
 
 def _paint(request: Request, console: Console, results: Results) -> int:
     request.adaptation()  # an error of use comes before any work
-    plan = request.plan(results)
+    provenance = Provenance(request.recipe)
+    plan = request.plan(results, provenance)
     with report_file(request.report) as file:
         report = Report(plan, console, results, as_json=request.as_json, file=file)
         if not plan.jobs:
@@ -270,5 +286,7 @@ def _paint(request: Request, console: Console, results: Results) -> int:
                 results=results,
                 report=report,
                 console=console,
+                # a folder that is not of paintings alone gets no hidden file unasked
+                provenance=provenance if plan.into_folder or request.skip_existing else None,
             )
             return painter.paint_all(plan)

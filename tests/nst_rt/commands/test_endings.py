@@ -12,6 +12,8 @@ from subprocess import PIPE
 
 import pytest
 
+from nst_rt.commands.provenance import RECORD
+
 from .conftest import RUN, finish, save, start
 
 HELD = f"""
@@ -66,7 +68,7 @@ def test_a30_kill_leaves_no_final_name_and_the_next_start_clears_up(nst, folder,
     finish(process)
     assert names("out") == [f".a.png.part-{process.pid}-{process.pid}"]
     assert nst("stylize", "a.png", "-o", "out", *style).code == 0
-    assert names("out") == ["a.png"]
+    assert names("out") == [RECORD, "a.png"]
 
 
 def small_files_only() -> None:

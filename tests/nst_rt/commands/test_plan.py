@@ -103,6 +103,9 @@ def test_a26_existing_outputs(touch) -> None:
     assert "out/a.png: exists already; add --overwrite or" in str(made.failures[0].error)
     made = plan("a.png", "b.png", out="out", existing="skip")
     assert ([job.source for job in made.jobs], len(made.skipped)) == (["b.png"], 1)
+    made = plan("a.png", "b.png", out="out", existing="skip", is_stale=lambda job: True)
+    assert ([job.source for job in made.jobs], made.skipped) == (["b.png"], [])
+    assert "out/a.png: exists already, from another photo" in str(made.failures[0].error)
     assert len(plan("a.png", "b.png", out="out", existing="overwrite").jobs) == 2
     touch("out/b.png")
     with pytest.raises(UsageError, match="all 2 outputs"):

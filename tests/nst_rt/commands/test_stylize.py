@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 
 from nst_rt import zoo
 from nst_rt.commands import stylize
+from nst_rt.commands.provenance import RECORD
 from nst_rt.stylizer import Stylizer
 
 from .conftest import opened, pixels, records, save
@@ -46,7 +48,9 @@ def test_tree_is_mirrored_and_each_result_is_told(nst, folder, style) -> None:
     assert (summary["done"], summary["failed"], summary["left"]) == (2, 0, 0)
     assert Path("r.jsonl").read_bytes() == ended.out
     assert ended.lines == ["nst-rt: 2 done"]
-    assert {str(path) for path in Path("out").rglob("*.*")} == {"out/a.png", "out/sub/b.jpg"}
+    assert {str(path) for path in Path("out").rglob("*.*")} == {
+        "out/a.png", "out/sub/b.jpg", f"out/{RECORD}", f"out/sub/{RECORD}",
+    }  # fmt: skip
 
 
 def test_size_that_was_painted_at_is_told(nst, folder, style) -> None:
@@ -98,10 +102,48 @@ def test_a26_existing_outputs_are_not_replaced_unasked(nst, folder, style) -> No
     ended = nst("stylize", "a.png", "b.png", "-o", "out", "--skip-existing", *style)
     assert (ended.code, ended.lines) == (0, ["nst-rt: 2 skipped"])
     assert Path("out/a.png").read_bytes() == b"precious"
-    ended = nst("stylize", "a.png", "b.png", "-o", "out", "--skip-existing", "--json")
+    ended = nst("stylize", "a.png", "b.png", "-o", "out", "--skip-existing", "--json", *style)
     assert [one.get("skipped") for one in records(ended.out)] == [True, True, 2]
     assert nst("stylize", "a.png", "b.png", "-o", "out", "--overwrite", *style).code == 0
     assert pixels("out/a.png").shape == (16, 24, 3)
+
+
+@pytest.mark.parametrize("change", ["photo", "style", "options", "nothing", "copied"])
+def test_a26_paintings_made_otherwise_are_not_skipped(nst, folder, style, change) -> None:
+    photo = save("in/a.png")
+    assert nst("stylize", "in", "-o", "out", *style).code == 0
+    before = Path("out/a.png").read_bytes()
+    again = ["stylize", "in", "-o", "out", "--skip-existing", *style]
+    if change == "photo":
+        save("in/a.png", size=(25, 16))
+    elif change == "copied":
+        os.utime(photo, ns=(1, 1))
+    elif change == "style":
+        again = ["stylize", "in", "-o", "out", "--skip-existing"]
+    elif change == "options":
+        again += ["--strength", "0.5"]
+    ended = nst(*again)
+    if change in ("nothing", "copied"):
+        assert (ended.code, ended.lines) == (0, ["nst-rt: 1 skipped"])
+    else:
+        assert ended.code == 2
+        assert "out/a.png: exists already, from another photo, in another style or" in ended.err
+        assert "--overwrite" in ended.err
+    assert Path("out/a.png").read_bytes() == before
+    assert nst(*again[:4], "--overwrite", *again[5:]).code == 0
+    assert nst(*again).lines == ["nst-rt: 1 skipped"]
+
+
+def test_hidden_file_is_written_beside_photos_only_when_paintings_are_to_be_skipped(
+    nst, folder, style
+) -> None:
+    save("a.png")
+    assert nst("stylize", "a.png", *style).code == 0
+    assert not Path(RECORD).exists()
+    assert nst("stylize", "a.png", "-o", "b.png", *style).code == 0
+    assert not Path(RECORD).exists()
+    assert nst("stylize", "a.png", "-o", "c.png", "--skip-existing", *style).code == 0
+    assert Path(RECORD).exists()
 
 
 def test_a28_missing_folders_are_made_and_a_file_in_their_place_is_exit_6(
