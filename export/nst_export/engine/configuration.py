@@ -72,7 +72,10 @@ def add_profile(
 
 
 def load_timing_cache(backend: Backend, config: trt.IBuilderConfig, options: EngineOptions) -> None:
-    """Let the builder know what earlier builds tried out; one from elsewhere begins anew."""
+    """Let the builder know what earlier builds tried out.
+
+    A cache that is damaged, or of another version or GPU, begins anew, which TensorRT warns of.
+    """
     path = options.timing_cache
     if path is None or not backend.library.tunes:
         return
@@ -80,10 +83,9 @@ def load_timing_cache(backend: Backend, config: trt.IBuilderConfig, options: Eng
         known = path.read_bytes() if path.exists() else b""
     except OSError as error:
         raise UsageError(f"cannot be read ({error.strerror})", path=path) from error
-    cache = config.create_timing_cache(known)
-    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
-        logger.warning("%s is of another version or GPU, or damaged: it begins anew", path)
-        config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
+    for data in (known, b""):
+        if config.set_timing_cache(config.create_timing_cache(data), ignore_mismatch=False):
+            break
 
 
 def save_timing_cache(backend: Backend, config: trt.IBuilderConfig, options: EngineOptions) -> None:

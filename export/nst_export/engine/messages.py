@@ -33,7 +33,7 @@ class Messages:
             self.errors.append(text)
             logger.debug("%s", text)
         elif severity == "WARNING":
-            logger.log(logging.WARNING if _OVERFLOW.search(text) else logging.INFO, "%s", text)
+            logger.log(logging.WARNING if _SERIOUS.search(text) else logging.INFO, "%s", text)
         elif severity == "INFO":
             self.infos.append(text)
             logger.debug("%s", text)
@@ -107,8 +107,8 @@ class _Meaning(NamedTuple):
     cure: str
 
 
-_OVERFLOW = re.compile("layernorm", re.IGNORECASE)
-"""Statistics in half precision, which overflow: worth a warning wherever it comes up."""
+_SERIOUS = re.compile("layernorm|timing cache", re.IGNORECASE)
+"""Worth a warning: statistics in half precision, which overflow; a timing cache of no use."""
 _SMALLER = "raise --workspace, or lower --max or --batch"
 _MEANINGS = tuple(
     _Meaning(re.compile(pattern, re.DOTALL), kind, what, cure)

@@ -107,7 +107,7 @@ def test_silence(rtx: Backend) -> None:
     assert "(it does not say why)" in str(refusal(Messages(), rtx.title))
 
 
-def test_only_warnings_of_overflow_are_shown_unasked(caplog: pytest.LogCaptureFixture) -> None:
+def test_only_serious_warnings_are_shown_unasked(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "nst_export")
     messages = Messages()
     messages.take("WARNING", "Detected layernorm nodes in FP16: norm_3")
