@@ -24,9 +24,9 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def png16(values: np.ndarray) -> bytes:
-    """A 16-bit PNG of H×W (gray) or H×W×3 (RGB) numbers, written by hand: Pillow writes no RGB."""
-    height, width = values.shape[:2]
-    kind = 0 if values.ndim == 2 else 2
+    """A 16-bit PNG of H×W gray, ×2, ×3 or ×4 numbers, written by hand: Pillow writes gray only."""
+    height, width, channels = np.atleast_3d(values).shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
 
     def chunk(name: bytes, data: bytes) -> bytes:
@@ -37,6 +37,29 @@ def png16(values: np.ndarray) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
     chunks = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def tiff16(values: np.ndarray, order: str) -> bytes:
+    """An uncompressed 16-bit TIFF of H×W×3 numbers, "<" or ">"."""
+    height, width, channels = values.shape
+    data = values.astype(f"{order}u2").tobytes()
+    bits = struct.pack(f"{order}3H", 16, 16, 16)
+    tags = [
+        (256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2),
+        (273, 4, 1, 14), (277, 3, 1, channels), (278, 3, 1, height), (279, 4, 1, len(data)),
+    ]  # fmt: skip
+    entries = b"".join(
+        struct.pack(f"{order}HHI", tag, kind, count)
+        + (
+            struct.pack(f"{order}HH", value, 0)
+            if kind == 3 and count == 1
+            else struct.pack(f"{order}I", value)
+        )
+        for tag, kind, count, value in tags
+    )
+    mark = b"II" if order == "<" else b"MM"
+    head = mark + struct.pack(f"{order}HI", 42, 14 + len(data)) + bits + data
+    return head + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
 
 
 @pytest.fixture
@@ -59,6 +82,20 @@ def test_16_bit_colours_are_read_with_all_their_bits(ramp) -> None:
     values = np.stack([ramp, ramp[::-1], ramp.T], axis=-1)
     picture = read_picture(png16(values))
     assert (picture.rgb == np.rint(values / 257)).all()
+    for order in "<>":
+        assert (read_picture(tiff16(values, order)).rgb == np.rint(values / 257)).all()
+    clear = read_picture(png16(np.dstack([values, ramp.T[::-1]])))
+    assert (clear.rgb == picture.rgb).all()
+    assert (clear.alpha == np.rint(ramp.T[::-1] / 257)).all()
+
+
+def test_a04_16_bit_levels_stay_in_order(ramp) -> None:
+    """65,536 levels become 256, none brighter than the one after it; 1000 of 65,535 is 4 of 255."""
+    for channels, level in {1: 4, 2: 3, 3: 4, 4: 4}.items():  # of gray and alpha the high byte
+        values = np.dstack([ramp] * channels) if channels > 1 else ramp
+        levels = read_picture(png16(values)).rgb[..., 0].ravel().astype(int)
+        assert set(np.diff(levels)) == {0, 1}
+        assert (levels[0], levels[1000], levels[-1]) == (0, level, 255)
 
 
 def test_16_bit_gray_tiff_is_scaled(ramp, tmp_path: Path) -> None:
