@@ -52,19 +52,33 @@ def test_tensorrt_11_builds_for_the_gpu_that_is_here(
     assert told["memory"]["activations"] > 0
 
 
-def test_timing_cache_is_kept_and_taken_up(
+def test_timing_cache_is_kept_and_one_of_no_use_begins_anew(
     build: Callable[..., tuple[dict, str]], tmp_path: Path
 ) -> None:
     source, cache = convolution(tmp_path / "x.onnx"), tmp_path / "new" / "cache"
-    build(source, "--timing-cache", cache)
+    _, said = build(source, "--timing-cache", cache)
     kept = cache.read_bytes()
     assert kept
-    _, said = build(source, "--timing-cache", cache)
     assert "timing cache" not in said
     cache.write_bytes(b"of another version")
     _, said = build(source, "--timing-cache", cache)
     assert "nst-rt: warning: The timing cache will not be used!" in said
     assert cache.read_bytes() == kept
+
+
+def test_timing_cache_that_cannot_be_used_as_a_file(
+    tensorrt_of: TensorRtOf, rtx_libraries: Path, tmp_path: Path
+) -> None:
+    source = convolution(tmp_path / "x.onnx")
+    for cache, code, message in (
+        (source / "below", 6, "cannot be written"),
+        (Path("/proc/self/mem"), 2, "cannot be read"),
+    ):
+        arguments = ["export", source, tmp_path / "x.engine", "--timing-cache", cache]
+        ended = tensorrt_of(NEWEST).run(BUILD, *arguments, rtx=rtx_libraries)
+        assert ended.code == code, ended.err
+        assert message in ended.err
+    assert not (tmp_path / "x.engine").exists()
 
 
 def test_a_gpu_cannot_be_chosen_where_it_is_here(
