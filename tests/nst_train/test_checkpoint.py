@@ -85,9 +85,15 @@ def test_a_torso_is_refused(path: Path, size: int) -> None:
 
 def test_files_of_other_programs_are_refused(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.safetensors"
-    save_file({"conv1.weight": torch.ones(2)}, foreign)
-    with pytest.raises(ModelError, match="not a checkpoint of nst-rt"):
-        read_checkpoint(foreign)
+    held = {
+        "features.0.weight": r"looks like the weights of a VGG",
+        "deconv1.conv2d.weight": r"looks like a style of PyTorch's fast_neural_style",
+        "a\nb" + "x" * 99: r"its tensors: a\\nbx{57}\)$",
+    }
+    for name, says in held.items():
+        save_file({name: torch.ones(2)}, foreign)
+        with pytest.raises(ModelError, match=f"not a checkpoint of nst-rt, or .*{says}"):
+            read_checkpoint(foreign)
     with pytest.raises(ModelError, match="no such checkpoint"):
         read_checkpoint(tmp_path)
 

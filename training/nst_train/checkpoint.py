@@ -16,12 +16,18 @@ from safetensors.torch import save
 from torch import Tensor
 
 from nst_rt.atomic import replace_file
-from nst_rt.errors import ModelError
+from nst_rt.errors import ModelError, shown
 from nst_train.loop import TrainingState
 
 SCHEMA = "1"
 _PREFIX = "nst_train."
 _SEALS = ("schema", "sha256", "header_sha256")
+_OTHERS = {
+    "features.0.weight": "the weights of a VGG",
+    "conv1_1.weight": "a perceptual network",
+    "deconv1.conv2d.weight": "a style of PyTorch's fast_neural_style",
+}
+"""A tensor that tells another program's file, and what that holds."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ModelError(f"not a readable checkpoint ({error})", path=path) from error
     ours = {key.removeprefix(_PREFIX): value for key, value in metadata.items()}
     if ours.get("schema") != SCHEMA:
-        raise ModelError("not a checkpoint of nst-rt (or of a later version)", path=path)
+        raise ModelError(
+            f"not a checkpoint of nst-rt, or of a later version ({_looks_like(tensors)})", path=path
+        )
     facts = {key: value for key, value in ours.items() if key not in _SEALS}
     seals = _digest(tensors), _header_digest(facts)
     # the earliest checkpoints have no seal on their header
@@ -145,6 +153,15 @@ def unpack(checkpoint: Checkpoint, state: TrainingState) -> None:
     torch.set_rng_state(checkpoint.tensors["random"])
     state.step = checkpoint.header["step"]
     state.skipped = checkpoint.header["skipped"]
+
+
+def _looks_like(tensors: Mapping[str, Tensor]) -> str:
+    """What a file of another program seems to hold, fit for a part of one line."""
+    for key, kind in _OTHERS.items():
+        if key in tensors:
+            return f"looks like {kind}"
+    names = [shown(name[:60]) for name in sorted(tensors)[:3]]
+    return f"its tensors: {', '.join(names) or 'none'}" + (" …" if len(tensors) > 3 else "")
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:
