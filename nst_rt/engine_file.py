@@ -70,7 +70,7 @@ def read_engine_facts(engine: Path) -> EngineFacts:
         told = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(
-            "lies beside no engine.json that says what it is", path=engine, cure=cure
+            f"lies beside no {path.name} that says what it is", path=engine, cure=cure
         ) from error
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror})", path=path) from error

@@ -1,0 +1,111 @@
+"""`nst-rt export … OUT.engine` through the real TensorRT-RTX."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from nst_rt import zoo
+from nst_rt.engine_file import read_engine_facts
+from tests.nst_rt.commands.conftest import finish, start
+
+STYLE = zoo.cards()[0].name
+
+
+def test_engine_and_what_it_is(nst, folder: Path) -> None:
+    ended = nst("export", STYLE, "new/x.engine", "--max", "3840x2160", "--batch", "2")
+    assert (ended.code, ended.lines) == (0, [])
+    lines = ended.out.decode().splitlines()
+    facts = read_engine_facts(folder / "new/x.engine")
+    mebibytes = sum(facts.memory.values()) / 2**20
+    assert lines == [
+        f"tensorrt-rtx {facts.backend_version}, fp16, portable (8.0, 8.6, 8.9, 12.0, 12.1)",
+        f"pictures 16x16 … 1280x720 … 3840x2160, up to 2 at once, {mebibytes:,.0f} MiB on the GPU",
+        f"new/x.engine  {facts.engine_bytes:,} bytes",
+    ]
+
+
+def test_json_is_the_side_car(nst, folder: Path) -> None:
+    ended = nst("export", STYLE, "x.engine", "--json", "--max", "64x64", "--precision", "fp32")
+    told = json.loads(ended.out)
+    side_car = json.loads((folder / "x.engine.json").read_text())
+    assert told.pop("path") == "x.engine"
+    assert told.pop("rows") == []
+    assert told == {key: value for key, value in side_car.items() if key != "schema"}
+    assert told["precision"] == "fp32"
+
+
+def test_options_reach_the_builder(nst, monkeypatch) -> None:
+    calls = []
+
+    def build_engine(source, target, options, **rest):
+        calls.append((source, target, options, rest["facts"], rest["overwrite"]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nst_export.engine.build_engine", build_engine)
+    given = "--min 32x16 --opt 64x48 --max 96x80 --batch 3 --level 2 --timing-cache c"
+    given += " --workspace 77 --backend tensorrt --overwrite --title Wave --precision fp16"
+    capabilities = ("--compute-capability", "7.5", "--compute-capability", "8.9")
+    assert nst("export", "wave", "x.engine", *given.split(), *capabilities).code == 130
+    [(source, target, options, facts, overwrite)] = calls
+    assert (source, target, facts, overwrite) == ("wave", Path("x.engine"), {"title": "Wave"}, True)
+    assert (options.smallest, options.usual, options.largest) == ((16, 32), (48, 64), (80, 96))
+    assert (options.batch, options.level, options.timing_cache) == (3, 2, Path("c"))
+    assert (options.workspace_mib, options.backend) == (77, "tensorrt")
+    assert (options.capabilities, options.precision) == (("7.5", "8.9"), "fp16")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["x.onnx", "--max", "64x64"], "--max is of engines; end the output in .engine"),
+        (["x.onnx", "--timing-cache", "c"], "--timing-cache is of engines"),
+        (["x.onnx", "--compute-capability", "8.9"], "--compute-capability is of engines"),
+        (["x.engine", "--variant", "stats"], "--variant is of model files; leave it out"),
+        (["x.engine", "--min", "64"], "--min is '64'; write it like 1280x720"),
+        (["x.engine", "--size", "64x64", "--min", "64x64"], "one size has no range"),
+        (["x.engine", "--min", "65x64", "--opt", "64x64"], "min 65x64 does not fit into opt"),
+        (["x.plan"], "cannot export to .plan; use .onnx or .engine"),
+    ],
+)
+def test_options_that_do_not_fit_are_exit_2(nst, folder: Path, arguments, message: str) -> None:
+    ended = nst("export", STYLE, *arguments)
+    assert ended.code == 2
+    assert message in ended.err
+    assert list(folder.iterdir()) == []
+
+
+def test_what_needs_torch_says_so(nst, folder: Path, monkeypatch) -> None:
+    """A model file or a shipped style needs TensorRT alone; a checkpoint is exported first."""
+    monkeypatch.setitem(sys.modules, "nst_export.exporter", None)
+    assert nst("export", STYLE, "x.engine", "--max", "64x64").code == 0
+    ended = nst("export", zoo.cards()[0].file("checkpoint"), "y.engine")
+    assert ended.code == 5
+    assert 'pip install "nst-rt[export]"' in ended.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_build_leaves_nothing(folder: Path, number: int) -> None:
+    """The signal comes while the bar shows that the builder is at work."""
+    ours, theirs = pty.openpty()
+    process = start("export", STYLE, "x.engine", "--max", "3840x2160", stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"%" not in shown:
+        shown += os.read(ours, 4096)
+    process.send_signal(number)
+    while True:  # a full terminal would hold it up
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:
+            break
+    ended = finish(process)
+    os.close(ours)
+    assert ended.code == 128 + number, shown
+    assert list(folder.iterdir()) == []

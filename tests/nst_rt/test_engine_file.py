@@ -1,0 +1,77 @@
+"""The side-car of an engine, read back, and refused when it is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nst_rt.engine_file import EngineFacts, read_engine_facts, side_car_of
+from nst_rt.errors import ModelError
+
+FACTS = EngineFacts(
+    model={"name": "wave", "scale": "1"},
+    onnx_sha256="a" * 64,
+    engine_sha256="b" * 64,
+    engine_bytes=12,
+    backend="tensorrt",
+    backend_version="11.4.0.106",
+    creator="nst-rt 0.1.0",
+    platform="linux-x86_64",
+    gpu="NVIDIA L4",
+    compute_capabilities=["8.9"],
+    precision="fp16",
+    profiles=[{"min": [1, 16, 16, 3], "opt": [1, 64, 64, 3], "max": [1, 64, 64, 3]}],
+    options={"level": 5},
+    memory={},
+)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Path:
+    path = tmp_path / "wave.engine"
+    side_car_of(path).write_text(FACTS.as_json())
+    return path
+
+
+def test_facts_come_back(engine: Path) -> None:
+    assert side_car_of(engine).name == "wave.engine.json"
+    assert read_engine_facts(engine) == FACTS
+
+
+def test_what_a_later_version_adds_is_passed_over(engine: Path) -> None:
+    told = json.loads(FACTS.as_json())
+    side_car_of(engine).write_text(json.dumps({**told, "more": 1}))
+    assert read_engine_facts(engine) == FACTS
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": 2}, "is not of schema 1"),
+        ({"engine_bytes": "12"}, r"does not describe an engine \(engine_bytes is str\)"),
+        ({"profiles": {}}, "profiles is dict"),
+        ({"gpu": None}, "gpu is NoneType"),
+    ],
+)
+def test_other_contents_are_refused(engine: Path, change: dict, message: str) -> None:
+    told = {**json.loads(FACTS.as_json()), **change}
+    side_car_of(engine).write_text(json.dumps(told))
+    with pytest.raises(ModelError, match=rf"{message}.*; build the engine again: nst-rt export"):
+        read_engine_facts(engine)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"schema": 1}', "", "no JSON", "\udcff"])
+def test_what_is_no_side_car_is_refused(engine: Path, text: str) -> None:
+    side_car_of(engine).write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ModelError, match="build the engine again"):
+        read_engine_facts(engine)
+
+
+def test_engine_alone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"x\.engine: lies beside no x\.engine\.json that says"):
+        read_engine_facts(tmp_path / "x.engine")
+    (tmp_path / "x.engine.json").mkdir()
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_engine_facts(tmp_path / "x.engine")
