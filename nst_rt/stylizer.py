@@ -84,6 +84,7 @@ class Stylizer:
         max_pixels: larger pictures are refused before they are decoded.
         max_memory: bytes that one picture may take, by default what is free at the time; what needs
             more is refused before it is decoded or painted.
+        allow_truncated: whether what is missing at the end of a file may stay gray.
         verify: hold a shipped style against its hash.
         adaptation: how to feed a model that another program made.
 
@@ -110,6 +111,7 @@ class Stylizer:
         keep_color: bool = False,
         max_pixels: int = DEFAULT_MAX_PIXELS,
         max_memory: int | None = None,
+        allow_truncated: bool = False,
         verify: bool = True,
         adaptation: Adaptation | None = None,
     ) -> None:
@@ -117,6 +119,7 @@ class Stylizer:
         self._options = PaintOptions(size, strength, keep_color)
         self._max_pixels = max_pixels
         self._max_memory = max_memory
+        self._allow_truncated = allow_truncated
         flavour: Literal["fp32", "fp16"] = "fp16" if precision == "fp16" else "fp32"
         self._model = read_model(style, flavour=flavour, verify=verify, adaptation=adaptation)
         session = open_session(self._model, device=device, precision=precision, threads=threads)
@@ -250,7 +253,12 @@ class Stylizer:
         return f"Stylizer({self._model.name!r}, {state})"
 
     def _read(self, source: Path | bytes) -> Picture:
-        return read_picture(source, max_pixels=self._max_pixels, max_memory=self._max_memory)
+        return read_picture(
+            source,
+            max_pixels=self._max_pixels,
+            max_memory=self._max_memory,
+            allow_truncated=self._allow_truncated,
+        )
 
     def _paint_file(
         self,

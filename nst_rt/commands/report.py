@@ -102,7 +102,7 @@ class Report:
         if self._total > 1 or self._counts["skipped"] or self._left_out:
             named = [f"{number:,} {name}" for name, number in counts.items() if number]
             if self._left_out:
-                named.append(f"{self._left_out:,} left out that are paintings of others there")
+                named.append(f"{self._left_out:,} earlier paintings left out")
             self._console.note(", ".join(named))
 
     def _count(self, kind: str) -> None:

@@ -175,6 +175,17 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_painted(
         stylizer(flat)
 
 
+def test_what_there_is_of_a_truncated_file_is_painted_if_asked(stylizer, model_path, photo) -> None:
+    data = png(photo)
+    half = data[: len(data) // 2]
+    with pytest.raises(InputError, match=r"truncated after .* or pass allow_truncated"):
+        stylizer(half)
+    with Stylizer(model_path, precision="fp32", threads=1, allow_truncated=True) as lenient:
+        with Image.open(io.BytesIO(lenient(half))) as painted:
+            assert painted.size == (256, 256)
+        assert lenient(data) == stylizer(data)
+
+
 def test_picture_that_memory_cannot_hold_is_refused_before_it_is_decoded(model_path, photo) -> None:
     data = png(photo)
     message = "reading 256x256 takes about 1 MiB of memory, 0 are allowed; .*max_memory"

@@ -225,7 +225,7 @@ def test_earlier_paintings_beside_their_photos_are_left_out_and_counted(nst, fol
             "a.png", "b-2.png", *(["b.png"] if out else []), "lonely-thin.png",
         ]  # fmt: skip
         assert summary["left_out"] == 2
-        assert ended.lines[-1].endswith(", 2 left out that are paintings of others there")
+        assert ended.lines[-1].endswith(", 2 earlier paintings left out")
     assert nst("stylize", f"in/a-{shipped}.png", "-o", "named/", *style).code == 0
 
 

@@ -171,7 +171,7 @@ def test_a27_no_file_name_is_too_odd(nst, folder, style) -> None:
     ended = nst("stylize", "in", *style)
     assert (ended.code, ended.lines) == (0, [f"nst-rt: {len(NAMES)} done"])
     ended = nst("stylize", "in", "--skip-existing", *style)
-    said = f"{len(NAMES)} skipped, {len(NAMES)} left out that are paintings of others there"
+    said = f"{len(NAMES)} skipped, {len(NAMES)} earlier paintings left out"
     assert (ended.code, ended.lines) == (0, [f"nst-rt: {said}"])
 
 
