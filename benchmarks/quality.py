@@ -28,7 +28,7 @@ from torch import Tensor
 
 from benchmarks import measure, styles
 from benchmarks.photos import fit, named_photos
-from benchmarks.styles import Style
+from benchmarks.styles import CPU, Style
 from nst_train.device import choose_device
 from nst_train.methods.fast import FastLoss
 
@@ -125,7 +125,7 @@ def measure_style(
     size: int,
     calls: int,
     records: Records,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device = CPU,
 ) -> list[dict[str, Any]]:
     """One row per photo: the painting's objective and the curve of the same picture."""
     loss = style.loss(device)

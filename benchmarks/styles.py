@@ -17,6 +17,8 @@ from nst_train.network import StyleNetwork
 from nst_train.run import style_objective
 from nst_train.style_file import load_style
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Style:
@@ -28,7 +30,7 @@ class Style:
     checkpoint: str
     """First digits of the checkpoint's SHA-256."""
 
-    def loss(self, device: torch.device = torch.device("cpu")) -> FastLoss:
+    def loss(self, device: torch.device = CPU) -> FastLoss:
         """The training objective in float32."""
         return style_objective(self.config, device, exact=True)
 

@@ -18,8 +18,7 @@ from typing import Any
 from nst_rt.diagnosis.verdicts import EXTRAS
 from nst_rt.errors import NstError, ProviderError
 from nst_rt.nvidia.driver import ask_driver
-from nst_rt.nvidia.failures import explained
-from nst_rt.nvidia.libraries import install_line, library_versions, load_needed
+from nst_rt.nvidia.libraries import install_line, library_versions
 
 Answer = dict[str, Any]
 
@@ -52,7 +51,10 @@ def cuda() -> Answer:
     provider = Path(module.__file__ or "").parent / "capi/libonnxruntime_providers_cuda.so"
     if "CUDAExecutionProvider" not in module.get_available_providers():
         return _unusable(_WITHOUT_CUDA, _REPLACED)
-    answer = _painting_on_cuda(provider)
+    try:
+        answer = _painting("cuda")
+    except ProviderError as error:
+        answer = _unusable(error.what, error.cure)
     return {"libraries": library_versions(provider), **answer} if provider.exists() else answer
 
 
@@ -89,20 +91,6 @@ def _painting(device: str) -> Answer:
         "precision": session.precision,
         "threads": session.threads,
     }
-
-
-def _painting_on_cuda(provider: Path) -> Answer:
-    """As `_painting`; where that fails, first of all what is missing."""
-    try:
-        return _painting("cuda")
-    except NstError as error:
-        missing = load_needed(provider) if provider.exists() else []
-        if missing:
-            are = "is" if len(missing) == 1 else "are"
-            return _unusable(f"{', '.join(missing)} {are} missing", install_line(missing))
-        if error.__cause__ is None:
-            raise
-        return _unusable(*explained(str(error.__cause__)))
 
 
 def _builder(name: str) -> Answer:

@@ -90,10 +90,12 @@ def _open(model: ModelFile, device: Device, precision: Precision, threads: int) 
         from nst_rt.sessions.adapted import AdaptedSession
 
         return AdaptedSession(model, precision=precision, threads=threads)
-    from nst_rt.sessions.onnxruntime import CudaSession, OnnxRuntimeSession
-
     if device == "cuda":
+        from nst_rt.sessions.cuda import CudaSession
+
         return CudaSession(model, precision=precision, threads=threads)
+    from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
+
     return OnnxRuntimeSession(model, precision=precision, threads=threads)
 
 
@@ -119,6 +121,7 @@ def _has_cuda() -> bool:
     return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
-def missing_engine(module: str, extra: str) -> ProviderError:
-    """The error for an engine whose package is not installed."""
-    return ProviderError(f"{module} is not installed", cure=f'pip install "nst-rt[{extra}]"')
+def missing_engine(module: str, extra: str, error: ImportError) -> ProviderError:
+    """The error for an engine whose package is not installed, or is and does not load."""
+    what = "is not installed" if error.name == module else f"does not load ({error})"
+    return ProviderError(f"{module} {what}", cure=f'pip install "nst-rt[{extra}]"')

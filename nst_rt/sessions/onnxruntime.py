@@ -1,14 +1,14 @@
-"""ONNX Runtime, on the CPU and on CUDA."""
+"""ONNX Runtime on the CPU, and what its other providers share with it."""
 
 from __future__ import annotations
 
 import threading
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ModelError, ProviderError
+from nst_rt.errors import ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
 
@@ -19,34 +19,34 @@ class OnnxRuntimeSession:
     device = "cpu"
     memory_per_pixel = 580
     _provider = "CPUExecutionProvider"
-    _options: ClassVar[dict[str, str]] = {}
     _complaint, _cure = "ONNX Runtime cannot paint with it", ""
 
     def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
         try:
             import onnxruntime
         except ImportError as error:
-            raise missing_engine(
-                "onnxruntime", "cpu" if self.device == "cpu" else "cuda"
-            ) from error
+            extra = "cpu" if self.device == "cpu" else "cuda"
+            raise missing_engine("onnxruntime", extra, error) from error
         self._path = model.path
+        self._check(model, onnxruntime)
         self.precision = self._precision(model, precision)
         self.threads = threads
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it has to say of an error, the error says
+        options.enable_mem_pattern = False  # a block for every size of picture would stay for ever
         # idle workers sleep: spinning gains nothing here and takes a core from other programs
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
                 model.data,
                 options,
-                providers=[(self._provider, self._options)],
+                providers=[(self._provider, self._options(model))],
                 enable_fallback=0,
             )
         except Exception as error:  # its exceptions share no base class of their own
-            raise self._refused(model, error) from error
+            raise self._refused(error) from error
         # without its libraries a provider is dropped in silence, whatever was asked
         if self._session.get_providers()[0] != self._provider:
             raise ProviderError(
@@ -97,12 +97,14 @@ class OnnxRuntimeSession:
         try:
             return np.asarray(self._session.run(None, {self._input: image}, options)[0])
         except Exception as error:  # its exceptions share no base class of their own
-            lines = str(error).splitlines()
-            raise ModelError(
-                f"{self._complaint} ({lines[0] if lines else error!r})",
-                path=self._path,
-                cure=self._cure,
-            ) from error
+            raise self._failed(error) from error
+
+    def _check(self, model: ModelFile, onnxruntime: Any) -> None:
+        """Raise what is known to go wrong before the engine is asked."""
+
+    def _options(self, model: ModelFile) -> dict[str, str]:
+        """The provider's options."""
+        return {}
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:
         if asked not in ("auto", "fp32"):
@@ -112,33 +114,15 @@ class OnnxRuntimeSession:
             )
         return "fp32"
 
-    def _refused(self, model: ModelFile, error: Exception) -> Exception:
-        lines = str(error).splitlines()
-        return ModelError(
-            f"ONNX Runtime cannot run it ({lines[0] if lines else error!r})", path=model.path
-        )
+    def _refused(self, error: Exception) -> NstError:
+        """What an error of the engine means when it loads the model."""
+        return ModelError(f"ONNX Runtime cannot run it ({_first(error)})", path=self._path)
+
+    def _failed(self, error: Exception) -> NstError:
+        """What an error of the engine means while it paints."""
+        return ModelError(f"{self._complaint} ({_first(error)})", path=self._path, cure=self._cure)
 
 
-class CudaSession(OnnxRuntimeSession):
-    """ONNX Runtime's CUDA provider; it computes in what the file holds."""
-
-    device = "cuda"
-    _provider = "CUDAExecutionProvider"
-    _options: ClassVar[dict[str, str]] = {
-        "cudnn_conv_algo_search": "HEURISTIC",
-        "use_tf32": "0",
-    }
-
-    def _precision(self, model: ModelFile, asked: Precision) -> str:
-        if asked not in ("auto", model.flavour):
-            raise ProviderError(
-                f"this file computes in {model.flavour}, {asked} was asked for",
-                cure=f"nst-rt export … --precision {asked}",
-            )
-        return model.flavour
-
-    def _refused(self, model: ModelFile, error: Exception) -> Exception:
-        lines = str(error).splitlines()
-        return ProviderError(
-            f"CUDA cannot run it ({lines[0] if lines else error!r})", path=model.path
-        )
+def _first(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else repr(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 from contextlib import suppress
 from functools import cache
@@ -28,9 +29,9 @@ class OpenVinoSession:
 
     def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
         try:
-            import openvino
+            openvino = _imported()
         except ImportError as error:
-            raise missing_engine("openvino", "cpu") from error
+            raise missing_engine("openvino", "cpu", error) from error
         self.provider = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self.scale = model.scale
         self._path = model.path
@@ -92,6 +93,23 @@ class OpenVinoSession:
         return self._local.request
 
 
+def _imported() -> Any:
+    """The module without its telemetry.
+
+    That would report every import to a server, from a process forked off a thread, which holds the
+    pipes that we write into and has been seen to hang.
+    """
+    hidden = "openvino_telemetry"
+    if "openvino" not in sys.modules and hidden not in sys.modules:
+        sys.modules[hidden] = None  # type: ignore[assignment]  # openvino does without it
+    try:
+        import openvino
+    finally:
+        if sys.modules.get(hidden, ...) is None:
+            del sys.modules[hidden]
+    return openvino
+
+
 @cache
 def _core() -> Any:
     """The process's one Core, never freed.
@@ -100,9 +118,7 @@ def _core() -> Any:
     found back when it is freed. Of two Cores the later would put back what the earlier has freed,
     and the next signal that Python handles would crash the process.
     """
-    import openvino
-
-    return openvino.Core()
+    return _imported().Core()
 
 
 def _precision(asked: Precision, capabilities: list[str]) -> str:

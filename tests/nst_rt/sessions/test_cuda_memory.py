@@ -1,0 +1,59 @@
+"""What a CUDA session holds: once, no more than the largest picture needs, and not for ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cuda.echo import echo_model
+from tests.cuda.scripts import OPEN
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
+
+
+def test_nothing_is_made_anew_for_each_picture(cuda_machine, echo) -> None:
+    """The engine keeps its handles by thread: a thread for each picture would cost them each."""
+    code = """
+    trace = os.environ.pop("STAND_IN_TRACE")
+    session = opened()
+    session.run(picture)
+    os.environ["STAND_IN_TRACE"] = trace
+    session.run(picture)
+    os._exit(0)
+    """
+    ended = cuda_machine.run(code, echo, before=OPEN)
+    assert ended.count("copy device to host") == 1, ended.err
+    for costly in ("cudnnCreate", "cublasCreate_v2", "cudaStreamCreateWithFlags", "cudaMalloc"):
+        assert ended.count(costly) == 0
+
+
+def test_closed_sessions_give_all_gpu_memory_back(cuda_machine) -> None:
+    code = """
+    for _ in range(20):
+        session = opened()
+        session.run(picture)
+        held = used()
+        session.close()
+        print(held > 2**20, used())
+    """
+    ended = cuda_machine.run(code, "starry-night", before=OPEN)
+    assert ended.out.splitlines() == ["True 0"] * 20, ended.err
+
+
+def test_pictures_of_many_sizes_take_no_more_memory_than_the_largest(cuda_machine) -> None:
+    code = """
+    session = opened()
+    session.run(black(480, 480))
+    largest = used()
+    session.close()
+    session = opened()
+    for height, width in np.random.default_rng(1).integers(40, 480, (30, 2)):
+        session.run(black(height, width))
+    print(used() / largest)
+    """
+    ended = cuda_machine.run(code, "starry-night", before=OPEN)
+    assert float(ended.out) < 1.2, ended.err
