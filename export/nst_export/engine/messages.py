@@ -40,10 +40,8 @@ class Messages:
 
     def number(self, name: str) -> int | None:
         """A number that the builder told, as of "Total Activation Memory: 123 bytes"."""
-        for text in self.infos:
-            if found := re.match(rf"{name}: (\d+)", text):
-                return int(found[1])
-        return None
+        found = (re.match(rf"{name}: (\d+)", text) for text in self.infos)
+        return next((int(match[1]) for match in found if match), None)
 
 
 class _Ear:
@@ -75,29 +73,26 @@ def logger_of(trt: ModuleType) -> trt.ILogger:
     return Logger()
 
 
-def refusal(messages: Messages, name: str, detail: str = "") -> NstError:
+def refusal(messages: Messages, name: str) -> NstError:
     """The error that a person can act on.
 
     Args:
         messages: what was said until nothing came.
         name: what the library is called.
-        detail: what it said elsewhere than in its messages.
     """
-    said = "\n".join([*messages.errors, detail])
+    said = "\n".join(messages.errors)
     for meaning in _MEANINGS:
         if found := meaning.pattern.search(said):
             what = meaning.what.format(*found.groups(default=""), name=name)
             return meaning.kind(what, cure=meaning.cure)
-    first = next(
-        (_plain(line) for line in (detail, *messages.errors) if line), "it does not say why"
-    )
+    first = _plain(messages.errors[0]) if messages.errors else "it does not say why"
     return ModelError(f"{name} cannot build it ({first})", cure="-vv shows all that it says")
 
 
 def _plain(line: str) -> str:
     """A message without the places in sources that it carries."""
-    line = line.splitlines()[0]
-    return re.sub(r"\.?\s*In \w+ at /[^\s)]+", "", line).strip()
+    first = line.partition("\n")[0]
+    return re.sub(r"\.?\s*In \w+ at /[^\s)]+", "", first).strip()
 
 
 class _Meaning(NamedTuple):

@@ -119,17 +119,24 @@ def _layers(network: trt.INetworkDefinition) -> Iterator[trt.ILayer]:
         yield network.get_layer(index)
 
 
+def _errors(parser: trt.OnnxParser) -> Iterator[trt.ParserError]:
+    for index in range(parser.num_errors):
+        yield parser.get_error(index)
+
+
 def _unreadable(parser: trt.OnnxParser, messages: Messages, name: str) -> NstError:
-    """The error for the first thing that the parser did not take."""
-    if parser.num_errors == 0:
-        return refusal(messages, name)
-    error = parser.get_error(0)
-    if not error.node_operator():
-        return refusal(messages, name, error.desc())
+    """The error for the first node that the parser did not take, or for the whole file."""
+    for error in _errors(parser):
+        if error.node_operator():
+            return _refused(error, name)
+    return refusal(messages, name)
+
+
+def _refused(error: trt.ParserError, name: str) -> NstError:
     at = f"operator {error.node_operator()} of node {error.node_name() or error.node()}"
-    known = refusal(Messages(), name, error.desc())
     if "Plugin not found" in error.desc():
         return ModelError(f"{name} knows no {at}", cure="export it with standard operators")
+    known = refusal(Messages([error.desc()]), name)
     if not known.what.startswith(f"{name} cannot build it"):
         return type(known)(f"{known.what} ({at})", cure=known.cure)
     return ModelError(
