@@ -80,19 +80,23 @@ def refusal(messages: Messages, name: str) -> NstError:
         messages: what was said until nothing came.
         name: what the library is called.
     """
-    said = "\n".join(messages.errors)
+    said = essence("\n".join(messages.errors))
     for meaning in _MEANINGS:
         if found := meaning.pattern.search(said):
             what = meaning.what.format(*found.groups(default=""), name=name)
             return meaning.kind(what, cure=meaning.cure)
-    first = _plain(messages.errors[0]) if messages.errors else "it does not say why"
+    first = said.partition("\n")[0] or "it does not say why"
     return ModelError(f"{name} cannot build it ({first})", cure="-vv shows all that it says")
 
 
-def _plain(line: str) -> str:
-    """A message without the places in sources that it carries."""
-    first = line.partition("\n")[0]
-    return re.sub(r"\.?\s*In \w+ at /[^\s)]+", "", first).strip()
+def essence(text: str) -> str:
+    """A message without the places in sources that it carries, and without what else it says.
+
+    On a machine without a driver its absence is told beside every error.
+    """
+    lines = [_PLACE.sub("", line).strip() for line in text.splitlines()]
+    told = [line for line in lines if line and not line.startswith("Invalid Node")]
+    return "\n".join([line for line in told if "catchCudaError" not in line] or told)
 
 
 class _Meaning(NamedTuple):
@@ -102,6 +106,7 @@ class _Meaning(NamedTuple):
     cure: str
 
 
+_PLACE = re.compile(r"\.?\s*In \w+ at /[^\s)]+")
 _SERIOUS = re.compile("layernorm|timing cache", re.IGNORECASE)
 """Worth a warning: statistics in half precision, which overflow; a timing cache of no use."""
 _SMALLER = "raise --workspace, or lower --max or --batch"
@@ -152,4 +157,4 @@ _MEANINGS = tuple(
         ),
     )
 )  # fmt: skip
-"""First match counts: on a machine without a driver its absence is told beside every error."""
+"""The first match counts."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from nst_export.engine.messages import Messages, refusal
+from nst_export.engine.messages import Messages, essence, refusal
 from nst_export.engine.profiles import Profile, Shape, written
 from nst_rt.errors import ModelError, NstError, UsageError
 
@@ -139,6 +139,8 @@ def _refused(error: trt.ParserError, name: str) -> NstError:
     known = refusal(Messages([error.desc()]), name)
     if not known.what.startswith(f"{name} cannot build it"):
         return type(known)(f"{known.what} ({at})", cure=known.cure)
+    reason = essence(error.desc()).partition("\n")[0]
     return ModelError(
-        f"{name} does not take {at}", cure="export it without, or run the .onnx file itself"
+        f"{name} does not take {at} ({reason})",
+        cure="export it without, or run the .onnx file itself",
     )

@@ -37,6 +37,33 @@ def node(kind: str, inputs: str, output: str, **attributes: object) -> NodeProto
     return helper.make_node(kind, inputs.split(), [output], name=output, **attributes)
 
 
+def quantized(path: Path, bias: type[np.signedinteger] | None = None) -> Path:
+    """A convolution of 8-bit integers; `bias` is the type of one that is dequantized too."""
+    nodes = [
+        node("Cast", "image", "real", to=TensorProto.FLOAT),
+        node("Transpose", "real", "planes", perm=[0, 3, 1, 2]),
+        node("QuantizeLinear", "planes step zero", "planes_8"),
+        node("DequantizeLinear", "planes_8 step zero", "planes_real"),
+        node("DequantizeLinear", "weight step zero", "weight_real"),
+    ]
+    constants = {
+        "step": np.float32(1),
+        "zero": np.int8(0),
+        "weight": np.ones((3, 3, 1, 1), np.int8),
+    }
+    inputs = "planes_real weight_real"
+    if bias is not None:
+        nodes.append(node("DequantizeLinear", "bias step", "bias_real"))
+        constants["bias"] = np.zeros(3, bias)
+        inputs += " bias_real"
+    nodes += [
+        node("Conv", inputs, "sum", kernel_shape=[1, 1]),
+        node("Transpose", "sum", "pixels", perm=[0, 2, 3, 1]),
+        node("Cast", "pixels", "image_out", to=TensorProto.UINT8),
+    ]
+    return save(path, nodes, {name: np.asarray(value) for name, value in constants.items()})
+
+
 def convolution(path: Path, radius: int = 4, pad: str | None = "reflect", **options) -> Path:
     """A convolution in half precision of (2·radius + 1)², padded in a mode or not at all."""
     size = 2 * radius + 1

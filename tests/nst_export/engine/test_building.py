@@ -10,6 +10,7 @@ import os
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nst_export import exporter
@@ -19,7 +20,7 @@ from nst_rt._version import __version__
 from nst_rt.engine_file import read_engine_facts
 from nst_rt.errors import ModelError, OutputError, ProviderError, UsageError
 from nst_rt.model import read_model
-from tests.nst_export.engine.small_models import convolution, node, save
+from tests.nst_export.engine.small_models import convolution, node, quantized, save
 
 UHD = (2160, 3840)
 
@@ -68,6 +69,18 @@ def test_model_file_keeps_its_arithmetic(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"computes in fp32, fp16 was asked for; {cure}"):
         build_engine(single, tmp_path / "half.engine", EngineOptions(precision="fp16"))
     assert not (tmp_path / "half.engine").exists()
+
+
+def test_quantized_model_becomes_an_engine_of_integers(tmp_path: Path) -> None:
+    built = build_engine(quantized(tmp_path / "x.onnx"), tmp_path / "x.engine")
+    assert built.facts.precision == "int8"
+
+
+def test_what_is_wrong_is_told_and_not_that_there_is_no_driver(tmp_path: Path) -> None:
+    source = quantized(tmp_path / "x.onnx", bias=np.int32)
+    message = r"operator DequantizeLinear of node bias_real \(.*input has type Int32.*\); export it"
+    with pytest.raises(ModelError, match=message):
+        build_engine(source, tmp_path / "x.engine")
 
 
 def test_shipped_style_in_float32(tmp_path: Path) -> None:
