@@ -22,7 +22,7 @@ from nst_export.engine.configuration import (
 from nst_export.engine.messages import Messages, listening, refusal
 from nst_export.engine.network import fixed_shape, parse, precision_of, rehearse
 from nst_export.engine.options import EngineOptions
-from nst_export.engine.profiles import Profile, make_profile, written
+from nst_export.engine.profiles import Profile, written
 from nst_export.engine.progress import Progress, Steps, interruptible, monitor_of
 from nst_export.engine.source import Report, model_for
 from nst_rt._version import __version__
@@ -85,9 +85,10 @@ def build_engine(
     name = target.name.removesuffix(SUFFIX)
     model = model_for(source, name, options, facts or {}, remember)
     with listening() as messages:
+        builder = backend.builder(messages)
         built = _Build(backend, model, options, messages, progress)
         try:
-            plan = built.run()
+            plan = built.run(builder)
         except NstError as error:
             if error.path is None:
                 raise type(error)(error.what, path=model.path, cure=error.cure) from error
@@ -113,9 +114,8 @@ class _Build:
         self.precision = ""
         self.profile: Profile | None = None
 
-    def run(self) -> bytes:
+    def run(self, builder: trt.Builder) -> bytes:
         """The engine's bytes."""
-        builder = self.backend.builder(self.messages)
         network = self._parse(builder)
         self.precision = precision_of(self.backend.module, network)
         self._check_precision()
@@ -182,10 +182,7 @@ class _Build:
     def _profile(self, fixed: tuple[int, int, int, int] | None) -> Profile:
         options = self.options
         if fixed is None:
-            if options.fixed:
-                return Profile(options.fixed, options.fixed, options.fixed, options.batch)
-            sizes = (options.smallest, options.usual, options.largest)
-            return make_profile(*sizes, options.batch)
+            return options.profile()
         size = (fixed[1], fixed[2])
         ranged = options.smallest or options.usual or options.largest or options.batch != 1
         if ranged or options.fixed not in (None, size):

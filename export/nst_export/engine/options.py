@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from nst_export.engine.backends import BackendName
-from nst_export.engine.profiles import Size
+from nst_export.engine.profiles import Profile, Size, make_profile
 from nst_rt.errors import UsageError
 
 LEVELS = range(6)
@@ -42,7 +42,14 @@ class EngineOptions:
     workspace_mib: int | None = None
     capabilities: tuple[str, ...] = ()
 
+    def profile(self) -> Profile:
+        """The pictures that the engine of a model of any size takes."""
+        if self.fixed:
+            return Profile(self.fixed, self.fixed, self.fixed, self.batch)
+        return make_profile(self.smallest, self.usual, self.largest, self.batch)
+
     def __post_init__(self) -> None:
+        self.profile()  # refuses what does not fit together
         if self.fixed and (self.smallest or self.usual or self.largest):
             raise UsageError(
                 "an engine of one size has no range", cure="leave out min, opt and max"
