@@ -123,5 +123,6 @@ def _has_cuda() -> bool:
 
 def missing_engine(module: str, extra: str, error: ImportError) -> ProviderError:
     """The error for an engine whose package is not installed, or is and does not load."""
-    what = "is not installed" if error.name == module else f"does not load ({error})"
+    absent = isinstance(error, ModuleNotFoundError)
+    what = "is not installed" if absent else f"does not load ({error})"
     return ProviderError(f"{module} {what}", cure=f'pip install "nst-rt[{extra}]"')

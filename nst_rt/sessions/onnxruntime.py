@@ -55,7 +55,9 @@ class OnnxRuntimeSession:
             )
         self.provider = f"ONNX Runtime {onnxruntime.__version__} {self._provider}"
         self._run_options = onnxruntime.RunOptions
+        self.scale = model.scale
         self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3; Ctrl-C stops inside the run."""

@@ -1,0 +1,116 @@
+"""Pinned and device memory, streams and events, through cuda-python's driver interface.
+
+All belongs to the primary context of a GPU, which ONNX Runtime uses too. What is allocated is freed
+when the last reference to it goes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ProviderError
+from nst_rt.nvidia.failures import explained
+
+_NON_BLOCKING = 1
+"""A stream that does not wait for the legacy default stream."""
+_DISABLE_TIMING = 2
+
+
+class Gpu:
+    """One GPU's primary context.
+
+    Raises:
+        ImportError: cuda-python is not installed.
+        ProviderError: the driver refuses.
+    """
+
+    def __init__(self, index: int = 0) -> None:
+        from cuda.bindings import driver
+
+        self.driver: Any = driver
+        self.call(driver.cuInit, 0)
+        self.device = self.call(driver.cuDeviceGet, index)
+        self.context = self.call(driver.cuDevicePrimaryCtxRetain, self.device)
+        weakref.finalize(self, driver.cuDevicePrimaryCtxRelease, self.device)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function of the driver; its result, or the error that it reports."""
+        code, *results = function(*arguments)
+        if int(code):
+            what, cure = explained(f"CUDA failure {int(code)}: {code.name}")
+            raise ProviderError(what, cure=cure)
+        return results[0] if results else None
+
+    def enter(self) -> None:
+        """Make the context that of the calling thread, as every call on memory needs it."""
+        self.call(self.driver.cuCtxSetCurrent, self.context)
+
+    def free_with(self, owner: object, free: Callable[..., Any], handle: Any) -> None:
+        """Free a handle when its owner is gone, in whatever thread that happens."""
+        weakref.finalize(owner, self._free, free, handle)
+
+    def _free(self, free: Callable[..., Any], handle: Any) -> None:
+        self.driver.cuCtxSetCurrent(self.context)
+        free(handle)
+
+
+class Stream:
+    """Work in order, beside that of other streams."""
+
+    def __init__(self, gpu: Gpu) -> None:
+        self._gpu = gpu
+        self.handle = gpu.call(gpu.driver.cuStreamCreate, _NON_BLOCKING)
+        gpu.free_with(self, gpu.driver.cuStreamDestroy, self.handle)
+
+    def wait(self, event: Event) -> None:
+        """Let what comes next wait for an event."""
+        self._gpu.call(self._gpu.driver.cuStreamWaitEvent, self.handle, event.handle, 0)
+
+    def upload(self, source: PinnedArray, target: DeviceBuffer) -> None:
+        copy = self._gpu.driver.cuMemcpyHtoDAsync
+        self._gpu.call(copy, target.address, source.address, source.array.nbytes, self.handle)
+
+    def download(self, source: DeviceBuffer, target: PinnedArray) -> None:
+        copy = self._gpu.driver.cuMemcpyDtoHAsync
+        self._gpu.call(copy, target.address, source.address, target.array.nbytes, self.handle)
+
+
+class Event:
+    """A point in a stream."""
+
+    def __init__(self, gpu: Gpu) -> None:
+        self._gpu = gpu
+        self.handle = gpu.call(gpu.driver.cuEventCreate, _DISABLE_TIMING)
+        gpu.free_with(self, gpu.driver.cuEventDestroy, self.handle)
+
+    def record(self, stream: Stream) -> None:
+        self._gpu.call(self._gpu.driver.cuEventRecord, self.handle, stream.handle)
+
+    def synchronize(self) -> None:
+        """Wait until the stream has come here."""
+        self._gpu.call(self._gpu.driver.cuEventSynchronize, self.handle)
+
+
+class PinnedArray:
+    """A uint8 array in memory that the GPU copies from and to while the CPU does other work."""
+
+    def __init__(self, gpu: Gpu, shape: Sequence[int]) -> None:
+        count = int(np.prod(shape))
+        self.address = gpu.call(gpu.driver.cuMemHostAlloc, max(1, count), 0)
+        gpu.free_with(self, gpu.driver.cuMemFreeHost, self.address)
+        memory = (ctypes.c_uint8 * count).from_address(int(self.address))
+        self.array: NDArray[np.uint8] = np.ctypeslib.as_array(memory).reshape(shape)
+
+
+class DeviceBuffer:
+    """Bytes on the GPU."""
+
+    def __init__(self, gpu: Gpu, size: int) -> None:
+        self.address = gpu.call(gpu.driver.cuMemAlloc, max(1, size))
+        gpu.free_with(self, gpu.driver.cuMemFree, self.address)
