@@ -70,7 +70,7 @@ def test_one_changed_byte_is_found_wherever_it_is(path: Path, data: st.DataObjec
     damaged.write_bytes(changed)
     with suppress(ModelError):
         checkpoint = read_checkpoint(damaged)
-        # only white space, or the name of a key that may be absent
+        # only white space
         assert checkpoint.header == HEADER
         assert all(torch.equal(checkpoint.tensors[key], TENSORS[key]) for key in TENSORS)
 
@@ -96,6 +96,15 @@ def test_files_of_other_programs_are_refused(tmp_path: Path) -> None:
             read_checkpoint(foreign)
     with pytest.raises(ModelError, match="no such checkpoint"):
         read_checkpoint(tmp_path)
+
+
+def test_a_header_without_its_seal_is_refused(path: Path) -> None:
+    """Otherwise a changed configuration would pass for the one that was trained with."""
+    data = path.read_bytes()
+    assert data.count(b"nst_train.header_sha256") == 1
+    path.write_bytes(data.replace(b"nst_train.header_sha256", b"nst_train.nothing_sha25"))
+    with pytest.raises(ModelError, match="do not match its hash"):
+        read_checkpoint(path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_torso(

@@ -83,8 +83,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     facts = {key: value for key, value in ours.items() if key not in _SEALS}
     seals = _digest(tensors), _header_digest(facts)
-    # the earliest checkpoints have no seal on their header
-    if (ours.get("sha256"), ours.get("header_sha256", seals[1])) != seals:
+    if (ours.get("sha256"), ours.get("header_sha256")) != seals:
         raise ModelError("damaged: its contents do not match its hash", path=path)
     try:
         header = {key: json.loads(value) for key, value in facts.items()}
