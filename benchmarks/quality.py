@@ -136,7 +136,8 @@ def measure_style(
         of = {"style": style.name, "photo": path.name, "size": size, "objective": identity}
         curve = _curve(loss, path, size, calls, of, records)
         painting = _painting(style, loss, path, size, of, records)
-        rows.append({**of, "painting": painting, "curve": curve[:calls]})
+        row = {**of, "checkpoint": style.checkpoint, "painting": painting, "curve": curve[:calls]}
+        rows.append(row)
     return rows
 
 
@@ -148,8 +149,7 @@ def summarize(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     equal = statistics.median(equal_calls(row["curve"], row["painting"]) for row in rows)
     painting, photo = statistics.median(paintings), curve[0]
     return {
-        "style": rows[0]["style"],
-        "size": rows[0]["size"],
+        **{key: rows[0][key] for key in ("style", "checkpoint", "size")},
         "photos": len(rows),
         "photo": photo,
         "painting": painting,
@@ -237,7 +237,7 @@ def quality(
             rows += mine
             summaries.append(summarize(mine))
     measure.write_results("quality", facts, {"styles": summaries, "pictures": rows}, results)
-    columns = [key for key in summaries[0] if key != "curve"]
+    columns = [key for key in summaries[0] if key not in ("checkpoint", "curve")]
     measure.show(facts, measure.markdown(summaries, columns))
 
 
