@@ -24,11 +24,11 @@ class NstError(Exception):
     def __init__(
         self, what: str, *, path: str | bytes | PathLike[str] | None = None, cure: str = ""
     ) -> None:
-        self.what = what
-        self.path = path
-        self.cure = cure
         place = f"{shown(path)}: " if path is not None else ""
         super().__init__(f"{place}{what}" + (f"; {cure}" if cure else ""))
+        self.what = what
+        self.path = path  # after ImportError's own initialization, which would clear it
+        self.cure = cure
 
 
 class InputError(NstError, ValueError):
