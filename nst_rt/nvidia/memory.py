@@ -61,10 +61,13 @@ class Gpu:
 
 
 class Stream:
-    """Work in order, beside that of other streams."""
+    """Work in order, beside other streams'; a new one, or another program's by its handle."""
 
-    def __init__(self, gpu: Gpu) -> None:
+    def __init__(self, gpu: Gpu, handle: int | None = None) -> None:
         self._gpu = gpu
+        if handle is not None:
+            self.handle = gpu.driver.CUstream(handle)
+            return
         self.handle = gpu.call(gpu.driver.cuStreamCreate, _NON_BLOCKING)
         gpu.free_with(self, gpu.driver.cuStreamDestroy, self.handle)
 
@@ -89,8 +92,10 @@ class Event:
         self.handle = gpu.call(gpu.driver.cuEventCreate, _DISABLE_TIMING)
         gpu.free_with(self, gpu.driver.cuEventDestroy, self.handle)
 
-    def record(self, stream: Stream) -> None:
+    def record(self, stream: Stream) -> Event:
+        """Set it to where the stream's work ends by now."""
         self._gpu.call(self._gpu.driver.cuEventRecord, self.handle, stream.handle)
+        return self
 
     def synchronize(self) -> None:
         """Wait until the stream has come here."""

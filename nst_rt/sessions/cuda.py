@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
+from nst_rt.nvidia.device_array import device_array
 from nst_rt.nvidia.failures import explained
 from nst_rt.nvidia.libraries import install_line, load_needed
 from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, PinnedArray, Stream
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 
+Bound = tuple[Any, Any]
+"""An input and output binding of ONNX Runtime, and the options of its runs."""
 LAST_OPSET = 21
 """From the next one on, ONNX Runtime computes InstanceNormalization on the CPU."""
+BINDINGS_KEPT = 8
+"""Pairs of the callers' own arrays that are remembered; a program works on a few in turn."""
 
 
 class CudaSession(OnnxRuntimeSession):
@@ -42,7 +47,7 @@ class CudaSession(OnnxRuntimeSession):
             self._up.upload(frame.source, frame.image)
             frame.arrived.record(self._up)
             self._compute.wait(frame.arrived)
-            self._paint(frame)
+            self._paint(frame.bound)
             frame.painted.record(self._compute)
             self._down.wait(frame.painted)
             self._down.download(frame.painting, frame.target)
@@ -53,8 +58,39 @@ class CudaSession(OnnxRuntimeSession):
         """Paint uint8 N×H×W×3 and wait for it. It is done before Ctrl-C matters."""
         return self.submit(image).result()
 
+    def paint_on_device(self, image: Any, painting: Any, *, stream: int = 0) -> None:
+        """Paint from GPU memory into GPU memory; nothing is copied, nobody waits.
+
+        Args:
+            image: uint8 N×H×W×3, C-contiguous, of any library whose arrays have
+                `__cuda_array_interface__` (PyTorch, CuPy, Numba, JAX).
+            painting: where it goes, of the painting's size.
+            stream: handle of the caller's CUDA stream: what it was given before comes before the
+                painting, what it is given later comes after.
+
+        Raises:
+            InputError: another dtype, shape or layout, or no memory of a GPU.
+        """
+        source = device_array(image, "the image")
+        expected = (source.shape[0], *(size * self.scale for size in source.shape[1:3]), 3)
+        target = device_array(painting, "the painting", expected)
+        with self._lock:
+            self._gpu.enter()
+            theirs = Stream(self._gpu, stream)
+            self._compute.wait(Event(self._gpu).record(theirs))
+            key = (source.address, target.address, source.shape)
+            if key not in self._bindings:
+                if len(self._bindings) == BINDINGS_KEPT:
+                    del self._bindings[next(iter(self._bindings))]
+                self._bindings[key] = self._bind(
+                    source.shape, target.shape, source.address, target.address
+                )
+            self._paint(self._bindings[key])
+            theirs.wait(Event(self._gpu).record(self._compute))
+
     def close(self) -> None:
         self._idle.clear()
+        self._bindings.clear()
         super().close()
 
     def _frame(self, shape: tuple[int, ...]) -> Frame:
@@ -65,22 +101,26 @@ class CudaSession(OnnxRuntimeSession):
 
     def _new_frame(self, shape: tuple[int, ...]) -> Frame:
         frame = Frame(self._gpu, shape, self.scale)
-        frame.binding = binding = self._session.io_binding()
-        for bind, name, buffer, memory in (
-            (binding.bind_input, self._input, frame.image, frame.source),
-            (binding.bind_output, self._output, frame.painting, frame.target),
-        ):
-            bind(name, "cuda", 0, np.uint8, memory.array.shape, int(buffer.address))
-        frame.options = self._run_options()
-        # our events say when it is done
-        frame.options.add_run_config_entry("disable_synchronize_execution_providers", "1")
-        graph = str(next(self._numbers)) if self._captures else "-1"
-        frame.options.add_run_config_entry("gpu_graph_id", graph)
+        addresses = int(frame.image.address), int(frame.painting.address)
+        frame.bound = self._bind(shape, frame.target.array.shape, *addresses)
         return frame
 
-    def _paint(self, frame: Frame) -> None:
+    def _bind(
+        self, shape: tuple[int, ...], painted: tuple[int, ...], image: int, painting: int
+    ) -> Bound:
+        """What ONNX Runtime needs to paint from one address on the GPU to another."""
+        binding, options = self._session.io_binding(), self._run_options()
+        binding.bind_input(self._input, "cuda", 0, np.uint8, shape, image)
+        binding.bind_output(self._output, "cuda", 0, np.uint8, painted, painting)
+        # our events say when it is done
+        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        graph = str(next(self._numbers)) if self._captures else "-1"
+        options.add_run_config_entry("gpu_graph_id", graph)
+        return binding, options
+
+    def _paint(self, bound: Bound) -> None:
         try:
-            self._session.run_with_iobinding(frame.binding, frame.options)
+            self._session.run_with_iobinding(*bound)
         except Exception as error:  # its exceptions share no base class of their own
             raise self._failed(error) from error
 
@@ -113,6 +153,7 @@ class CudaSession(OnnxRuntimeSession):
         self._up, self._compute, self._down = (Stream(self._gpu) for _ in range(3))
         self._lock = threading.Lock()
         self._idle: list[Frame] = []
+        self._bindings: dict[tuple[int, int, tuple[int, ...]], Bound] = {}
         self._numbers = itertools.count()
         # a CUDA graph serves one size and one set of buffers
         self._captures = all(isinstance(size, int) for size in model.inputs[0].shape)
@@ -145,8 +186,7 @@ class CudaSession(OnnxRuntimeSession):
 class Frame:
     """The buffers of one picture on its way, and how far it is."""
 
-    binding: Any
-    options: Any
+    bound: Bound
 
     def __init__(self, gpu: Gpu, shape: tuple[int, ...], scale: int) -> None:
         count, height, width, channels = shape
