@@ -36,7 +36,14 @@ from nst_rt.images import (
 )
 from nst_rt.model import Adaptation, read_model, style_name
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
-from nst_rt.sessions import Device, Precision, Session, check_options, open_session
+from nst_rt.sessions import (
+    Device,
+    Precision,
+    Session,
+    check_options,
+    open_session,
+    preferred_flavour,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -120,7 +127,7 @@ class Stylizer:
         self._max_pixels = max_pixels
         self._max_memory = max_memory
         self._allow_truncated = allow_truncated
-        flavour: Literal["fp32", "fp16"] = "fp16" if precision == "fp16" else "fp32"
+        flavour = preferred_flavour(device, precision)
         self._model = read_model(style, flavour=flavour, verify=verify, adaptation=adaptation)
         session = open_session(self._model, device=device, precision=precision, threads=threads)
         self._info = self._facts(session)

@@ -51,6 +51,13 @@ def check_options(device: str, precision: str) -> None:
             raise UsageError(f"{name} is {value!r}", cure=f"choose {', '.join(known)}")
 
 
+def preferred_flavour(device: Device, precision: Precision) -> Literal["fp32", "fp16"]:
+    """Which of a shipped style's files to open: on a GPU the one for its tensor cores."""
+    if precision == "auto" and (device == "cuda" or (device == "auto" and _has_cuda())):
+        return "fp16"
+    return "fp16" if precision == "fp16" else "fp32"
+
+
 def open_session(
     model: ModelFile,
     *,

@@ -118,3 +118,17 @@ def test_standard_output_carries_the_painting_alone(cuda_machine, echo, tmp_path
     assert (record["width"], record["height"]) == (30, 20)
     painted = np.asarray(Image.open(tmp_path / "painting.png"))
     assert (painted == np.asarray(Image.open(photo))).all()
+
+
+def test_shipped_styles_are_painted_in_half_precision_unless_asked_otherwise(cuda_machine) -> None:
+    code = """
+    import sys
+    import nst_rt.sessions
+    from nst_rt import Stylizer
+    nst_rt.sessions._has_cuda = lambda: True
+    for options in {"device": "cuda"}, {}, {"precision": "fp32"}, {"device": "cpu"}:
+        with Stylizer("starry-night", **options) as stylizer:
+            print(stylizer.info.device, stylizer.info.flavour)
+    """
+    ended = cuda_machine.run(code)
+    assert ended.out.splitlines() == ["cuda fp16", "cuda fp16", "cuda fp32", "cpu fp32"], ended.err
