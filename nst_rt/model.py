@@ -184,6 +184,12 @@ def _path_of(name_or_path: str | Path) -> Path:
         near = get_close_matches(text.lower().replace(" ", "-"), names, n=1)
         cure = f"did you mean {near[0]}?" if near else f"give a file, or a name: {', '.join(names)}"
         raise ModelError("no such model", path=path, cure=cure)
+    if path.suffix == ".engine":
+        raise ModelError(
+            "is an engine, which is built here and not loaded yet",
+            path=path,
+            cure="give the .onnx it was built from; what it is stands in the .json beside it",
+        )
     return path
 
 

@@ -15,7 +15,7 @@ from nst_rt.errors import ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.device_array import device_array
 from nst_rt.nvidia.failures import explained
-from nst_rt.nvidia.libraries import install_line, load_needed
+from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
 from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, PinnedArray, Stream
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
@@ -130,6 +130,8 @@ class CudaSession(OnnxRuntimeSession):
 
     def _check(self, model: ModelFile, onnxruntime: Any) -> None:
         if self._provider not in onnxruntime.get_available_providers():
+            if load(DRIVER):
+                raise ProviderError("no NVIDIA driver is here", cure=install_line([DRIVER]))
             raise ProviderError(
                 f"onnxruntime is its build without CUDA, it has no {self._provider}",
                 cure='pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"',

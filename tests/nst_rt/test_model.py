@@ -230,3 +230,9 @@ def test_model_replaced_on_disk_keeps_the_bytes_that_were_read(tmp_path: Path) -
 def test_a_misspelt_style_is_guessed(name: str) -> None:
     with pytest.raises(ModelError, match=r"no such model; did you mean starry-night\?"):
         read_model(name)
+
+
+def test_an_engine_is_told_from_a_damaged_model(tmp_path: Path) -> None:
+    (tmp_path / "wave.engine").write_bytes(b"vtrt" + bytes(60))
+    with pytest.raises(ModelError, match=r"is an engine, .*; give the \.onnx it was built from"):
+        read_model(tmp_path / "wave.engine")
