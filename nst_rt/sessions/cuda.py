@@ -128,7 +128,7 @@ class CudaSession(OnnxRuntimeSession):
         with self._lock:
             self._idle.append(frame)
 
-    def _check(self, model: ModelFile, onnxruntime: Any) -> None:
+    def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         if self._provider not in onnxruntime.get_available_providers():
             if load(DRIVER):
                 raise ProviderError("no NVIDIA driver is here", cure=install_line([DRIVER]))

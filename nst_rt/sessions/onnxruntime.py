@@ -28,7 +28,7 @@ class OnnxRuntimeSession:
             extra = "cpu" if self.device == "cpu" else "cuda"
             raise missing_engine("onnxruntime", extra, error) from error
         self._path = model.path
-        self._check(model, onnxruntime)
+        self._prepare(model, onnxruntime)
         self.precision = self._precision(model, precision)
         self.threads = threads
         options = onnxruntime.SessionOptions()
@@ -101,8 +101,8 @@ class OnnxRuntimeSession:
         except Exception as error:  # its exceptions share no base class of their own
             raise self._failed(error) from error
 
-    def _check(self, model: ModelFile, onnxruntime: Any) -> None:
-        """Raise what is known to go wrong before the engine is asked."""
+    def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
+        """Make what the engine is given, and raise what is known to go wrong before it is asked."""
 
     def _options(self, model: ModelFile) -> dict[str, str]:
         """The provider's options."""

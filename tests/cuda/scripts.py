@@ -30,3 +30,17 @@ OPEN = """
     picture = np.random.default_rng(0).integers(0, 256, (1, 20, 30, 3), np.uint8)
 """
 """Opens the model that is the first argument on CUDA, and tells errors in a line."""
+
+DRIVER = """
+    import ctypes, sys
+    from cuda.bindings import driver
+
+    def ok(answer):
+        code, *values = answer
+        assert int(code) == 0, code
+        return values[0] if values else None
+
+    ok(driver.cuInit(0))
+    ok(driver.cuCtxSetCurrent(ok(driver.cuDevicePrimaryCtxRetain(0))))
+"""
+"""Enters the first GPU's primary context; `ok` asserts that a call of the driver succeeded."""

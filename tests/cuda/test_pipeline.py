@@ -7,20 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.cuda.echo import echo_model
+from tests.cuda.scripts import DRIVER
 
-PIPELINE = """
-    import ctypes, sys
+PIPELINE = (
+    DRIVER
+    + """
     import numpy as np
     import onnxruntime
-    from cuda.bindings import driver
 
-    def ok(answer):
-        code, *values = answer
-        assert int(code) == 0, code
-        return values[0] if values else None
-
-    ok(driver.cuInit(0))
-    ok(driver.cuCtxSetCurrent(ok(driver.cuDevicePrimaryCtxRetain(0))))
     stream = ok(driver.cuStreamCreate(1))
     model, graph, waits = sys.argv[1], sys.argv[2], sys.argv[3] == "waits"
     options = {"user_compute_stream": str(int(stream)), "enable_cuda_graph": graph}
@@ -49,6 +43,7 @@ PIPELINE = """
             ok(driver.cuStreamSynchronize(stream))
         print(target.min(), target.max())
 """
+)
 
 
 @pytest.fixture(scope="module")

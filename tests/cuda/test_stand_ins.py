@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-STREAM = """
-    import ctypes
-    from cuda.bindings import driver
+from tests.cuda.scripts import DRIVER
 
-    def ok(answer):
-        code, *values = answer
-        assert int(code) == 0, code
-        return values[0] if values else None
-
-    ok(driver.cuInit(0))
-    ok(driver.cuCtxSetCurrent(ok(driver.cuDevicePrimaryCtxRetain(0))))
+STREAM = (
+    DRIVER
+    + """
     one, two = (ok(driver.cuStreamCreate(1)) for _ in range(2))
     host = [ok(driver.cuMemHostAlloc(4, 0)) for _ in range(2)]
     device = ok(driver.cuMemAlloc(4))
     def put(value): ctypes.memmove(host[0], value, 4)
     def got(): return ctypes.string_at(host[1], 4)
 """
+)
 
 
 def test_cuda_python_copies_through_the_device(cuda_machine) -> None:
