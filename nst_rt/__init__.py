@@ -17,6 +17,7 @@ from nst_rt.errors import (
     OutputError,
     ParityError,
     ProviderError,
+    UnsafeError,
     UsageError,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "ParityError",
     "ProviderError",
     "Stylizer",
+    "UnsafeError",
     "UsageError",
     "__version__",
 ]

@@ -2,7 +2,8 @@
 
 NstError
 ├── InputError            a picture, painting or folder cannot be used
-│   └── LimitError        larger than the limit that was set
+│   ├── LimitError        larger than the limit that was set
+│   └── UnsafeError       would reach for other files or the network
 ├── UsageError            options that do not fit together, or unknown ones
 ├── ModelError            a model file, checkpoint or export was refused
 │   └── ParityError       an exported model does not paint like its network
@@ -39,6 +40,10 @@ class InputError(NstError, ValueError):
 
 class LimitError(InputError):
     """A picture is larger than the limit that was set."""
+
+
+class UnsafeError(InputError):
+    """A file that would reach for other files or the network."""
 
 
 class UsageError(NstError, ValueError):

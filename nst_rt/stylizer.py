@@ -82,7 +82,8 @@ class Stylizer:
         style: a shipped style's name ("starry-night", see `nst-rt models`) or a model file.
         device: "auto", "cpu", "cuda", or an engine of the CPU: "openvino", "onnxruntime".
         precision: "auto" is the fastest that stays within half a grey level on average.
-        threads: CPU threads for one picture; by default all that this process may use.
+        threads: CPU threads; by default all that this process may use.
+        parallel: pictures that threads of yours paint at once; they share the CPU threads.
         size: long side in pixels to paint at, or "full". Strokes have a size in pixels, so a large
             photo is painted smaller and brought back to its size with its own detail. Smaller
             pictures are painted as they are.
@@ -113,6 +114,7 @@ class Stylizer:
         device: Device = "auto",
         precision: Precision = "auto",
         threads: int | None = None,
+        parallel: int = 1,
         size: Size = DEFAULT_SIZE,
         strength: float = 1.0,
         keep_color: bool = False,
@@ -129,7 +131,10 @@ class Stylizer:
         self._allow_truncated = allow_truncated
         flavour = preferred_flavour(device, precision)
         self._model = read_model(style, flavour=flavour, verify=verify, adaptation=adaptation)
-        session = open_session(self._model, device=device, precision=precision, threads=threads)
+        session = open_session(
+            self._model, device=device, precision=precision, threads=threads, parallel=parallel
+        )
+        self._parallel = parallel
         self._info = self._facts(session)
         self._session: Session | None = session
 

@@ -64,8 +64,17 @@ def open_session(
     device: Device = "auto",
     precision: Precision = "auto",
     threads: int | None = None,
+    parallel: int = 1,
 ) -> Session:
     """Load a model into the fastest engine that works for `device`.
+
+    Args:
+        model: as read.
+        device: where to run.
+        precision: arithmetic inside.
+        threads: CPU threads, by default all that this process may use.
+        parallel: how many pictures threads of the caller will paint at once. OpenVINO divides its
+            threads among them, which wastes none where other work takes a core now and then.
 
     Raises:
         ProviderError: the device, its engine or its arithmetic is absent. An explicit choice never
@@ -76,11 +85,13 @@ def open_session(
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}", cure="choose 1 or more, or leave it out")
     count = threads or allowed
+    if parallel < 1:
+        raise UsageError(f"parallel is {parallel}", cure="choose 1 or more")
     session = _open_cuda(model, precision, count) if device == "auto" and _has_cuda() else None
     if device in ("auto", "cpu"):
         plain = model.adaptation is None and find_spec("openvino")
         device = "openvino" if plain else "onnxruntime"
-    session = session or _open(model, device, precision, count)
+    session = session or _open(model, device, precision, count, parallel)
     logger.info(
         "%s: %s, %s, %d of %d allowed threads",
         model.name, session.provider, session.precision, session.threads, allowed,
@@ -88,11 +99,13 @@ def open_session(
     return session
 
 
-def _open(model: ModelFile, device: Device, precision: Precision, threads: int) -> Session:
+def _open(
+    model: ModelFile, device: Device, precision: Precision, threads: int, parallel: int = 1
+) -> Session:
     if device == "openvino":
         from nst_rt.sessions.openvino import OpenVinoSession
 
-        return OpenVinoSession(model, precision=precision, threads=threads)
+        return OpenVinoSession(model, precision=precision, threads=threads, parallel=parallel)
     if model.adaptation is not None:
         from nst_rt.sessions.adapted import AdaptedSession
 

@@ -27,7 +27,9 @@ class OpenVinoSession:
     device = "cpu"
     memory_per_pixel = 170
 
-    def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
+    def __init__(
+        self, model: ModelFile, *, precision: Precision, threads: int, parallel: int = 1
+    ) -> None:
         try:
             openvino = _imported()
         except ImportError as error:
@@ -46,6 +48,7 @@ class OpenVinoSession:
                 "CPU",
                 {
                     "PERFORMANCE_HINT": "LATENCY",
+                    "NUM_STREAMS": min(parallel, threads),
                     "INFERENCE_NUM_THREADS": threads,
                     "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
                 },

@@ -1,0 +1,1 @@
+"""Video: files, streams and cameras in, painted video out."""

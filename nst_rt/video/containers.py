@@ -1,0 +1,159 @@
+"""Opening containers so that a file from a stranger reaches for nothing but itself.
+
+A playlist in a video's clothes (HLS, ffconcat, DASH, IMF, SDP) makes FFmpeg open the files and
+addresses that it names. Two lists close that door, and both are needed: the protocols that may be
+used, and the formats that may be found.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from nst_rt.errors import InputError, ProviderError, UnsafeError, UsageError
+
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mxf,gif,apng,"
+    "ivf,h264,hevc,av1,obu,rawvideo,yuv4mpegpipe,wav,mp3,aac,flac"
+)
+"""Formats that hold their own data; none of them can name another file."""
+_NETWORK_PROTOCOLS = "file,http,https,tcp,tls,udp,rtp,rtsp,rtmp,rtmps"
+_NETWORK_FORMATS = FORMATS + ",rtsp,sdp,mpjpeg,mjpeg"
+SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "tcp")
+"""Addresses that `--allow-network` lets through."""
+
+Source = str | os.PathLike[str] | bytes | IO[bytes]
+
+
+@cache
+def pyav() -> Any:
+    """The module `av`, silent: its bridge from FFmpeg's log to Python's deadlocks under threads.
+
+    Raises:
+        ProviderError: it is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise ProviderError(
+            "video needs PyAV, which is not installed", cure='pip install "nst-rt[video]"'
+        ) from error
+    av.logging.set_level(None)
+    return av
+
+
+def is_address(source: object) -> bool:
+    """Whether this is an address on a network rather than a path."""
+    return isinstance(source, str) and source.split("://")[0].lower() in SCHEMES and "://" in source
+
+
+def open_input(source: Source, *, allow_network: bool = False, timeout: float = 10.0) -> Any:
+    """Open a container for reading.
+
+    Args:
+        source: a path, the bytes of a file, or a binary file object; an address where
+            `allow_network` says so.
+        allow_network: whether addresses may be opened.
+        timeout: seconds that an address may take to answer.
+
+    Raises:
+        UnsafeError: it is a list of other files or addresses, or an address without leave.
+        InputError: it is not there, not a video, or its index is missing.
+    """
+    av = pyav()
+    if is_address(source):
+        if not allow_network:
+            raise UnsafeError("is on a network", path=str(source), cure="add --allow-network")
+        options = {
+            "protocol_whitelist": _NETWORK_PROTOCOLS,
+            "format_whitelist": _NETWORK_FORMATS,
+            "rtsp_transport": "tcp",
+        }
+        return _opened(av, source, None, options, timeout)
+    options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+    if isinstance(source, bytes):
+        import io
+
+        return _opened(av, io.BytesIO(source), None, options, None)
+    if not isinstance(source, str | os.PathLike):
+        return _opened(av, source, None, options, None)
+    path = Path(source)
+    _refuse_unreadable(path)
+    return _opened(av, f"file:{path.absolute()}", path, options, None)
+
+
+def _opened(
+    av: Any, source: Any, path: Path | None, options: dict[str, str], timeout: float | None
+) -> Any:
+    name = path or (source if isinstance(source, str) else None)
+    if not isinstance(source, str):
+        options = {**options, "protocol_whitelist": ""}
+    try:
+        return av.open(source, options=options, timeout=timeout)
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise _refusal(error, name, _beginning(path, source)) from error
+
+
+def _refuse_unreadable(path: Path) -> None:
+    if path.is_dir():
+        raise InputError("is a folder", path=path, cure="name the video in it")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", path=path) from error
+    except ValueError as error:
+        raise UsageError("is no path", path=path) from error
+    if empty:
+        raise InputError("is empty", path=path, cure="copy or download it again")
+
+
+def _refusal(error: Exception, path: Any, start: bytes) -> InputError:
+    """Why a container does not open, in the words of the file's owner."""
+    if kind := _list_of_others(start):
+        return UnsafeError(
+            f"is {kind}, a list of other files or addresses",
+            path=path,
+            cure="give the video itself",
+        )
+    if start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
+        return InputError(
+            "its index is missing (the recording was interrupted)",
+            path=path,
+            cure="repair it with a tool like untrunc, or copy it again",
+        )
+    text = getattr(error, "strerror", None) or str(error)
+    return InputError(
+        f"is not a video that can be opened ({text})", path=path, cure="copy or convert it again"
+    )
+
+
+def _list_of_others(start: bytes) -> str:
+    text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for mark, kind in (
+        (b"#extm3u", "an HLS playlist"),
+        (b"ffconcat", "an ffconcat list"),
+        (b"v=0", "an SDP description"),
+        (b"[playlist]", "a playlist"),
+        (b"[reference]", "a playlist"),
+    ):
+        if text.startswith(mark):
+            return kind
+    if text.startswith(b"<") and any(
+        word in text for word in (b"<mpd", b"assetmap", b"compositionplaylist", b"smil", b"<asx")
+    ):
+        return "an XML manifest"
+    return ""
+
+
+def _beginning(path: Path | None, source: Any) -> bytes:
+    with suppress(OSError, ValueError, AttributeError):
+        if path is not None:
+            with path.open("rb") as file:
+                return file.read(4096)
+        source.seek(0)
+        return bytes(source.read(4096))
+    return b""
