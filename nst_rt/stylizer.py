@@ -68,6 +68,8 @@ class StylizerInfo:
     precision: str
     threads: int
     size: Size
+    strength: float
+    keep_color: bool
     max_pixels: int
     licence: str
 
@@ -134,7 +136,7 @@ class Stylizer:
         session = open_session(
             self._model, device=device, precision=precision, threads=threads, parallel=parallel
         )
-        self._parallel = parallel
+        self.parallel = parallel
         self._info = self._facts(session)
         self._session: Session | None = session
 
@@ -157,6 +159,8 @@ class Stylizer:
             precision=session.precision,
             threads=session.threads,
             size=self._options.size,
+            strength=self._options.strength,
+            keep_color=self._options.keep_color,
             max_pixels=self._max_pixels,
             licence=metadata.get("licence", "unknown"),
         )

@@ -50,14 +50,21 @@ def is_address(source: object) -> bool:
     return isinstance(source, str) and source.split("://")[0].lower() in SCHEMES and "://" in source
 
 
-def open_input(source: Source, *, allow_network: bool = False, timeout: float = 10.0) -> Any:
+def open_input(
+    source: Source,
+    *,
+    allow_network: bool = False,
+    timeout: float | tuple[float, float] = 10.0,
+    hwaccel: str | None = None,
+) -> Any:
     """Open a container for reading.
 
     Args:
         source: a path, the bytes of a file, or a binary file object; an address where
             `allow_network` says so.
         allow_network: whether addresses may be opened.
-        timeout: seconds that an address may take to answer.
+        timeout: seconds that an address may take to answer, or to open and to answer.
+        hwaccel: name of a hardware decoder; where it is absent software decodes.
 
     Raises:
         UnsafeError: it is a list of other files or addresses, or an address without leave.
@@ -82,17 +89,23 @@ def open_input(source: Source, *, allow_network: bool = False, timeout: float = 
         return _opened(av, source, None, options, None)
     path = Path(source)
     _refuse_unreadable(path)
-    return _opened(av, f"file:{path.absolute()}", path, options, None)
+    return _opened(av, f"file:{path.absolute()}", path, options, None, hwaccel)
 
 
 def _opened(
-    av: Any, source: Any, path: Path | None, options: dict[str, str], timeout: float | None
+    av: Any,
+    source: Any,
+    path: Path | None,
+    options: dict[str, str],
+    timeout: float | tuple[float, float] | None,
+    hwaccel: str | None = None,
 ) -> Any:
     name = path or (source if isinstance(source, str) else None)
     if not isinstance(source, str):
         options = {**options, "protocol_whitelist": ""}
     try:
-        return av.open(source, options=options, timeout=timeout)
+        decoder = av.codec.hwaccel.HWAccel(hwaccel) if hwaccel else None
+        return av.open(source, options=options, timeout=timeout, hwaccel=decoder)
     except (av.FFmpegError, ValueError, OSError) as error:
         raise _refusal(error, name, _beginning(path, source)) from error
 

@@ -1,0 +1,281 @@
+"""A video file painted into another: every frame at its time, everything else copied."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+
+from nst_rt._version import __version__
+from nst_rt.errors import InputError, UsageError
+from nst_rt.pipeline import Pipeline, Stage, StageProfile
+from nst_rt.video.color import from_rgb
+from nst_rt.video.containers import pyav
+from nst_rt.video.encoding import ChosenEncoder, Encoding, choose_encoder
+from nst_rt.video.frames import Frame
+from nst_rt.video.job import Job
+from nst_rt.video.joining import join
+from nst_rt.video.painters import FramePainter
+from nst_rt.video.parts import PartWriter
+from nst_rt.video.reading import Decoded, VideoFacts, VideoReader
+from nst_rt.video.tracks import plan_tracks
+
+PART_SECONDS = 10.0
+"""Length of the parts that a conversion is made of, and the most that a kill can cost."""
+
+Progress = Callable[[int, int | None], None]
+"""Called after each frame with how many are done and how many there will be, if that is known."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which frames of a file, and how they are read.
+
+    Args:
+        start: seconds at which the output begins.
+        duration: seconds that it lasts; None for all.
+        stream: number of the video stream; None for the largest.
+        deinterlace: make whole pictures of interlaced ones.
+        upright: turn the pictures upright instead of telling the player to.
+        hdr: what to do about a video of high dynamic range: refuse it, or paint its code values as
+            they are and keep its tags.
+        hwaccel: name of a hardware decoder.
+    """
+
+    start: Fraction = Fraction(0)
+    duration: Fraction | None = None
+    stream: int | None = None
+    deinterlace: bool = False
+    upright: bool = False
+    hdr: Literal["refuse", "passthrough"] = "refuse"
+    hwaccel: str | None = None
+
+    @property
+    def end(self) -> Fraction | None:
+        return None if self.duration is None else self.start + self.duration
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A finished conversion.
+
+    Attributes:
+        frames: in the output; `painted` of them by this call, the others were there already.
+        damaged_packets: of the source that could not be decoded.
+        profile: where the time went, stage by stage.
+    """
+
+    output: Path
+    frames: int
+    painted: int
+    seconds: float
+    width: int
+    height: int
+    encoder: str
+    damaged_packets: int
+    profile: list[StageProfile]
+
+    @property
+    def rate(self) -> float:
+        """Frames painted per second."""
+        return self.painted / self.seconds if self.seconds else 0.0
+
+
+def convert(
+    source: Path,
+    target: Path,
+    painter: FramePainter,
+    *,
+    encoding: Encoding | None = None,
+    selection: Selection | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    part_seconds: float = PART_SECONDS,
+    progress: Progress | None = None,
+) -> Converted:
+    """Paint a video file. It can be stopped at any moment and resumed with the same arguments.
+
+    Args:
+        source: a file that holds a video.
+        target: .mp4, .m4v, .mov, .mkv or .webm.
+        painter: paints the frames.
+        encoding: of the video; by default H.264 at constant quality (VP9 for .webm).
+        selection: which frames; by default all of the largest video stream.
+        resume: go on with an unfinished job.
+        overwrite: replace an output that exists, and begin an unfinished job anew.
+        part_seconds: length of the parts; the most that is painted twice after a kill.
+        progress: told of every frame.
+
+    Raises:
+        InputError: the source cannot be used.
+        UsageError: something about the output does not fit, or an unfinished job differs.
+        ProviderError: the encoder is absent.
+        OutputError: the output cannot be written; what is done can be resumed.
+    """
+    encoding, selection = encoding or Encoding(), selection or Selection()
+    _refuse_target(source, target, overwrite=overwrite)
+    reader = VideoReader(
+        source,
+        stream=selection.stream,
+        deinterlace=selection.deinterlace,
+        hwaccel=selection.hwaccel,
+    )
+    facts = reader.facts
+    _refuse_hdr(facts, source, selection)
+    size = painter.output_size(*_upright_size(facts, selection))
+    encoder = choose_encoder(encoding, target, facts, size)
+    tracks = plan_tracks(source, target, facts.index)
+    identity = {
+        "source": _hash(source),
+        "painter": painter.identity(),
+        "encoder": encoder.as_dict(),
+        "selection": {key: str(value) for key, value in asdict(selection).items()},
+        "part_seconds": part_seconds,
+        "versions": {"nst_rt": __version__, "av": pyav().__version__},
+    }
+    begun = perf_counter()
+    with Job(target, identity, resume=resume, overwrite=overwrite) as job:
+        done = job.frames
+        if job.parts:
+            painter.restore(job.parts[-1].state)
+        writer = PartWriter(job, encoder, facts, size, seconds=part_seconds)
+        run = _Run(reader, painter, encoder, writer, selection, done)
+        profile = run.all_frames(progress)
+        if not job.parts:
+            raise InputError("has no frame in that stretch", path=source)
+        join(
+            job.parts,
+            source,
+            target,
+            tracks,
+            facts,
+            last_duration=run.last_duration,
+            start=selection.start,
+            end=selection.end,
+            turned=selection.upright,
+        )
+        frames = job.frames
+        job.discard()
+    return Converted(
+        output=target,
+        frames=frames,
+        painted=frames - done,
+        seconds=perf_counter() - begun,
+        width=size[1],
+        height=size[0],
+        encoder=encoder.codec,
+        damaged_packets=reader.repairs.damaged_packets,
+        profile=profile,
+    )
+
+
+class _Run:
+    """The frames' way through the pipeline, from the file to its parts."""
+
+    def __init__(
+        self,
+        reader: VideoReader,
+        painter: FramePainter,
+        encoder: ChosenEncoder,
+        writer: PartWriter,
+        selection: Selection,
+        done: int,
+    ) -> None:
+        self._reader, self._painter, self._encoder = reader, painter, encoder
+        self._writer, self._selection, self._done = writer, selection, done
+        self.last_duration = Fraction(0)
+
+    def all_frames(self, progress: Progress | None) -> list[StageProfile]:
+        """Paint all that is not done; what was encoded when something fails can be resumed."""
+        stages = Pipeline(
+            self._chosen(),
+            Stage("to rgb", self._to_rgb),
+            Stage("paint", self._paint, workers=self._painter.workers),
+            Stage("to yuv", self._to_yuv),
+            Stage("encode", self._encode),
+        )
+        total = self._total()
+        try:
+            with stages as encoded:
+                for number, _ in enumerate(encoded, self._done + 1):
+                    if progress is not None:
+                        progress(number, total)
+        finally:
+            self._writer.finish()
+        return stages.profile()
+
+    def _total(self) -> int | None:
+        selection, facts = self._selection, self._reader.facts
+        if selection.duration is not None and facts.rate:
+            return round(selection.duration * facts.rate)
+        if facts.count and facts.rate:
+            return max(0, facts.count - round(selection.start * facts.rate))
+        return facts.count
+
+    def _chosen(self) -> Iterator[Decoded]:
+        """The frames of the selection, but for those that are done."""
+        start, end = self._selection.start, self._selection.end
+        number = 0
+        for decoded in self._reader.decoded():
+            if start and decoded.time < start:
+                continue
+            if end is not None and decoded.time >= end:
+                return
+            number += 1
+            self.last_duration = decoded.duration
+            if number > self._done:
+                yield Decoded(decoded.frame, decoded.time - start, decoded.duration)
+
+    def _to_rgb(self, decoded: Decoded) -> Frame:
+        frame = self._reader.frame(decoded)
+        if self._selection.upright:
+            turned = np.rot90(frame.rgb, self._reader.facts.quarter_turns)
+            return frame.painted(np.ascontiguousarray(turned))
+        return frame
+
+    def _paint(self, frame: Frame) -> tuple[Frame, Any]:
+        return self._painter.paint(frame), self._painter.state()
+
+    def _to_yuv(self, painted: tuple[Frame, Any]) -> tuple[Any, Frame, Any]:
+        frame, state = painted
+        color = self._reader.facts.color
+        return from_rgb(frame.rgb, color, self._encoder.pixel_format), frame, state
+
+    def _encode(self, coded: tuple[Any, Frame, Any]) -> None:
+        picture, frame, state = coded
+        self._writer.write(picture, frame.time, frame.duration, state)
+
+
+def _refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:
+    if os.path.lexists(target):
+        if source.exists() and target.exists() and source.samefile(target):
+            raise UsageError("is the video itself", path=target, cure="choose another output")
+        if not overwrite:
+            raise UsageError("exists already", path=target, cure="add --overwrite")
+
+
+def _refuse_hdr(facts: VideoFacts, source: Path, selection: Selection) -> None:
+    if facts.color.hdr and selection.hdr == "refuse":
+        raise InputError(
+            f"is of high dynamic range ({facts.color.hdr}), which no style was trained on",
+            path=source,
+            cure="--hdr passthrough paints its code values and keeps its tags",
+        )
+
+
+def _upright_size(facts: VideoFacts, selection: Selection) -> tuple[int, int]:
+    if selection.upright and facts.quarter_turns % 2:
+        return facts.width, facts.height
+    return facts.height, facts.width
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,218 @@
+"""Which encoder writes a painted video, and with what settings."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from nst_rt.errors import ProviderError, UsageError
+from nst_rt.video.containers import pyav
+from nst_rt.video.reading import VideoFacts
+
+logger = logging.getLogger(__name__)
+
+CONTAINERS = {
+    ".mp4": "libx264",
+    ".m4v": "libx264",
+    ".mov": "libx264",
+    ".mkv": "libx264",
+    ".webm": "libvpx-vp9",
+}
+"""Containers that keep every frame's time, and the encoder that each gets by default."""
+_HARDWARE = ("h264_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox")
+_SEGMENTS = {"ffv1": ".mkv", "prores_ks": ".mov", "prores": ".mov", "dnxhd": ".mov"}
+"""What the parts of a job are written as, for encoders that MP4 does not hold."""
+_CRF = {"libx264": 20, "libx265": 22, "libvpx-vp9": 30, "libsvtav1": 30, "libaom-av1": 30}
+_QUALITY = {"h264_nvenc": "cq", "hevc_nvenc": "cq", "av1_nvenc": "cq", "h264_qsv": "global_quality"}
+_FAST: dict[str, dict[str, str]] = {
+    "libx264": {"preset": "veryfast"},
+    "libx265": {"preset": "veryfast"},
+    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "6", "row-mt": "1"},
+    "libsvtav1": {"preset": "10"},
+    "libaom-av1": {"cpu-used": "8", "usage": "realtime"},
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the painted video is encoded.
+
+    Args:
+        codec: FFmpeg's name of an encoder; None chooses by the container, "hardware" the first of
+            this machine's.
+        crf: constant quality, lower is better; None is the encoder's default here.
+        preset: speed of the encoder, in its own words.
+        pixel_format: "yuv420p", "yuv444p", "yuv420p10le", …; None chooses by the source.
+    """
+
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    pixel_format: str | None = None
+
+
+@dataclass(frozen=True)
+class ChosenEncoder:
+    """An encoder that was found to open, and all that it is opened with."""
+
+    codec: str
+    options: tuple[tuple[str, str], ...]
+    pixel_format: str
+    segment_suffix: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "options": dict(self.options)}
+
+    def add_to(self, container: Any, facts: VideoFacts, size: tuple[int, int]) -> Any:
+        """A stream of a container that is encoded: `size` is height and width in pixels."""
+        options = dict(self.options)
+        stream = container.add_stream(self.codec, rate=facts.rate or Fraction(25), options=options)
+        context = stream.codec_context
+        context.height, context.width = size
+        context.pix_fmt = self.pixel_format
+        context.time_base = facts.time_base
+        context.sample_aspect_ratio = facts.aspect
+        facts.color.tag(context)
+        return stream
+
+
+def choose_encoder(
+    encoding: Encoding, target: Path, facts: VideoFacts, size: tuple[int, int]
+) -> ChosenEncoder:
+    """Settle codec, quality and pixel format, and open the encoder once to see that it works.
+
+    Raises:
+        UsageError: the container is unknown or cannot hold the codec, or an option has no meaning.
+        ProviderError: the encoder is absent here.
+    """
+    codec = _codec(encoding, target)
+    pixel_format = encoding.pixel_format or _pixel_format(codec, facts, size)
+    if facts.bits > 8 and not _deep(pixel_format):
+        logger.warning(
+            "the video has %d bits, the painting is written with 8; --pixel-format yuv420p10le "
+            "writes 10", facts.bits,
+        )  # fmt: skip
+    if "420" in pixel_format and (size[0] % 2 or size[1] % 2):
+        raise UsageError(
+            f"{pixel_format} has no odd sizes, and this is {size[1]}x{size[0]}",
+            cure="choose --pixel-format yuv444p",
+        )
+    chosen = ChosenEncoder(
+        codec, _options(codec, encoding), pixel_format, _SEGMENTS.get(codec, ".mp4")
+    )
+    _try(chosen, facts, size)
+    return chosen
+
+
+def _codec(encoding: Encoding, target: Path) -> str:
+    av = pyav()
+    suffix = target.suffix.lower()
+    if suffix not in CONTAINERS:
+        why = "keeps no times" if suffix == ".avi" else "is no video format that is written here"
+        raise UsageError(f"{suffix or 'no suffix'} {why}", path=target, cure=_choose_container())
+    if encoding.codec == "hardware":
+        here = [name for name in _HARDWARE if _opens(name)]
+        if not here:
+            raise ProviderError(
+                "no hardware encoder works here", cure="leave --codec out: libx264 always does"
+            )
+        return here[0]
+    codec = encoding.codec or CONTAINERS[suffix]
+    if codec not in av.codec.codecs_available or not _encodes(codec):
+        raise ProviderError(
+            f"there is no encoder {codec} here", cure=f"choose {', '.join(_working())}"
+        )
+    return codec
+
+
+def _choose_container() -> str:
+    return f"choose {', '.join(CONTAINERS)}"
+
+
+def _encodes(codec: str) -> bool:
+    av = pyav()
+    try:
+        kind: str = av.codec.Codec(codec, "w").type
+    except (ValueError, av.FFmpegError):
+        return False
+    return kind == "video"
+
+
+def _working() -> list[str]:
+    names = ["libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1", "prores_ks", *_HARDWARE]
+    return [name for name in names if _encodes(name) and (name not in _HARDWARE or _opens(name))]
+
+
+def _opens(codec: str) -> bool:
+    """Whether an encoder really starts on this machine; its presence in FFmpeg says little."""
+    av = pyav()
+    try:
+        context = av.CodecContext.create(codec, "w")
+        context.width, context.height, context.pix_fmt = 256, 256, "yuv420p"
+        context.time_base = Fraction(1, 25)
+        context.open()
+    except (ValueError, av.FFmpegError, OSError):
+        return False
+    return True
+
+
+def _pixel_format(codec: str, facts: VideoFacts, size: tuple[int, int]) -> str:
+    if codec.startswith("prores"):
+        return "yuv422p10le"
+    if size[0] % 2 or size[1] % 2:
+        logger.warning(
+            "%dx%d is odd, which 4:2:0 cannot be: the video is written as yuv444p, which some "
+            "players do not show", size[1], size[0],
+        )  # fmt: skip
+        return "yuv444p"
+    if "444" in facts.pixel_format or "422" in facts.pixel_format:
+        logger.warning(
+            "the video is %s, the painting is written as yuv420p, which every player shows; "
+            "--pixel-format yuv444p keeps all colours", facts.pixel_format,
+        )  # fmt: skip
+    return "yuv420p"
+
+
+def _deep(pixel_format: str) -> bool:
+    av = pyav()
+    try:
+        components = av.VideoFormat(pixel_format).components
+    except ValueError as error:
+        raise UsageError(
+            f"there is no pixel format {pixel_format}", cure="choose yuv420p, yuv444p, yuv420p10le"
+        ) from error
+    return any(component.bits > 8 for component in components)
+
+
+def _options(codec: str, encoding: Encoding) -> tuple[tuple[str, str], ...]:
+    options = dict(_FAST.get(codec, {}))
+    quality = encoding.crf if encoding.crf is not None else _CRF.get(codec)
+    if quality is not None:
+        if codec not in _CRF and codec not in _QUALITY:
+            raise UsageError(f"{codec} has no constant quality", cure="leave --crf out")
+        options[_QUALITY.get(codec, "crf")] = str(quality)
+        if codec == "libvpx-vp9":
+            options["b"] = "0"
+    if encoding.preset is not None:
+        options["cpu-used" if codec in ("libvpx-vp9", "libaom-av1") else "preset"] = encoding.preset
+    return tuple(sorted(options.items()))
+
+
+def _try(chosen: ChosenEncoder, facts: VideoFacts, size: tuple[int, int]) -> None:
+    """Open the encoder in a container that goes nowhere."""
+    import io
+
+    av = pyav()
+    form = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov"}[chosen.segment_suffix]
+    try:
+        with av.open(io.BytesIO(), "w", format=form) as container:
+            stream = chosen.add_to(container, facts, size)
+            stream.codec_context.open()
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise UsageError(
+            f"{chosen.codec} does not open with these settings ({error})",
+            cure="change --codec, --crf, --preset or --pixel-format",
+        ) from error

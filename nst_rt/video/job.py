@@ -1,0 +1,193 @@
+"""A conversion that can be stopped at any moment and goes on where it was.
+
+Beside the output lies a hidden folder with the finished parts of the video, each with a note of
+what it holds, and a job file that says what they were made from. It goes when the output is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from nst_rt.atomic import MAX_NAME, replace_file
+from nst_rt.errors import OutputError, UsageError
+from nst_rt.video.encoding import ChosenEncoder
+
+_SUFFIX = ".nst-rt-job"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part of the video.
+
+    Attributes:
+        path: the file.
+        frames: how many it holds.
+        start: time of the first in the finished video, in seconds.
+        state: what the painter knew after its last frame.
+    """
+
+    path: Path
+    frames: int
+    start: Fraction
+    state: Any
+
+
+class Job:
+    """The folder of one conversion; while entered, no other process may write the same output.
+
+    Args:
+        target: the output.
+        identity: all that decides what the output looks like.
+        resume: go on with the parts that are there.
+        overwrite: begin anew whatever is there.
+
+    Raises:
+        UsageError: another process writes it, an unfinished job is there and neither is said, or it
+            was made from something else.
+        OutputError: the folder cannot be made.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        identity: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self.target = target
+        name = os.fsencode(target.name)[: MAX_NAME - len(_SUFFIX) - 1]
+        self.folder = target.with_name(f".{os.fsdecode(name)}{_SUFFIX}")
+        self._identity = json.loads(json.dumps(identity))
+        self._resume, self._overwrite = resume, overwrite
+        self.parts: list[Part] = []
+
+    @property
+    def frames(self) -> int:
+        """How many frames the finished parts hold."""
+        return sum(part.frames for part in self.parts)
+
+    def __enter__(self) -> Self:
+        from filelock import FileLock, Timeout
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self.folder / "lock")
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise UsageError(
+                f"is being written by {self._owner()}", path=self.target, cure="wait, or stop that"
+            ) from error
+        except OSError as error:
+            raise OutputError(f"cannot be written ({error.strerror})", path=self.folder) from error
+        try:
+            self._settle()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
+        if not self.parts:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def path_of_next(self, encoder: ChosenEncoder) -> Path:
+        """Where the next part is written until it is complete, a name that no other attempt has."""
+        name = f"{len(self.parts):05d}.{os.getpid()}{encoder.segment_suffix}"
+        return self.folder / f"unfinished-{name}"
+
+    def add(self, unfinished: Path, frames: int, start: Fraction, state: Any) -> None:
+        """A part is complete and closed: give it its name."""
+        path = self.folder / f"{len(self.parts):05d}{unfinished.suffix}"
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        note = {"frames": frames, "start": str(start), "state": state}
+        replace_file(path.with_suffix(".json"), json.dumps(note).encode())
+        self.parts.append(Part(path, frames, start, state))
+
+    def discard(self) -> None:
+        """The output is in its place: the parts are no longer needed."""
+        self.parts = []
+
+    def _settle(self) -> None:
+        """Read what is there, or begin."""
+        file = self.folder / "job.json"
+        if file.exists() and not self._overwrite:
+            if not self._resume:
+                raise UsageError(
+                    "an unfinished job is there",
+                    path=self.target,
+                    cure="--resume goes on with it, --overwrite begins anew",
+                )
+            self._check(_read(file))
+            self._read_parts()
+            return
+        for path in self.folder.iterdir():
+            if path.name != "lock":
+                path.unlink()
+        self._write_identity()
+
+    def _write_identity(self) -> None:
+        facts = {"owner": os.getpid(), **self._identity}
+        replace_file(self.folder / "job.json", json.dumps(facts, indent=1).encode())
+
+    def _check(self, before: dict[str, Any]) -> None:
+        before.pop("owner", None)
+        differing = [
+            f"{key} was {before.get(key)!r} and is {self._identity.get(key)!r}"
+            for key in sorted({*before, *self._identity})
+            if before.get(key) != self._identity.get(key)
+        ]
+        if differing:
+            raise UsageError(
+                f"cannot be resumed: {'; '.join(differing)}",
+                path=self.target,
+                cure="use what it was begun with, or --overwrite to begin anew",
+            )
+        self._write_identity()
+
+    def _read_parts(self) -> None:
+        notes = sorted(self.folder.glob("[0-9]*.json"))
+        for index, note in enumerate(notes):
+            facts = _read(note)
+            files = [path for path in self.folder.glob(f"{note.stem}.*") if path != note]
+            if int(note.stem) != index or len(files) != 1:
+                break
+            self.parts.append(
+                Part(files[0], facts["frames"], Fraction(facts["start"]), facts["state"])
+            )
+        kept = {part.path.stem for part in self.parts}
+        for path in self.folder.iterdir():
+            if path.stem not in kept and path.name not in ("lock", "job.json"):
+                path.unlink()
+
+    def _owner(self) -> str:
+        with suppress(OSError, ValueError, KeyError):
+            return f"process {json.loads((self.folder / 'job.json').read_bytes())['owner']}"
+        return "another process"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "the job's notes are damaged", path=path, cure="--overwrite begins anew"
+        ) from error
+    return facts

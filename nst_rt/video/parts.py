@@ -1,0 +1,109 @@
+"""Writing the painted video part by part: each is a file of its own, complete when it is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from nst_rt.errors import OutputError
+from nst_rt.video.containers import pyav
+from nst_rt.video.encoding import ChosenEncoder
+from nst_rt.video.job import Job
+from nst_rt.video.reading import VideoFacts
+
+
+class PartWriter:
+    """Encodes frames into parts of `seconds` each; a part begins with a key frame.
+
+    Args:
+        job: takes the finished parts.
+        encoder: as chosen.
+        facts: the source's times, pixels and colours.
+        size: height and width of the painted frames.
+        seconds: length of a part.
+        state: what the painter knows after the frame that was encoded last; kept with each part.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        encoder: ChosenEncoder,
+        facts: VideoFacts,
+        size: tuple[int, int],
+        *,
+        seconds: float = 10.0,
+    ) -> None:
+        self._job, self._encoder, self._facts, self._size = job, encoder, facts, size
+        self._length = Fraction(seconds)
+        self._container: Any = None
+        self._stream: Any = None
+        self._path = Path()
+        self._start = Fraction(0)
+        self._frames = 0
+        self._state: Any = None
+
+    def write(self, frame: Any, time: Fraction, duration: Fraction, state: Any = None) -> None:
+        """Encode one frame, an `av.VideoFrame` of the encoder's pixel format.
+
+        Raises:
+            OutputError: the part cannot be written.
+        """
+        if self._container is not None and time - self._start >= self._length:
+            self.finish()
+        if self._container is None:
+            self._guarded(lambda: self._open(time))
+        frame.pts = round((time - self._start) / self._facts.time_base)
+        frame.duration = round(duration / self._facts.time_base)
+        frame.time_base = self._facts.time_base
+        self._guarded(lambda: self._container.mux(self._stream.encode(frame)))
+        self._frames += 1
+        self._state = state
+
+    def finish(self) -> None:
+        """Complete the part that is being written, if one is.
+
+        Raises:
+            OutputError: it cannot be written; the parts before it are safe.
+        """
+        if self._container is None:
+            return
+
+        def close() -> None:
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self._job.add(self._path, self._frames, self._start, self._state)
+
+        self._guarded(close)
+        self._container = None
+
+    def abort(self) -> None:
+        """Throw away the part that is being written."""
+        container, self._container = self._container, None
+        if container is not None:
+            with suppress(Exception):  # what it could not write does not matter any more
+                container.close()
+            self._path.unlink(missing_ok=True)
+
+    def _open(self, time: Fraction) -> None:
+        self._path = self._job.path_of_next(self._encoder)
+        self._container = pyav().open(f"file:{self._path.absolute()}", "w", format=self._format())
+        self._stream = self._encoder.add_to(self._container, self._facts, self._size)
+        self._stream.time_base = self._facts.time_base
+        self._start, self._frames = time, 0
+
+    def _format(self) -> str:
+        return {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov"}[self._encoder.segment_suffix]
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except (pyav().FFmpegError, OSError) as error:
+            self.abort()
+            raise OutputError(
+                f"cannot be written ({getattr(error, 'strerror', None) or error})",
+                path=self._job.target,
+                cure="free some disk space and add --resume",
+            ) from error

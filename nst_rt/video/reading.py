@@ -1,0 +1,253 @@
+"""Decoding one video stream of a file: every frame once, in order, at the time it is shown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nst_rt.errors import InputError, UsageError
+from nst_rt.video.color import Color, color_of, to_rgb
+from nst_rt.video.containers import open_input, pyav
+from nst_rt.video.frames import Frame
+
+logger = logging.getLogger(__name__)
+
+_JUMP = 1
+"""Seconds that a timestamp may go back before the video is taken for two, one after the other."""
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What is true of the video stream that is painted.
+
+    `display_matrix` are the nine numbers that turn the picture when it is shown, None where it is
+    shown as it is; `aspect` is the width of a pixel over its height.
+    """
+
+    index: int
+    width: int
+    height: int
+    time_base: Fraction
+    rate: Fraction | None
+    count: int | None
+    color: Color
+    aspect: Fraction
+    display_matrix: tuple[int, ...] | None
+    quarter_turns: int
+    """How often the picture is turned by 90° counterclockwise when it is shown."""
+    pixel_format: str
+    bits: int
+    interlaced: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """A frame as it was decoded, at its time in seconds."""
+
+    frame: Any
+    time: Fraction
+    duration: Fraction
+
+
+@dataclass
+class Repairs:
+    """What was wrong with a stream and was mended."""
+
+    damaged_packets: int = 0
+    rebuilt_times: int = 0
+    other_sizes: int = 0
+    said: set[str] = field(default_factory=set)
+
+    def say_once(self, text: str) -> None:
+        if text not in self.said:
+            self.said.add(text)
+            logger.warning("%s", text)
+
+
+class VideoReader:
+    """The frames of one video stream of a file.
+
+    Args:
+        path: the file.
+        stream: number of the stream; by default the largest that is not a cover picture.
+        deinterlace: make whole pictures of interlaced ones, one for each.
+        hwaccel: name of a hardware decoder ("cuda", "vaapi", …); it falls back to software.
+
+    Raises:
+        UnsafeError: the file is a list of other files.
+        InputError: it cannot be opened, has no video, or not one frame can be decoded.
+        UsageError: it has no such video stream.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        stream: int | None = None,
+        deinterlace: bool = False,
+        hwaccel: str | None = None,
+    ) -> None:
+        self.path, self._wanted, self._deinterlace = path, stream, deinterlace
+        self._hwaccel = hwaccel
+        self.repairs = Repairs()
+        with open_input(path) as container:
+            video = self._chosen(container)
+            self.facts = _facts(video, self._first(container, video))
+
+    def decoded(self) -> Iterator[Decoded]:
+        """Every frame, decoded; damaged packets are passed over and counted in `repairs`."""
+        with open_input(self.path, hwaccel=self._hwaccel) as container:
+            video = self._chosen(container)
+            video.thread_type = "AUTO"
+            frames = self._frames(container, video)
+            if self._deinterlace and self.facts.interlaced:
+                frames = _deinterlaced(frames, video)
+            yield from self._timed(frames, video)
+
+    def frame(self, decoded: Decoded) -> Frame:
+        """The frame as RGB, of the size that the stream began with."""
+        picture, facts = decoded.frame, self.facts
+        if (picture.width, picture.height) != (facts.width, facts.height):
+            self.repairs.other_sizes += 1
+            self.repairs.say_once(
+                f"{self.path.name}: its size changes to {picture.width}x{picture.height}; it is "
+                f"scaled to the {facts.width}x{facts.height} that it began with"
+            )
+        rgb = to_rgb(picture, color_of(picture), facts.width, facts.height)
+        return Frame(rgb, decoded.time, decoded.duration)
+
+    def _chosen(self, container: Any) -> Any:
+        cover = pyav().stream.Disposition.attached_pic
+        videos = [one for one in container.streams.video if not one.disposition & cover]
+        if self._wanted is not None:
+            for one in videos:
+                if one.index == self._wanted:
+                    return one
+            here = ", ".join(str(one.index) for one in videos) or "none"
+            raise UsageError(
+                f"has no video stream {self._wanted}", path=self.path, cure=f"there are: {here}"
+            )
+        if not videos:
+            raise InputError("has no video, only sound or data", path=self.path)
+        return max(videos, key=lambda one: one.width * one.height)
+
+    def _first(self, container: Any, video: Any) -> Any:
+        for frame in self._frames(container, video):
+            self.repairs = Repairs()
+            return frame
+        raise InputError("has no frame that can be decoded", path=self.path)
+
+    def _frames(self, container: Any, video: Any) -> Iterator[Any]:
+        errors = pyav().error
+        packets = container.demux(video)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                yield from packet.decode()
+            except errors.InvalidDataError:
+                self.repairs.damaged_packets += 1
+            except errors.EOFError:
+                return
+            except OSError as error:  # a file that ends in the middle of a packet
+                self.repairs.damaged_packets += 1
+                self.repairs.say_once(f"{self.path.name}: reading ended early ({error.strerror})")
+                return
+
+    def _timed(self, frames: Iterator[Any], video: Any) -> Iterator[Decoded]:
+        """Give every frame a time after the one before, whatever the file says."""
+        unit = video.time_base
+        step = round(1 / (video.average_rate or video.guessed_rate or 25) / unit) or 1
+        last: int | None = None
+        offset, waiting = 0, None
+        for frame in frames:
+            scale = (frame.time_base or unit) / unit  # a filter may count in another unit
+            pts = None if frame.pts is None else round(frame.pts * scale)
+            length = round((frame.duration or 0) * scale)
+            if pts is None:
+                pts = 0 if last is None else last + step
+                self._rebuilt()
+            else:
+                pts += offset
+            if last is not None and pts <= last:
+                if (last - pts) * unit > _JUMP:
+                    offset += last + step - pts
+                pts = last + step if (last - pts) * unit > _JUMP else last + 1
+                self._rebuilt()
+            if waiting is not None:
+                yield Decoded(waiting[0], waiting[1] * unit, (pts - waiting[1]) * unit)
+            step = length or step
+            waiting, last = (frame, pts, length), pts
+        if waiting is not None:
+            frame, pts, length = waiting
+            yield Decoded(frame, pts * unit, (length or step) * unit)
+
+    def _rebuilt(self) -> None:
+        self.repairs.rebuilt_times += 1
+        self.repairs.say_once(
+            f"{self.path.name}: times are missing or go back; they are rebuilt from the frame rate"
+        )
+
+
+def _facts(video: Any, frame: Any) -> VideoFacts:
+    matrix = None
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            matrix = tuple(int(number) for number in np.frombuffer(bytes(data), np.int32))
+    rate = video.average_rate or video.guessed_rate
+    return VideoFacts(
+        index=video.index,
+        width=frame.width,
+        height=frame.height,
+        time_base=video.time_base,
+        rate=rate,
+        count=video.frames or _estimated(video, rate),
+        color=color_of(frame),
+        aspect=video.sample_aspect_ratio or Fraction(1),
+        display_matrix=matrix,
+        quarter_turns=round(frame.rotation / 90) % 4,
+        pixel_format=frame.format.name,
+        bits=max(component.bits for component in frame.format.components),
+        interlaced=bool(frame.interlaced_frame),
+    )
+
+
+def _estimated(video: Any, rate: Fraction | None) -> int | None:
+    duration = video.duration * video.time_base if video.duration else None
+    if duration is None and video.container.duration:
+        duration = Fraction(video.container.duration, 10**6)
+    return round(duration * rate) if duration and rate else None
+
+
+def _deinterlaced(frames: Iterator[Any], video: Any) -> Iterator[Any]:
+    """bwdif, one picture for each that is interlaced; others pass as they are."""
+    graph = None
+    for frame in frames:
+        if graph is None:
+            graph = pyav().filter.Graph()
+            graph.link_nodes(
+                graph.add_buffer(template=video, time_base=video.time_base),
+                graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+                graph.add("buffersink"),
+            ).configure()
+        graph.push(frame)
+        yield from _pulled(graph)
+    if graph is not None:
+        graph.push(None)
+        yield from _pulled(graph)
+
+
+def _pulled(graph: Any) -> Iterator[Any]:
+    errors = pyav().error
+    while True:
+        try:
+            yield graph.pull()
+        except (errors.BlockingIOError, errors.EOFError):
+            return

@@ -1,0 +1,244 @@
+"""What goes along with a painted video: sound, subtitles, attachments, chapters, tags.
+
+Packets are copied as they are. Text subtitles that the container does not hold are rewritten in the
+kind of text that it does; what cannot go along is told before the first frame.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from nst_rt.errors import UsageError
+from nst_rt.video.containers import open_input, pyav
+
+logger = logging.getLogger(__name__)
+
+MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+"""FFmpeg's names of the containers that are written."""
+_TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+_TEXT_CODECS = ("mov_text", "subrip", "ass", "ssa", "webvtt", "text")
+_CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "ENCODER")
+_STREAM_TAGS = ("encoder", "ENCODER", "DURATION", "vendor_id")
+
+
+@dataclass(frozen=True)
+class Track:
+    """A stream of the source that goes along; `text` is the codec that its text is rewritten in."""
+
+    index: int
+    text: str | None = None
+
+
+def plan_tracks(source: Path, target: Path, painted: int) -> list[Track]:
+    """Decide what happens to every stream but the painted one, by trying each in the container.
+
+    Raises:
+        UsageError: a sound track cannot go into the container.
+    """
+    muxer = MUXERS[target.suffix.lower()]
+    tracks = []
+    with open_input(source) as container:
+        for stream in container.streams:
+            if stream.index == painted:
+                continue
+            track = _planned(stream, muxer, source)
+            if track is not None:
+                tracks.append(track)
+    return tracks
+
+
+def _planned(stream: Any, muxer: str, source: Path) -> Track | None:
+    index, kind = stream.index, stream.type
+    if kind == "attachment":
+        if muxer == "matroska":
+            return Track(index)
+        _left_out(source, f"attachment {index} ({stream.name})", "its container holds none")
+        return None
+    if kind == "video" and not _is_cover(stream):
+        _left_out(source, f"video track {index}", "only one is painted; --stream chooses which")
+        return None
+    if kind == "data" and stream.metadata.get("timecode"):
+        return None  # the muxer makes the track anew from the tag
+    codec = _codec(stream)
+    if _fits(stream, muxer):
+        return Track(index)
+    if codec in _TEXT_CODECS:
+        text = _TEXT[muxer]
+        logger.info("%s: subtitle track %d becomes %s", source.name, index, text)
+        return Track(index, text)
+    if kind == "audio":
+        cure = "write .mkv" if muxer != "matroska" else "remove that track"
+        raise UsageError(f"its sound ({codec}) does not go into {muxer}", path=source, cure=cure)
+    _left_out(source, f"{kind} track {index} ({codec})", f"{muxer} does not hold it; .mkv may")
+    return None
+
+
+def _left_out(source: Path, what: str, why: str) -> None:
+    logger.warning("%s: %s is left out: %s", source.name, what, why)
+
+
+def _codec(stream: Any) -> str:
+    context = stream.codec_context
+    return str(context.codec.canonical_name) if context is not None else "unknown"
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & pyav().stream.Disposition.attached_pic)
+
+
+def _fits(stream: Any, muxer: str) -> bool:
+    """Whether the muxer writes a header with this stream."""
+    av = pyav()
+    try:
+        with av.open(io.BytesIO(), "w", format=muxer) as trial:
+            _copy_of(trial, stream)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def _copy_of(target: Any, stream: Any) -> Any:
+    copy = target.add_stream_from_template(stream, opaque=True)
+    copy_tags(stream, copy)
+    return copy
+
+
+def copy_tags(stream: Any, copy: Any) -> None:
+    """Language, title, default and forced marks of a stream."""
+    copy.metadata.update(_kept(stream.metadata, _STREAM_TAGS))
+    copy.disposition = stream.disposition
+
+
+def _kept(tags: dict[str, str], but: tuple[str, ...]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if key not in but}
+
+
+class Companions:
+    """The packets that go along, in the order of their decoding times.
+
+    Args:
+        source: the file that was painted.
+        target: the open output, before its header is written.
+        tracks: as planned.
+        start: time in the source at which the output begins, in seconds.
+        end: time in the source at which it ends; None for all.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        target: Any,
+        tracks: list[Track],
+        *,
+        start: Fraction = Fraction(0),
+        end: Fraction | None = None,
+    ) -> None:
+        self._container = open_input(source)
+        self._start, self._end = start, end
+        target.metadata.update(_kept(self._container.metadata, _CONTAINER_TAGS))
+        self._copies: dict[int, tuple[Any, Callable[[Any], Any]]] = {}
+        self._wanted = []
+        for track in tracks:
+            stream = self._container.streams[track.index]
+            if stream.type == "attachment":
+                target.add_attachment(stream.name, stream.mimetype or "", stream.data)
+                continue
+            self._wanted.append(stream)
+            if track.text is None:
+                self._copies[track.index] = (_copy_of(target, stream), _same)
+            else:
+                copy = target.add_mux_stream(track.text)
+                copy.time_base = stream.time_base
+                copy_tags(stream, copy)
+                rewrite = _as_mov_text if track.text == "mov_text" else _as_text
+                self._copies[track.index] = (copy, rewrite)
+        self._chapters(target)
+
+    def __iter__(self) -> Iterator[tuple[Fraction, Any]]:
+        """Decoding time in the output and packet, ready for the muxer."""
+        for packet in self._container.demux(self._wanted) if self._wanted else ():
+            moment = packet.pts if packet.pts is not None else packet.dts
+            if moment is None:
+                continue
+            time = moment * packet.time_base
+            cover = _is_cover(packet.stream)
+            if not cover and (self._start and time < self._start):
+                continue
+            if not cover and self._end is not None and time >= self._end:
+                continue
+            copy, rewrite = self._copies[packet.stream.index]
+            rewritten = rewrite(packet)
+            if rewritten is None:
+                continue
+            if not cover:
+                _shift(rewritten, self._start)
+            rewritten.stream = copy
+            order = rewritten.dts if rewritten.dts is not None else rewritten.pts
+            yield order * packet.time_base, rewritten
+
+    def close(self) -> None:
+        self._container.close()
+
+    def _chapters(self, target: Any) -> None:
+        kept = []
+        for chapter in self._container.chapters():
+            unit = chapter["time_base"] or Fraction(1, 1000)
+            start, end = chapter["start"] * unit, chapter["end"] * unit
+            if end <= self._start or (self._end is not None and start >= self._end):
+                continue
+            start = max(start, self._start) - self._start
+            end = (end if self._end is None else min(end, self._end)) - self._start
+            moved = {"start": round(start / unit), "end": round(end / unit), "time_base": unit}
+            kept.append({**chapter, **moved})
+        if kept:
+            target.set_chapters(kept)
+
+
+def _same(packet: Any) -> Any:
+    return packet
+
+
+def _shift(packet: Any, start: Fraction) -> None:
+    if start:
+        back = round(start / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts - back
+        packet.dts = None if packet.dts is None else packet.dts - back
+
+
+def _as_text(packet: Any) -> Any:
+    """A packet of plain text; None for one that only clears the screen."""
+    text = _text(packet)
+    return _packet(text.encode(), packet) if text else None
+
+
+def _as_mov_text(packet: Any) -> Any:
+    text = _text(packet).encode()
+    return _packet(struct.pack(">H", len(text)) + text, packet) if text else None
+
+
+def _packet(data: bytes, like: Any) -> Any:
+    packet = pyav().Packet(data)
+    packet.time_base = like.time_base
+    packet.pts, packet.dts, packet.duration = like.pts, like.pts, like.duration
+    packet.is_keyframe = True
+    return packet
+
+
+def _text(packet: Any) -> str:
+    """What a subtitle says, without its looks."""
+    lines = [
+        rect.dialogue.decode("utf-8", "replace")
+        for rect in packet.decode()
+        if rect.type in (b"ass", b"text")
+    ]
+    plain = re.sub(r"\{[^}]*\}", "", "\n".join(lines))
+    return plain.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ").strip()
