@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from nst_rt.errors import ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
+from nst_rt.sessions.forks import keep_in_children
+from nst_rt.stopping import current_stop
 
 
 class OnnxRuntimeSession:
@@ -47,6 +51,7 @@ class OnnxRuntimeSession:
             )
         except Exception as error:  # its exceptions share no base class of their own
             raise self._refused(error) from error
+        keep_in_children(self._session)
         # without its libraries a provider is dropped in silence, whatever was asked
         if self._session.get_providers()[0] != self._provider:
             raise ProviderError(
@@ -60,8 +65,21 @@ class OnnxRuntimeSession:
         self._output = self._session.get_outputs()[0].name
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Paint uint8 N×H×W×3; Ctrl-C stops inside the run."""
+        """Paint uint8 N×H×W×3; Ctrl-C and a stop end it inside the run."""
         options = self._run_options()
+
+        def terminate() -> None:
+            options.terminate = True
+
+        with current_stop().calling(terminate):
+            return self._run(image, options, terminate)
+
+    def close(self) -> None:
+        del self._session
+
+    def _run(
+        self, image: NDArray[np.uint8], options: Any, terminate: Callable[[], None]
+    ) -> NDArray[np.uint8]:
         if threading.current_thread() is not threading.main_thread():
             return self._infer(image, options)
         # signals reach Python only between calls, so the main thread waits while another runs
@@ -76,15 +94,12 @@ class OnnxRuntimeSession:
         try:
             finished.wait()
         except BaseException:
-            options.terminate = True
+            terminate()
             finished.wait()
             raise
         if isinstance(result[0], BaseException):
             raise result[0]
         return result[0]  # type: ignore[no-any-return]
-
-    def close(self) -> None:
-        del self._session
 
     def _caught(self, image: NDArray[np.uint8], options: Any) -> Any:
         try:
@@ -99,6 +114,8 @@ class OnnxRuntimeSession:
         try:
             return np.asarray(self._session.run(None, {self._input: image}, options)[0])
         except Exception as error:  # its exceptions share no base class of their own
+            if options.terminate:
+                raise CancelledError from error
             raise self._failed(error) from error
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
+from nst_rt.sessions.forks import keep_in_children
+from nst_rt.stopping import current_stop, end_if_stopped
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 _POLL_MS = 100
-"""How long a wait goes on before Python looks for signals."""
+"""How long a wait goes on before Python looks for signals, and for a stop."""
 
 
 class OpenVinoSession:
@@ -57,13 +60,15 @@ class OpenVinoSession:
             raise ModelError(
                 f"OpenVINO cannot run it ({_first(error)})", path=model.path
             ) from error
+        keep_in_children(core, self._compiled)
         self.threads = int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
         self._tensor = openvino.Tensor
         self._local = threading.local()
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3; the engine writes straight into the array that is returned."""
-        request = self._request()
+        end_if_stopped()
+        request, stop = self._request(), current_stop()
         if not image.flags.writeable:  # OpenVINO only reads it, and still refuses it
             image = image.copy()
         count, height, width, _ = image.shape
@@ -73,12 +78,13 @@ class OpenVinoSession:
             request.set_output_tensor(self._tensor(result, shared_memory=True))
             request.start_async()
             while not request.wait_for(_POLL_MS):
-                pass
+                if stop.asked:
+                    raise CancelledError
         except RuntimeError as error:
             raise ModelError(
                 f"OpenVINO cannot paint with it ({_first(error)})", path=self._path
             ) from error
-        except BaseException:  # Ctrl-C: the engine must let go of our arrays before they die
+        except BaseException:  # stopped: the engine must let go of our arrays before they die
             request.cancel()
             with suppress(RuntimeError):  # "was canceled"
                 request.wait()

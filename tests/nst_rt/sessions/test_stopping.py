@@ -1,0 +1,54 @@
+"""Work that is painted in one thread is ended by another."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import CancelledError
+
+import numpy as np
+import pytest
+
+from nst_rt.model import read_model
+from nst_rt.sessions import open_session
+from nst_rt.stopping import Stop, current_stop, end_if_stopped, stopped_by
+
+ENGINES = ("openvino", "onnxruntime")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("in_main_thread", [True, False])
+def test_stop_ends_a_long_inference_and_the_engine_paints_on(
+    engine, in_main_thread, model_path
+) -> None:
+    session = open_session(read_model(model_path), device=engine, threads=1)
+    large, small = (np.zeros((1, size, size, 3), np.uint8) for size in (2048, 16))
+    stop, caught = Stop(), []
+    timer = threading.Timer(0.3, stop.ask)  # inside the first picture
+
+    def work() -> None:
+        with stopped_by(stop), pytest.raises(CancelledError) as error:
+            session.run(large)
+        caught.append(error)
+
+    thread = threading.Thread(target=work)
+    timer.start()
+    if in_main_thread:
+        work()
+    else:
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive()
+    timer.join()
+    assert caught
+    assert session.run(small).shape == small.shape
+
+
+def test_what_was_stopped_before_ends_at_once_and_alone() -> None:
+    stop, calls = Stop(), []
+    stop.ask()
+    with stopped_by(stop):
+        with pytest.raises(CancelledError):
+            end_if_stopped()
+        with current_stop().calling(lambda: calls.append("called")):
+            assert calls == ["called"]
+    end_if_stopped()
