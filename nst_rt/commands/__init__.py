@@ -16,6 +16,7 @@ __all__ = ["main"]
 
 _LINES = {
     "stylize": "Paint pictures in a style.",
+    "video": "Paint a video file.",
     "models": "List the styles that come with nst-rt.",
     "info": "Show what is known of a model, and what would run it here.",
     "train": "Train a style from a painting and photos.",
