@@ -223,8 +223,9 @@ def _convert_all(request: Request, console: Console, results: Results) -> int:
 def _convert(
     request: Request, target: Path, styles: tuple[str, ...], console: Console, results: Results
 ) -> Converted:
-    from nst_rt.video.converting import Selection, convert
+    from nst_rt.video.converting import convert
     from nst_rt.video.encoding import Encoding
+    from nst_rt.video.selection import Selection
 
     with ExitStack() as opened:
         painter = _painter(request, styles, opened)
@@ -335,7 +336,7 @@ def _tell(done: Converted, request: Request, console: Console, results: Results)
                 f"{stage.blocked:.2f} s without room, {stage.mean_depth:.1f} waiting after it"
             )
     if request.as_json:
-        facts = {**asdict(done), "output": str(done.output), "fps": round(done.rate, 2)}
+        facts = {**asdict(done), "fps": round(done.rate, 2)}
         if not request.profile:
             del facts["profile"]
         results.json({**facts, "done": True})

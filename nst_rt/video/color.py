@@ -71,6 +71,12 @@ def color_of(frame: Any) -> Color:
     )
 
 
+def assumed_color(height: int) -> Color:
+    """How pictures of this many lines are coded where nothing says otherwise."""
+    standard = BT709 if height >= _HD_LINES else SMPTE170M
+    return Color(standard, standard, standard, LIMITED)
+
+
 def to_rgb(frame: Any, color: Color, width: int, height: int) -> NDArray[np.uint8]:
     """A decoded frame as uint8 H×W×3 RGB of `width`×`height`, which is a new array."""
     rgb = frame.format.is_rgb

@@ -9,22 +9,21 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from nst_rt._version import __version__
 from nst_rt.errors import InputError, UsageError
 from nst_rt.pipeline import Pipeline, Stage, StageProfile
 from nst_rt.video.color import from_rgb
 from nst_rt.video.containers import pyav
-from nst_rt.video.encoding import ChosenEncoder, Encoding, choose_encoder
+from nst_rt.video.encoding import DEFAULT_ENCODING, ChosenEncoder, Encoding, choose_encoder
 from nst_rt.video.frames import Frame
 from nst_rt.video.job import Job
 from nst_rt.video.joining import join
 from nst_rt.video.painters import FramePainter
 from nst_rt.video.parts import PartWriter
-from nst_rt.video.reading import Decoded, VideoFacts, VideoReader
+from nst_rt.video.reading import EVERYTHING, Decoded, VideoReader
+from nst_rt.video.selection import Selection
 from nst_rt.video.tracks import plan_tracks
 
 PART_SECONDS = 10.0
@@ -32,34 +31,6 @@ PART_SECONDS = 10.0
 
 Progress = Callable[[int, int | None], None]
 """Called after each frame with how many are done and how many there will be, if that is known."""
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which frames of a file, and how they are read.
-
-    Args:
-        start: seconds at which the output begins.
-        duration: seconds that it lasts; None for all.
-        stream: number of the video stream; None for the largest.
-        deinterlace: make whole pictures of interlaced ones.
-        upright: turn the pictures upright instead of telling the player to.
-        hdr: what to do about a video of high dynamic range: refuse it, or paint its code values as
-            they are and keep its tags.
-        hwaccel: name of a hardware decoder.
-    """
-
-    start: Fraction = Fraction(0)
-    duration: Fraction | None = None
-    stream: int | None = None
-    deinterlace: bool = False
-    upright: bool = False
-    hdr: Literal["refuse", "passthrough"] = "refuse"
-    hwaccel: str | None = None
-
-    @property
-    def end(self) -> Fraction | None:
-        return None if self.duration is None else self.start + self.duration
 
 
 @dataclass(frozen=True)
@@ -72,7 +43,7 @@ class Converted:
         profile: where the time went, stage by stage.
     """
 
-    output: Path
+    output: str
     frames: int
     painted: int
     seconds: float
@@ -93,8 +64,8 @@ def convert(
     target: Path,
     painter: FramePainter,
     *,
-    encoding: Encoding | None = None,
-    selection: Selection | None = None,
+    encoding: Encoding = DEFAULT_ENCODING,
+    selection: Selection = EVERYTHING,
     resume: bool = False,
     overwrite: bool = False,
     part_seconds: float = PART_SECONDS,
@@ -119,17 +90,10 @@ def convert(
         ProviderError: the encoder is absent.
         OutputError: the output cannot be written; what is done can be resumed.
     """
-    encoding, selection = encoding or Encoding(), selection or Selection()
-    _refuse_target(source, target, overwrite=overwrite)
-    reader = VideoReader(
-        source,
-        stream=selection.stream,
-        deinterlace=selection.deinterlace,
-        hwaccel=selection.hwaccel,
-    )
+    refuse_target(source, target, overwrite=overwrite)
+    reader = VideoReader(source, selection)
     facts = reader.facts
-    _refuse_hdr(facts, source, selection)
-    size = painter.output_size(*_upright_size(facts, selection))
+    size = painter.output_size(*reader.size)
     encoder = choose_encoder(encoding, target, facts, size)
     tracks = plan_tracks(source, target, facts.index)
     identity = {
@@ -146,7 +110,7 @@ def convert(
         if job.parts:
             painter.restore(job.parts[-1].state)
         writer = PartWriter(job, encoder, facts, size, seconds=part_seconds)
-        run = _Run(reader, painter, encoder, writer, selection, done)
+        run = _Run(reader, painter, encoder, writer, done)
         profile = run.all_frames(progress)
         if not job.parts:
             raise InputError("has no frame in that stretch", path=source)
@@ -164,7 +128,7 @@ def convert(
         frames = job.frames
         job.discard()
     return Converted(
-        output=target,
+        output=str(target),
         frames=frames,
         painted=frames - done,
         seconds=perf_counter() - begun,
@@ -185,23 +149,22 @@ class _Run:
         painter: FramePainter,
         encoder: ChosenEncoder,
         writer: PartWriter,
-        selection: Selection,
         done: int,
     ) -> None:
         self._reader, self._painter, self._encoder = reader, painter, encoder
-        self._writer, self._selection, self._done = writer, selection, done
+        self._writer, self._done = writer, done
         self.last_duration = Fraction(0)
 
     def all_frames(self, progress: Progress | None) -> list[StageProfile]:
         """Paint all that is not done; what was encoded when something fails can be resumed."""
         stages = Pipeline(
-            self._chosen(),
-            Stage("to rgb", self._to_rgb),
+            self._left(),
+            Stage("to rgb", self._reader.frame),
             Stage("paint", self._paint, workers=self._painter.workers),
             Stage("to yuv", self._to_yuv),
             Stage("encode", self._encode),
         )
-        total = self._total()
+        total = self._reader.count
         try:
             with stages as encoded:
                 for number, _ in enumerate(encoded, self._done + 1):
@@ -211,34 +174,12 @@ class _Run:
             self._writer.finish()
         return stages.profile()
 
-    def _total(self) -> int | None:
-        selection, facts = self._selection, self._reader.facts
-        if selection.duration is not None and facts.rate:
-            return round(selection.duration * facts.rate)
-        if facts.count and facts.rate:
-            return max(0, facts.count - round(selection.start * facts.rate))
-        return facts.count
-
-    def _chosen(self) -> Iterator[Decoded]:
+    def _left(self) -> Iterator[Decoded]:
         """The frames of the selection, but for those that are done."""
-        start, end = self._selection.start, self._selection.end
-        number = 0
-        for decoded in self._reader.decoded():
-            if start and decoded.time < start:
-                continue
-            if end is not None and decoded.time >= end:
-                return
-            number += 1
+        for number, decoded in enumerate(self._reader.selected()):
             self.last_duration = decoded.duration
-            if number > self._done:
-                yield Decoded(decoded.frame, decoded.time - start, decoded.duration)
-
-    def _to_rgb(self, decoded: Decoded) -> Frame:
-        frame = self._reader.frame(decoded)
-        if self._selection.upright:
-            turned = np.rot90(frame.rgb, self._reader.facts.quarter_turns)
-            return frame.painted(np.ascontiguousarray(turned))
-        return frame
+            if number >= self._done:
+                yield decoded
 
     def _paint(self, frame: Frame) -> tuple[Frame, Any]:
         return self._painter.paint(frame), self._painter.state()
@@ -253,27 +194,13 @@ class _Run:
         self._writer.write(picture, frame.time, frame.duration, state)
 
 
-def _refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:
+def refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:
+    """Raise `UsageError` where the output would replace its source, or what is there unasked."""
     if os.path.lexists(target):
         if source.exists() and target.exists() and source.samefile(target):
             raise UsageError("is the video itself", path=target, cure="choose another output")
         if not overwrite:
             raise UsageError("exists already", path=target, cure="add --overwrite")
-
-
-def _refuse_hdr(facts: VideoFacts, source: Path, selection: Selection) -> None:
-    if facts.color.hdr and selection.hdr == "refuse":
-        raise InputError(
-            f"is of high dynamic range ({facts.color.hdr}), which no style was trained on",
-            path=source,
-            cure="--hdr passthrough paints its code values and keeps its tags",
-        )
-
-
-def _upright_size(facts: VideoFacts, selection: Selection) -> tuple[int, int]:
-    if selection.upright and facts.quarter_turns % 2:
-        return facts.width, facts.height
-    return facts.height, facts.width
 
 
 def _hash(path: Path) -> str:

@@ -54,6 +54,9 @@ class Encoding:
     pixel_format: str | None = None
 
 
+DEFAULT_ENCODING = Encoding()
+
+
 @dataclass(frozen=True)
 class ChosenEncoder:
     """An encoder that was found to open, and all that it is opened with."""

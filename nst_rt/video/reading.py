@@ -15,9 +15,11 @@ from nst_rt.errors import InputError, UsageError
 from nst_rt.video.color import Color, color_of, to_rgb
 from nst_rt.video.containers import open_input, pyav
 from nst_rt.video.frames import Frame
+from nst_rt.video.selection import Selection
 
 logger = logging.getLogger(__name__)
 
+EVERYTHING = Selection()
 _JUMP = 1
 """Seconds that a timestamp may go back before the video is taken for two, one after the other."""
 
@@ -73,45 +75,68 @@ class Repairs:
 class VideoReader:
     """The frames of one video stream of a file.
 
-    Args:
-        path: the file.
-        stream: number of the stream; by default the largest that is not a cover picture.
-        deinterlace: make whole pictures of interlaced ones, one for each.
-        hwaccel: name of a hardware decoder ("cuda", "vaapi", …); it falls back to software.
-
     Raises:
         UnsafeError: the file is a list of other files.
-        InputError: it cannot be opened, has no video, or not one frame can be decoded.
+        InputError: it cannot be opened, has no video, not one frame can be decoded, or its dynamic
+            range is refused.
         UsageError: it has no such video stream.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        stream: int | None = None,
-        deinterlace: bool = False,
-        hwaccel: str | None = None,
-    ) -> None:
-        self.path, self._wanted, self._deinterlace = path, stream, deinterlace
-        self._hwaccel = hwaccel
+    def __init__(self, path: Path, selection: Selection = EVERYTHING) -> None:
+        self.path, self.selection = path, selection
         self.repairs = Repairs()
         with open_input(path) as container:
             video = self._chosen(container)
             self.facts = _facts(video, self._first(container, video))
+        if self.facts.color.hdr and selection.hdr == "refuse":
+            raise InputError(
+                f"is of high dynamic range ({self.facts.color.hdr}), which no style was trained on",
+                path=path,
+                cure="--hdr passthrough paints its code values and keeps its tags",
+            )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames, turned upright if they are."""
+        facts = self.facts
+        if self.selection.upright and facts.quarter_turns % 2:
+            return facts.width, facts.height
+        return facts.height, facts.width
+
+    @property
+    def count(self) -> int | None:
+        """How many frames there will be, as far as the file says."""
+        selection, facts = self.selection, self.facts
+        if not facts.rate:
+            return facts.count
+        if selection.duration is not None:
+            return round(selection.duration * facts.rate)
+        if facts.count is None:
+            return None
+        return max(0, facts.count - round(selection.start * facts.rate))
+
+    def selected(self) -> Iterator[Decoded]:
+        """The frames of the selection, their times counted from its start."""
+        start, end = self.selection.start, self.selection.end
+        for decoded in self.decoded():
+            if start and decoded.time < start:
+                continue
+            if end is not None and decoded.time >= end:
+                return
+            yield Decoded(decoded.frame, decoded.time - start, decoded.duration)
 
     def decoded(self) -> Iterator[Decoded]:
         """Every frame, decoded; damaged packets are passed over and counted in `repairs`."""
-        with open_input(self.path, hwaccel=self._hwaccel) as container:
+        with open_input(self.path, hwaccel=self.selection.hwaccel) as container:
             video = self._chosen(container)
             video.thread_type = "AUTO"
             frames = self._frames(container, video)
-            if self._deinterlace and self.facts.interlaced:
+            if self.selection.deinterlace and self.facts.interlaced:
                 frames = _deinterlaced(frames, video)
             yield from self._timed(frames, video)
 
     def frame(self, decoded: Decoded) -> Frame:
-        """The frame as RGB, of the size that the stream began with."""
+        """The frame as RGB of `size`, which is the one that the stream began with."""
         picture, facts = decoded.frame, self.facts
         if (picture.width, picture.height) != (facts.width, facts.height):
             self.repairs.other_sizes += 1
@@ -120,18 +145,22 @@ class VideoReader:
                 f"scaled to the {facts.width}x{facts.height} that it began with"
             )
         rgb = to_rgb(picture, color_of(picture), facts.width, facts.height)
+        if self.selection.upright and facts.quarter_turns:
+            rgb = np.ascontiguousarray(np.rot90(rgb, facts.quarter_turns))
         return Frame(rgb, decoded.time, decoded.duration)
 
     def _chosen(self, container: Any) -> Any:
         cover = pyav().stream.Disposition.attached_pic
         videos = [one for one in container.streams.video if not one.disposition & cover]
-        if self._wanted is not None:
+        if self.selection.stream is not None:
             for one in videos:
-                if one.index == self._wanted:
+                if one.index == self.selection.stream:
                     return one
             here = ", ".join(str(one.index) for one in videos) or "none"
             raise UsageError(
-                f"has no video stream {self._wanted}", path=self.path, cure=f"there are: {here}"
+                f"has no video stream {self.selection.stream}",
+                path=self.path,
+                cure=f"there are: {here}",
             )
         if not videos:
             raise InputError("has no video, only sound or data", path=self.path)

@@ -1,0 +1,144 @@
+"""Video files as one source or sink of frames among others: pipes, animations, folders of pictures.
+
+From file to file `converting.convert` does more: it copies the sound and can be resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from math import lcm
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.atomic import part_of
+from nst_rt.errors import OutputError
+from nst_rt.video.color import assumed_color, from_rgb
+from nst_rt.video.containers import pyav
+from nst_rt.video.encoding import Encoding, choose_encoder
+from nst_rt.video.frames import Frame, FrameSource
+from nst_rt.video.reading import VideoFacts, VideoReader
+from nst_rt.video.selection import Selection
+from nst_rt.video.tracks import MUXERS
+
+
+class VideoFileSource:
+    """The frames of a video file, upright: what they go into knows no rotation."""
+
+    def __init__(self, path: Path, selection: Selection) -> None:
+        self._reader = VideoReader(path, replace(selection, upright=True))
+        self.height, self.width = self._reader.size
+        self.rate, self.count = self._reader.facts.rate, self._reader.count
+
+    def __iter__(self) -> Iterator[Frame]:
+        return map(self._reader.frame, self._reader.selected())
+
+    def close(self) -> None:
+        """Nothing stays open between two iterations."""
+
+
+class VideoFileSink:
+    """Encodes frames into a video file without sound.
+
+    Args:
+        target: .mp4, .m4v, .mov, .mkv or .webm.
+        like: gives the rate.
+        size: height and width of the frames.
+        encoding: codec and quality.
+
+    Raises:
+        UsageError: the container is unknown, or the codec does not fit.
+        ProviderError: the encoder is absent.
+    """
+
+    def __init__(
+        self, target: Path, like: FrameSource, size: tuple[int, int], encoding: Encoding
+    ) -> None:
+        self._target, self._unfinished = target, part_of(target)
+        self._facts = _facts(size, like.rate)
+        self._encoder = choose_encoder(encoding, target, self._facts, size)
+        self._container: Any = None
+        self._stream: Any = None
+        self._size = size
+
+    def write(self, frame: Frame) -> None:
+        color, unit = self._facts.color, self._facts.time_base
+        try:
+            if self._container is None:
+                self._open()
+            picture = from_rgb(_on_white(frame), color, self._encoder.pixel_format)
+            picture.pts = round(frame.time / unit)
+            picture.duration = round(frame.duration / unit)
+            picture.time_base = unit
+            self._container.mux(self._stream.encode(picture))
+        except (pyav().FFmpegError, OSError) as error:
+            raise self._cannot(error) from error
+
+    def finish(self) -> None:
+        try:
+            if self._container is None:
+                self._open()
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self._container = None
+            self._unfinished.replace(self._target)
+        except (pyav().FFmpegError, OSError) as error:
+            raise self._cannot(error) from error
+
+    def abort(self) -> None:
+        container, self._container = self._container, None
+        if container is not None:
+            with suppress(Exception):  # what it could not write does not matter any more
+                container.close()
+        self._unfinished.unlink(missing_ok=True)
+
+    def _open(self) -> None:
+        name = f"file:{self._unfinished.absolute()}"
+        self._container = pyav().open(name, "w", format=MUXERS[self._target.suffix.lower()])
+        self._stream = self._encoder.add_to(self._container, self._facts, self._size)
+        self._stream.time_base = self._facts.time_base
+
+    def _cannot(self, error: Exception) -> OutputError:
+        self.abort()
+        why = getattr(error, "strerror", None) or error
+        return OutputError(f"cannot be written ({why})", path=self._target)
+
+
+def _facts(size: tuple[int, int], rate: Fraction | None) -> VideoFacts:
+    height, width = size
+    return VideoFacts(
+        index=0,
+        width=width,
+        height=height,
+        time_base=_unit(rate),
+        rate=rate,
+        count=None,
+        color=assumed_color(height),
+        aspect=Fraction(1),
+        display_matrix=None,
+        quarter_turns=0,
+        pixel_format="rgb24",
+        bits=8,
+        interlaced=False,
+    )
+
+
+def _unit(rate: Fraction | None) -> Fraction:
+    """A unit of time in which the frames' times are whole, and milliseconds where that is cheap."""
+    if rate is None:
+        return Fraction(1, 90_000)
+    fine = lcm(rate.numerator, 1000)
+    return Fraction(1, fine if fine <= 1_000_000 else rate.numerator)
+
+
+def _on_white(frame: Frame) -> NDArray[np.uint8]:
+    if frame.alpha is None:
+        return frame.rgb
+    alpha = frame.alpha[..., None].astype(np.uint16)
+    mixed = frame.rgb * alpha + 255 * (255 - alpha)
+    return ((mixed + 127) // 255).astype(np.uint8)

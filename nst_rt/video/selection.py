@@ -1,0 +1,36 @@
+"""Which frames of a video file are painted, and how they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which frames of a file, and how they are read.
+
+    Args:
+        start: seconds at which the output begins.
+        duration: seconds that it lasts; None for all.
+        stream: number of the video stream; None for the largest that is not a cover picture.
+        deinterlace: make whole pictures of interlaced ones, one for each.
+        upright: turn the pictures upright instead of telling the player to.
+        hdr: what to do about a video of high dynamic range: refuse it, or paint its code values as
+            they are and keep its tags.
+        hwaccel: name of a hardware decoder ("cuda", "vaapi", …); it falls back to software.
+    """
+
+    start: Fraction = Fraction(0)
+    duration: Fraction | None = None
+    stream: int | None = None
+    deinterlace: bool = False
+    upright: bool = False
+    hdr: Literal["refuse", "passthrough"] = "refuse"
+    hwaccel: str | None = None
+
+    @property
+    def end(self) -> Fraction | None:
+        """Seconds in the source at which the output ends; None for all."""
+        return None if self.duration is None else self.start + self.duration
