@@ -1,4 +1,4 @@
-"""Frames from any source through a painter into any sink: pipes, animations, folders of pictures."""
+"""Frames from any source through a painter into any sink: pipes, animations, picture folders."""
 
 from __future__ import annotations
 
