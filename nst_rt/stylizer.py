@@ -6,10 +6,11 @@ import logging
 import os
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,9 @@ from nst_rt.sessions import (
     open_session,
     preferred_flavour,
 )
+from nst_rt.stopping import end_if_stopped
+from nst_rt.streaming import Streaming
+from nst_rt.zoo import find
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,6 +55,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
+
+
+class VideoFrame(Protocol):
+    """A picture of a video, like `nst_rt.video.frames.Frame`."""
+
+    @property
+    def rgb(self) -> Pixels:
+        """uint8 H×W×3."""
+
+    def painted(self, rgb: Pixels) -> Self:
+        """The same frame with other pixels."""
+
+
+F = TypeVar("F", bound=VideoFrame)
 
 
 @dataclass(frozen=True)
@@ -77,7 +95,7 @@ class StylizerInfo:
         return asdict(self)
 
 
-class Stylizer:
+class Stylizer(Streaming):
     """Paints pictures in one style. Safe to share between threads; same input, same bytes.
 
     Args:
@@ -127,6 +145,7 @@ class Stylizer:
         adaptation: Adaptation | None = None,
     ) -> None:
         check_options(device, precision)
+        self._process = os.getpid()
         self._options = PaintOptions(size, strength, keep_color)
         self._max_pixels = max_pixels
         self._max_memory = max_memory
@@ -136,7 +155,23 @@ class Stylizer:
         session = open_session(
             self._model, device=device, precision=precision, threads=threads, parallel=parallel
         )
-        self.parallel = parallel
+        super().__init__(parallel)
+        self._recipe = partial(
+            type(self),
+            style if find(str(style)) else self._model.path.absolute(),
+            device=device,
+            precision=precision,
+            threads=threads,
+            parallel=parallel,
+            size=size,
+            strength=strength,
+            keep_color=keep_color,
+            max_pixels=max_pixels,
+            max_memory=max_memory,
+            allow_truncated=allow_truncated,
+            verify=verify,
+            adaptation=adaptation,
+        )
         self._info = self._facts(session)
         self._session: Session | None = session
 
@@ -173,6 +208,8 @@ class Stylizer:
     def __call__(self, picture: bytes, **options: Unpack[CallOptions]) -> bytes: ...
     @overload
     def __call__(self, picture: str | PathLike[str], **options: Unpack[CallOptions]) -> Path: ...
+    @overload
+    def __call__(self, picture: F, **options: Unpack[CallOptions]) -> F: ...
 
     def __call__(
         self,
@@ -190,7 +227,7 @@ class Stylizer:
 
         Args:
             picture: uint8 array H×W×3 (or ×4 with alpha), batch N×H×W×3, PIL image, encoded bytes,
-                or a path.
+                a frame of a video, or a path.
             size: as in the constructor, for this picture.
             strength: as in the constructor, for this picture.
             keep_color: as in the constructor, for this picture.
@@ -218,6 +255,8 @@ class Stylizer:
         if _is_pil(picture):
             decoded = from_pil(picture, max_pixels=self._max_pixels, max_memory=self._max_memory)
             return to_pil(self._paint(decoded, options))
+        if hasattr(picture, "painted"):
+            return picture.painted(self._paint_rgb(picture.rgb, options))
         raise InputError(
             f"expected an array, PIL image, bytes or path, got {type(picture).__name__}",
             cure=_way_in(picture),
@@ -250,6 +289,7 @@ class Stylizer:
     def close(self) -> None:
         """Free the engine, as soon as other threads have finished their pictures."""
         self._session = None
+        super().close()
 
     def __enter__(self) -> Stylizer:
         self._open_session()
@@ -262,6 +302,10 @@ class Stylizer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled is how it was made: another process makes its own engine."""
+        return self._recipe, ()
 
     def __repr__(self) -> str:
         info = self._info
@@ -320,6 +364,7 @@ class Stylizer:
 
     def _paint_rgb(self, photo: Pixels, options: PaintOptions) -> Pixels:
         """Paint H×W×3: at working size, then back to full size, then strength and colour."""
+        end_if_stopped()
         session = self._open_session()
         height, width = photo.shape[:2]
         check_pixels(height, width, self._max_pixels)
@@ -362,7 +407,12 @@ class Stylizer:
             )
         return fixed
 
+    def refuse_if_closed(self) -> None:
+        self._open_session()
+
     def _open_session(self) -> Session:
+        if os.getpid() != self._process:  # an engine's threads are not in the child
+            raise ClosedError("was created in another process", cure="create it after fork")
         session = self._session  # once: another thread may close at any time
         if session is None:
             raise ClosedError("this Stylizer is closed", cure="make a new one")

@@ -7,7 +7,7 @@ import sys
 import threading
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from nst_rt.errors import ModelError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.forks import keep_in_children
-from nst_rt.stopping import current_stop, end_if_stopped
+from nst_rt.stopping import Stop, current_stop, end_if_stopped
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 _POLL_MS = 100
@@ -44,18 +44,17 @@ class OpenVinoSession:
         self.precision = _precision(
             precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         )
+        streams = min(parallel, threads)
         try:
             network = core.read_model(io.BytesIO(model.data))
-            self._compiled = core.compile_model(
-                network,
-                "CPU",
-                {
-                    "PERFORMANCE_HINT": "LATENCY",
-                    "NUM_STREAMS": min(parallel, threads),
-                    "INFERENCE_NUM_THREADS": threads,
-                    "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
-                },
-            )
+            options = {
+                "PERFORMANCE_HINT": "LATENCY",
+                "NUM_STREAMS": streams,
+                "INFERENCE_NUM_THREADS": threads,
+                "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
+            }
+            self._compile = partial(core.compile_model, network, "CPU", options)
+            self._compiled: Any = self._compile()
         except RuntimeError as error:
             raise ModelError(
                 f"OpenVINO cannot run it ({_first(error)})", path=model.path
@@ -64,11 +63,28 @@ class OpenVinoSession:
         self.threads = int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
         self._tensor = openvino.Tensor
         self._local = threading.local()
+        self._compiling = threading.Lock()
+        self._turns = threading.Semaphore(streams)
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3; the engine writes straight into the array that is returned."""
-        end_if_stopped()
-        request, stop = self._request(), current_stop()
+        stop = current_stop()
+        while not self._turns.acquire(timeout=_POLL_MS / 1000):
+            end_if_stopped()
+        try:
+            end_if_stopped()
+            return self._infer(self._request(), image, stop)
+        except RuntimeError as error:
+            raise ModelError(
+                f"OpenVINO cannot paint with it ({_first(error)})", path=self._path
+            ) from error
+        finally:
+            self._turns.release()
+
+    def close(self) -> None:
+        del self._compiled, self._local
+
+    def _infer(self, request: Any, image: NDArray[np.uint8], stop: Stop) -> NDArray[np.uint8]:
         if not image.flags.writeable:  # OpenVINO only reads it, and still refuses it
             image = image.copy()
         count, height, width, _ = image.shape
@@ -80,26 +96,32 @@ class OpenVinoSession:
             while not request.wait_for(_POLL_MS):
                 if stop.asked:
                     raise CancelledError
-        except RuntimeError as error:
-            raise ModelError(
-                f"OpenVINO cannot paint with it ({_first(error)})", path=self._path
-            ) from error
-        except BaseException:  # stopped: the engine must let go of our arrays before they die
-            request.cancel()
+        except BaseException:  # the engine must let go of our arrays before they die
             with suppress(RuntimeError):  # "was canceled"
+                request.cancel()
                 request.wait()
+            self._compiled, self._local = None, threading.local()
             raise
         if tuple(request.get_output_tensor().shape) != result.shape:
             raise ModelError(f"is not of scale {self.scale}, as it says", path=self._path)
         return result
 
-    def close(self) -> None:
-        del self._compiled, self._local
-
     def _request(self) -> Any:
-        if not hasattr(self._local, "request"):
-            self._local.request = self._compiled.create_infer_request()
-        return self._local.request
+        """This thread's request of a sound model.
+
+        An inference that does not end well leaves nodes of its stream that took up its size and
+        others that did not; pictures of the size before would be painted wrongly from then on, so
+        the model is compiled anew. No more requests are in work than there are streams: none waits
+        behind one that may fail.
+        """
+        with self._compiling:
+            if self._compiled is None:
+                self._compiled = self._compile()
+                keep_in_children(self._compiled)
+            compiled, local = self._compiled, self._local
+        if not hasattr(local, "request"):
+            local.request = compiled.create_infer_request()
+        return local.request
 
 
 def _imported() -> Any:

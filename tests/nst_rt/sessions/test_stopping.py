@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from nst_rt.errors import ModelError
 from nst_rt.model import read_model
 from nst_rt.sessions import open_session
 from nst_rt.stopping import Stop, current_stop, end_if_stopped, stopped_by
@@ -52,3 +53,38 @@ def test_what_was_stopped_before_ends_at_once_and_alone() -> None:
         with current_stop().calling(lambda: calls.append("called")):
             assert calls == ["called"]
     end_if_stopped()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_follows_a_stop_is_painted_as_before(engine, model_path, photo) -> None:
+    """Of all sizes, and by threads that wait while the picture is stopped."""
+    session = open_session(read_model(model_path), device=engine, precision="fp32", threads=1)
+    small = np.ascontiguousarray(photo[None, :64, :48])
+    expected = session.run(small)
+    large = np.zeros((1, 1500, 1500, 3), np.uint8)
+    others = ThreadPoolExecutor(2)
+
+    def paint_on() -> None:
+        waiting.extend(others.submit(session.run, small) for _ in range(2))
+        while True:
+            session.run(large)
+
+    for seconds in (0.05, 0.15, 0.25):
+        stop, waiting = Stop(), []  # type: ignore[var-annotated]
+        threading.Timer(seconds, stop.ask).start()
+        with stopped_by(stop), pytest.raises(CancelledError):
+            paint_on()
+        assert all((painting.result() == expected).all() for painting in waiting)
+        assert (session.run(small) == expected).all()
+    others.shutdown()
+
+
+def test_what_follows_a_failure_inside_the_engine_is_painted_as_before(model_path, photo) -> None:
+    session = open_session(read_model(model_path), device="openvino", threads=1)
+    small = np.ascontiguousarray(photo[None, :64, :48])
+    expected = session.run(small)
+    compiled = session._compiled
+    with pytest.raises(ModelError, match="cannot paint with it"):
+        session.run(small[..., :2])  # not contiguous
+    assert session._compiled is not compiled
+    assert (session.run(small) == expected).all()

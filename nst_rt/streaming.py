@@ -1,0 +1,194 @@
+"""Pictures that keep coming, painted in order by threads or for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import aclosing
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar, Unpack, overload
+
+from nst_rt.errors import UsageError
+from nst_rt.options import CallOptions
+from nst_rt.pipeline import Pipeline, Stage
+from nst_rt.stopping import Stop, stopped_by
+
+T = TypeVar("T")
+
+
+class Streaming(ABC):
+    """What paints one picture when it is called, and so paints many.
+
+    Args:
+        parallel: how many pictures are painted at once; more wait for their turn.
+    """
+
+    def __init__(self, parallel: int) -> None:
+        self.parallel = parallel
+        self._painters = ThreadPoolExecutor(parallel, "nst-painter")
+
+    @abstractmethod
+    def __call__(self, picture: Any, **options: Unpack[CallOptions]) -> Any: ...
+
+    @abstractmethod
+    def refuse_if_closed(self) -> None:
+        """Raise `ClosedError` if this cannot paint any more."""
+
+    def close(self) -> None:
+        """End the threads that `acall` began, as soon as they have finished their pictures."""
+        self._painters.shutdown(wait=False)
+
+    @overload
+    def stream(
+        self,
+        pictures: Iterable[str | PathLike[str]],
+        *,
+        depth: int = 2,
+        **options: Unpack[CallOptions],
+    ) -> Iterator[Path]: ...
+    @overload
+    def stream(
+        self, pictures: Iterable[T], *, depth: int = 2, **options: Unpack[CallOptions]
+    ) -> Iterator[T]: ...
+
+    def stream(
+        self, pictures: Iterable[Any], *, depth: int = 2, **options: Unpack[CallOptions]
+    ) -> Iterator[Any]:
+        """Paint pictures in a thread while others are read in another, and give them in order.
+
+        An error of the source or of a picture is raised after all paintings before it. Leaving
+        early stops the picture that is being painted; a source that waits is waited for. No thread
+        is left either way.
+
+        Args:
+            pictures: of any kinds that a call takes; iterated in a thread of its own.
+            depth: how many pictures wait before they are painted, and paintings after.
+            options: as in a call, for all of them.
+
+        Example:
+            >>> import numpy as np
+            >>> from nst_rt import Stylizer
+            >>> frames = (np.full((48, 64, 3), level, np.uint8) for level in range(3))
+            >>> with Stylizer("starry-night") as stylizer:
+            ...     [painting.shape for painting in stylizer.stream(frames)]
+            [(48, 64, 3), (48, 64, 3), (48, 64, 3)]
+        """
+        self._check(depth)
+        return self._streamed(pictures, depth, options)
+
+    async def acall(self, picture: Any, **options: Unpack[CallOptions]) -> Any:
+        """A call for asyncio: the event loop goes on while a thread paints.
+
+        A call that is cancelled ends when its thread has stopped painting, which CPU engines do
+        within a tenth of a second.
+        """
+        self.refuse_if_closed()
+        stop = Stop()
+        return await _ended(self._painters, lambda: self._stoppable(stop, picture, options), stop)
+
+    def astream(
+        self,
+        pictures: Iterable[Any] | AsyncIterable[Any],
+        *,
+        depth: int = 2,
+        **options: Unpack[CallOptions],
+    ) -> AsyncIterator[Any]:
+        """`stream` for asyncio.
+
+        Args:
+            pictures: as in `stream`; what is not asynchronous is iterated in a thread of its own.
+            depth: how many pictures may be on their way: waiting, painted, or waiting to be taken.
+            options: as in a call, for all of them.
+        """
+        self._check(depth)
+        return self._astreamed(pictures, depth, options)
+
+    def _check(self, depth: int) -> None:
+        self.refuse_if_closed()
+        if depth < 1:
+            raise UsageError(f"depth is {depth}", cure="choose 1 or more")
+
+    def _stoppable(self, stop: Stop, picture: Any, options: CallOptions) -> Any:
+        with stopped_by(stop):
+            return self(picture, **options)
+
+    def _streamed(self, pictures: Iterable[Any], depth: int, options: CallOptions) -> Iterator[Any]:
+        stop = Stop()
+        painting = Stage(
+            "painting", lambda picture: self._stoppable(stop, picture, options), self.parallel
+        )
+        with Pipeline(pictures, painting, depth=depth) as paintings:
+            try:
+                yield from paintings
+            finally:
+                stop.ask()
+
+    async def _astreamed(
+        self, pictures: Iterable[Any] | AsyncIterable[Any], depth: int, options: CallOptions
+    ) -> AsyncIterator[Any]:
+        calls: asyncio.Queue[asyncio.Task[Any] | None] = asyncio.Queue()
+        room = asyncio.Semaphore(depth)
+
+        async def feed() -> None:
+            try:
+                async with aclosing(_each(pictures)) as items:
+                    async for picture in items:
+                        await room.acquire()
+                        calls.put_nowait(asyncio.create_task(self.acall(picture, **options)))
+            finally:
+                calls.put_nowait(None)
+
+        feeder = asyncio.create_task(feed())
+        try:
+            while call := await calls.get():
+                yield await call
+                room.release()
+            await feeder
+        finally:
+            left = [feeder]
+            while not calls.empty():
+                left += filter(None, [calls.get_nowait()])
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+
+async def _each(pictures: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[Any]:
+    """The items of either kind of iterable, one that blocks in a thread of its own."""
+    if isinstance(pictures, AsyncIterable):
+        async for picture in pictures:
+            yield picture
+        return
+    items, end = iter(pictures), object()
+    with ThreadPoolExecutor(1, "nst-source") as thread:
+        try:
+            while (item := await _ended(thread, lambda: next(items, end))) is not end:
+                yield item
+        finally:
+            close = getattr(items, "close", None)
+            if close:
+                thread.submit(close).result()
+
+
+async def _ended(threads: Executor, work: Callable[[], Any], stop: Stop | None = None) -> Any:
+    """The result of work in a thread, which has ended when this does, cancelled or not."""
+    job = threads.submit(work)
+    ended = asyncio.wrap_future(job)
+    try:
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        if stop:
+            stop.ask()
+        job.cancel()  # does nothing to one that has begun
+        await asyncio.gather(ended, return_exceptions=True)
+        raise
