@@ -228,7 +228,12 @@ def _summary(path: Path, data: bytes) -> OnnxSummary:
         what = f"not an ONNX file (looks like {kind})" if kind else f"not an ONNX file: {error}"
         if str(error).startswith("truncated") and kind is None:
             what = f"{error} (found {len(data):,})"
-        raise ModelError(what, path=path, cure="download or export it again") from error
+        cure = "export it first: nst-rt export" if kind == _CHECKPOINT else _AGAIN
+        raise ModelError(what, path=path, cure=cure) from error
+
+
+_CHECKPOINT = "a safetensors checkpoint"
+_AGAIN = "download or export it again"
 
 
 def _looks_like(data: bytes) -> str | None:
@@ -240,7 +245,7 @@ def _looks_like(data: bytes) -> str | None:
     if head.startswith(b"PK\x03\x04"):
         return "a PyTorch or zip archive"
     if data[8:10] == b'{"':
-        return "a safetensors checkpoint; export it first"
+        return _CHECKPOINT
     return None
 
 

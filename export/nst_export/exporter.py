@@ -16,7 +16,7 @@ from nst_export.verification import SIZES, Painter, Parity, check_parity, check_
 from nst_rt import zoo
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
-from nst_rt.errors import ModelError, OutputError, UsageError
+from nst_rt.errors import ModelError, OutputError, UsageError, shown
 from nst_rt.model import PREFIX, SCHEMA, check_model
 from nst_train.network import STRIDE, StyleNetwork
 from nst_train.style_file import load_style
@@ -94,12 +94,16 @@ def export_style(
 def _checkpoint(source: str | Path) -> Path:
     try:
         path = Path(source).expanduser()
-        found = path.exists()
+        found, folder = path.exists(), path.is_dir()
     except (OSError, RuntimeError) as error:  # a name too long, no such user
         raise ModelError(f"cannot be looked up ({error})", path=source) from error
     if not found:
         names = ", ".join(card.name for card in zoo.cards())
         raise ModelError("no such checkpoint", path=path, cure=f"give a file, or a name: {names}")
+    if folder:
+        inside = path / "style.safetensors"
+        cure = f"give {shown(inside)}" if inside.exists() else "give the .safetensors file in it"
+        raise ModelError("is a folder", path=path, cure=cure)
     return path
 
 

@@ -247,3 +247,9 @@ def test_a_shipped_style_is_exported_by_name_with_its_card(
     assert written["nst_rt.name"] == "thin-style"
     assert written["nst_rt.title"] == "Thinner"
     assert (written["nst_rt.painter"], written["nst_rt.licence"]) == ("Nobody", "CC0")
+
+
+def test_folder_of_a_run_names_the_style_in_it(tmp_path: Path) -> None:
+    (tmp_path / "style.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"is a folder; give .*style\.safetensors"):
+        export_style(tmp_path, tmp_path / "x.onnx")

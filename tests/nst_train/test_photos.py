@@ -212,3 +212,10 @@ def test_identity_tells_other_files_and_other_cuts(photos: Path) -> None:
     assert pool(photos, seed=1).identity != before
     (photos / "photo-0.png").rename(photos / "photo-00.png")
     assert pool(photos).identity != before
+
+
+def test_paintings_beside_their_photos_are_not_learnt_from(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a-great-wave.jpg", "my-great-wave.jpg", "b.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    names = [file.name for file in find_photos(tmp_path)]
+    assert names == ["a.jpg", "b.png", "my-great-wave.jpg"]
