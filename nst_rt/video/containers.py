@@ -42,6 +42,7 @@ def pyav() -> Any:
             "video needs PyAV, which is not installed", cure='pip install "nst-rt[video]"'
         ) from error
     av.logging.set_level(None)
+    os.environ.setdefault("SVT_LOG", "1")  # its encoder has no option for that
     return av
 
 

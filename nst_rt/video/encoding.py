@@ -29,7 +29,7 @@ _CRF = {"libx264": 20, "libx265": 22, "libvpx-vp9": 30, "libsvtav1": 30, "libaom
 _QUALITY = {"h264_nvenc": "cq", "hevc_nvenc": "cq", "av1_nvenc": "cq", "h264_qsv": "global_quality"}
 _FAST: dict[str, dict[str, str]] = {
     "libx264": {"preset": "veryfast"},
-    "libx265": {"preset": "veryfast"},
+    "libx265": {"preset": "veryfast", "x265-params": "log-level=none"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "6", "row-mt": "1"},
     "libsvtav1": {"preset": "10"},
     "libaom-av1": {"cpu-used": "8", "usage": "realtime"},

@@ -14,6 +14,9 @@ from nst_rt.video.encoding import ChosenEncoder
 from nst_rt.video.job import Job
 from nst_rt.video.reading import VideoFacts
 
+_BEFORE_ANY_REORDERING = 2
+"""Frames of a part that is too short for one to be coded before another that is shown earlier."""
+
 
 class PartWriter:
     """Encodes frames into parts of `seconds` each; a part begins with a key frame.
@@ -72,7 +75,11 @@ class PartWriter:
             return
 
         def close() -> None:
-            self._container.mux(self._stream.encode(None))
+            packets = self._stream.encode(None)
+            if self._frames <= _BEFORE_ANY_REORDERING:
+                for packet in packets:  # x265 leaves the decoding times of so few to chance
+                    packet.dts = packet.pts
+            self._container.mux(packets)
             self._container.close()
             self._job.add(self._path, self._frames, self._start, self._state)
 
