@@ -83,7 +83,7 @@ def _write(
         options = {"movflags": "+faststart", "movie_timescale": str(unit.denominator)}
     with pyav().open(f"file:{unfinished.absolute()}", "w", format=muxer, options=options) as output:
         with open_input(parts[0].path) as first:
-            video = output.add_stream_from_template(first.streams.video[0])
+            video = output.add_stream_from_template(first.streams.video[0], opaque=True)
         video.time_base = unit
         with open_input(source) as original:
             copy_tags(original.streams[facts.index], video)
@@ -104,22 +104,23 @@ def _painted(
     """Packets of all parts with their times in the whole.
 
     Decoding times are made anew from the presentation times of the whole, as an encoder that never
-    stopped would have: those of a part begin before its first frame, so they would overlap.
+    stopped would have: those of a part begin before its first frame, so they would overlap. The
+    first ones lie as far before the video as the last frames are apart, so that packets last as
+    long as the video: MP4 knows a packet's duration as the distance of decoding times alone.
     """
     coded = [pts for part in parts for pts, _ in _packets(part, unit)]
     shown = sorted(coded)
     delay = max((index - bisect_left(shown, pts) for index, pts in enumerate(coded)), default=0)
-    step = shown[1] - shown[0] if len(shown) > 1 else 1
+    early = [shown[0] - shown[-1] + pts for pts in shown[-1 - delay : -1]]
+    decoded = [*early, *shown[: len(shown) - delay]]
     index = 0
     for part in parts:
         for pts, packet in _packets(part, unit):
             rank = bisect_left(shown, pts)
-            last = rank == len(shown) - 1
+            last = len(shown) - 1 in (rank, index)
             packet.time_base = unit
             packet.pts = pts
-            packet.dts = (
-                shown[index - delay] if index >= delay else shown[0] - (delay - index) * step
-            )
+            packet.dts = decoded[index]
             packet.duration = round(last_duration / unit) if last else shown[rank + 1] - pts
             packet.stream = stream
             index += 1
