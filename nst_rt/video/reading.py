@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,8 @@ class VideoReader:
         with open_input(path) as container:
             video = self._chosen(container)
             self.facts = _facts(video, self._first(container, video))
+        if selection.upright and self.facts.quarter_turns % 2:
+            self.facts = replace(self.facts, aspect=1 / self.facts.aspect)
         if self.facts.color.hdr and selection.hdr == "refuse":
             raise InputError(
                 f"is of high dynamic range ({self.facts.color.hdr}), which no style was trained on",
