@@ -12,6 +12,8 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any
 
+from nst_rt.stopping import Stop, stopped_by
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -46,7 +48,8 @@ class Pipeline:
 
     Iterating gives the results of the last stage in order. The first exception of the source or a
     stage is raised there, after the results of all items before it. Leaving the `with` block, for
-    whatever reason, ends and joins all threads; an item in work is finished first.
+    whatever reason, ends and joins all threads; an item in work is finished first, but a source
+    that waits for its next item is stopped where it asks (`nst_rt.stopping`).
 
     Args:
         source: what goes in; iterated in a thread of its own and closed there if it is a generator.
@@ -65,6 +68,7 @@ class Pipeline:
         self._profiles = [StageProfile(*pair) for pair in zip(names, workers, strict=True)]
         self._queues = [_Queue(depth + count - 1) for count in workers]
         self._results = self._queues[-1]
+        self._stop = Stop()
         self._threads = [self._thread("source", self._feed, source)]
         for index, stage in enumerate(stages):
             turn = threading.Lock()
@@ -84,6 +88,7 @@ class Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stop.ask()
         for queue in self._queues:
             queue.close()
         for thread in self._threads:
@@ -111,7 +116,8 @@ class Pipeline:
                 slot: Future[Any] = Future()
                 start = perf_counter()
                 try:
-                    slot.set_result(next(items))
+                    with stopped_by(self._stop):
+                        slot.set_result(next(items))
                 except StopIteration:
                     queue.finish()
                     return

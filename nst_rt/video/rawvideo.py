@@ -1,0 +1,92 @@
+"""Bare pixels, frame after frame, as FFmpeg's `-f rawvideo` reads and writes them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from nst_rt.errors import UsageError
+from nst_rt.images import DEFAULT_MAX_PIXELS, check_pixels
+from nst_rt.video.frames import Frame
+from nst_rt.video.pipes import Inflow, Outflow
+
+logger = logging.getLogger(__name__)
+
+PixelFormat = Literal["rgb24", "bgr24"]
+DEFAULT_RATE = Fraction(25)
+"""Frames per second where nothing says otherwise; FFmpeg's default."""
+
+
+class RawVideoSource:
+    """Frames without a header: three bytes a pixel, rows from the top, no padding.
+
+    Args:
+        inflow: where they come from; is closed with the source.
+        size: height and width.
+        rate: frames per second.
+        pixel_format: "rgb24" or "bgr24".
+        max_pixels: larger frames are refused.
+
+    Raises:
+        UsageError: a size or rate that is none.
+        LimitError: larger than `max_pixels`.
+    """
+
+    def __init__(
+        self,
+        inflow: Inflow,
+        size: tuple[int, int],
+        *,
+        rate: Fraction = DEFAULT_RATE,
+        pixel_format: PixelFormat = "rgb24",
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
+        self.height, self.width = size
+        if min(size) < 1 or rate <= 0:
+            raise UsageError(f"{self.width}x{self.height} at {rate} frames a second is no video")
+        check_pixels(*size, max_pixels)
+        self.rate: Fraction | None = rate
+        self.pixel_format = pixel_format
+        self._inflow, self._bytes = inflow, self.height * self.width * 3
+        self.count = inflow.total // self._bytes if inflow.total is not None else None
+        self._step = 1 / rate
+
+    def __iter__(self) -> Iterator[Frame]:
+        shape = self.height, self.width, 3
+        number = 0
+        while data := self._inflow.read(self._bytes):
+            if len(data) < self._bytes:
+                logger.warning(
+                    "%s: frame %d ends after %d of %d bytes and is left out; is %dx%d its size?",
+                    self._inflow.name, number + 1, len(data), self._bytes, self.width, self.height,
+                )  # fmt: skip
+                return
+            pixels = np.frombuffer(data, np.uint8).reshape(shape)
+            if self.pixel_format == "bgr24":
+                pixels = np.ascontiguousarray(pixels[..., ::-1])
+            yield Frame(pixels, number * self._step, self._step)
+            number += 1
+
+    def close(self) -> None:
+        self._inflow.close()
+
+
+class RawVideoSink:
+    """The same for writing; times are not written, and alpha is not."""
+
+    def __init__(self, outflow: Outflow, *, pixel_format: PixelFormat = "rgb24") -> None:
+        self._outflow, self._reversed = outflow, pixel_format == "bgr24"
+
+    def write(self, frame: Frame) -> None:
+        pixels = frame.rgb[..., ::-1] if self._reversed else frame.rgb
+        self._outflow.write(np.ascontiguousarray(pixels).data)
+
+    def finish(self) -> None:
+        self._outflow.finish()
+
+    def abort(self) -> None:
+        self._outflow.abort()

@@ -1,0 +1,221 @@
+"""YUV4MPEG2 (.y4m): pictures in YUV behind a line of text, which pipes between programs carry.
+
+Source: the format's description in mjpegtools, yuv4mpeg(5), and the tags that FFmpeg adds to it.
+The matrix has no tag: it is BT.709 from 720 lines on and BT.601 below.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from nst_rt.errors import InputError
+from nst_rt.images import DEFAULT_MAX_PIXELS, check_pixels
+from nst_rt.video.color import FULL, LIMITED, Color, assumed_color, from_rgb, to_rgb
+from nst_rt.video.containers import pyav
+from nst_rt.video.frames import Frame, FrameSource
+from nst_rt.video.pipes import Inflow, Outflow
+from nst_rt.video.rawvideo import DEFAULT_RATE
+
+logger = logging.getLogger(__name__)
+
+MAGIC, _FRAME = b"YUV4MPEG2", b"FRAME\n"
+_LONGEST_LINE = 1024
+_CHROMA = re.compile(r"(420(?=jpeg|mpeg2|paldv|p|$)|422|444|mono)(?:jpeg|mpeg2|paldv)?(?:p?(\d+))?")
+"""Subsampling, and bits a sample where they are more than 8."""
+_DEPTHS = (8, 9, 10, 12, 14, 16)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first line says.
+
+    `subsampling` is "420", "422", "444" or "mono", `bits` those of a sample, `rate` None where it
+    is unknown.
+    """
+
+    width: int
+    height: int
+    rate: Fraction | None
+    subsampling: str
+    bits: int
+    full_range: bool
+    interlaced: bool
+
+    @property
+    def pixel_format(self) -> str:
+        """FFmpeg's name; of mono that with neutral colours, since FFmpeg takes gray for full."""
+        planes = "420" if self.subsampling == "mono" else self.subsampling
+        return f"yuv{planes}p" + (f"{self.bits}le" if self.bits > 8 else "")
+
+    @property
+    def color(self) -> Color:
+        return replace(assumed_color(self.height), range=FULL if self.full_range else LIMITED)
+
+    def planes(self) -> list[tuple[int, int]]:
+        """Height and bytes a row of every plane of a frame."""
+        sample = 2 if self.bits > 8 else 1
+        across = self.width if self.subsampling == "444" else -(-self.width // 2)
+        down = -(-self.height // 2) if self.subsampling == "420" else self.height
+        colors = [] if self.subsampling == "mono" else [(down, across * sample)] * 2
+        return [(self.height, self.width * sample), *colors]
+
+
+class Y4mSource:
+    """The frames of a y4m stream.
+
+    Args:
+        inflow: where it comes from; is closed with the source.
+        rate: frames per second, in place of what the header says.
+        max_pixels: larger frames are refused.
+
+    Raises:
+        InputError: no y4m, or of a kind that is not read.
+        LimitError: larger than `max_pixels`.
+    """
+
+    def __init__(
+        self,
+        inflow: Inflow,
+        *,
+        rate: Fraction | None = None,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> None:
+        line = inflow.line(_LONGEST_LINE)
+        self._header = header = parse(line, inflow.name)
+        check_pixels(header.height, header.width, max_pixels)
+        self.width, self.height = header.width, header.height
+        self.rate = rate or header.rate
+        if self.rate is None:
+            self.rate = DEFAULT_RATE
+            logger.warning("%s: says no frame rate; %s is taken", inflow.name, DEFAULT_RATE)
+        if header.interlaced:
+            logger.warning("%s: is interlaced and painted as it is", inflow.name)
+        self._inflow, self._step = inflow, 1 / self.rate
+        self._planes = header.planes()
+        self._bytes = sum(height * row for height, row in self._planes)
+        self.count = None
+        if inflow.total is not None:
+            self.count = (inflow.total - len(line) - 1) // (len(_FRAME) + self._bytes)
+
+    def __iter__(self) -> Iterator[Frame]:
+        number = 0
+        while mark := self._inflow.read(len(_FRAME)):
+            if mark == _FRAME[:-1] + b" ":  # parameters of the frame, none of which matter here
+                self._inflow.line(_LONGEST_LINE)
+            elif mark != _FRAME[: len(mark)]:
+                raise InputError(
+                    f"frame {number + 1} does not begin with FRAME",
+                    path=self._inflow.name,
+                    cure="the program that writes it lost bytes; run it again",
+                )
+            data = self._inflow.read(self._bytes)
+            if len(data) < self._bytes:
+                logger.warning(
+                    "%s: frame %d ends after %d of %d bytes and is left out",
+                    self._inflow.name, number + 1, len(data), self._bytes,
+                )  # fmt: skip
+                return
+            rgb = to_rgb(self._coded(data), self._header.color, self.width, self.height)
+            yield Frame(rgb, number * self._step, self._step)
+            number += 1
+
+    def close(self) -> None:
+        self._inflow.close()
+
+    def _coded(self, data: bytearray) -> Any:
+        """A frame of FFmpeg's with these planes, which it pads at the end of every row."""
+        header = self._header
+        frame = pyav().VideoFrame(self.width, self.height, header.pixel_format)
+        start = 0
+        for plane, (height, row) in zip(frame.planes, self._planes, strict=False):
+            rows = np.frombuffer(data, np.uint8, height * row, start).reshape(height, row)
+            _rows(plane, height)[:, :row] = rows
+            start += height * row
+        for plane in frame.planes[len(self._planes) :]:
+            samples = np.frombuffer(plane, np.uint16 if header.bits > 8 else np.uint8)
+            samples[:] = 1 << (header.bits - 1)
+        return frame
+
+
+class Y4mSink:
+    """Writes 8 bits a sample in 4:2:0 of limited range; alpha and times are not written.
+
+    Args:
+        outflow: where it goes.
+        like: gives the rate.
+        size: height and width of the frames.
+    """
+
+    def __init__(self, outflow: Outflow, like: FrameSource, size: tuple[int, int]) -> None:
+        height, width = size
+        rate = like.rate or DEFAULT_RATE
+        self._outflow, self._color = outflow, assumed_color(height)
+        self._header = (
+            f"{MAGIC.decode()} W{width} H{height} F{rate.numerator}:{rate.denominator} Ip A1:1 "
+            "C420jpeg XYSCSS=420JPEG XCOLORRANGE=LIMITED\n"
+        ).encode()
+        self._planes = parse(self._header[:-1], "").planes()
+
+    def write(self, frame: Frame) -> None:
+        coded = from_rgb(frame.rgb, self._color, "yuv420p")
+        parts = [self._header, _FRAME]
+        for plane, (height, row) in zip(coded.planes, self._planes, strict=True):
+            parts.append(_rows(plane, height)[:, :row].tobytes())
+        self._header = b""
+        self._outflow.write(b"".join(parts))
+
+    def finish(self) -> None:
+        if self._header:
+            self._outflow.write(self._header)
+        self._outflow.finish()
+
+    def abort(self) -> None:
+        self._outflow.abort()
+
+
+def parse(line: bytes, name: str) -> Header:
+    """What a first line says; `name` is that of its stream, for messages.
+
+    Raises:
+        InputError: it is none, or says what is not read.
+    """
+    words = line.split(b" ")
+    if words[0] != MAGIC:
+        what = "is empty" if not line else f"does not begin with {MAGIC.decode()}, as y4m does"
+        raise InputError(what, path=name, cure="write it with ffmpeg … -f yuv4mpegpipe -")
+    try:
+        texts = [word.decode("ascii") for word in words[1:] if word]
+        facts = {word[0]: word[1:] for word in texts if word[0] != "X"}
+        width, height = int(facts["W"]), int(facts["H"])
+        rate = _ratio(facts.get("F", "0:0"))
+    except (KeyError, ValueError) as error:
+        raise InputError("its y4m header is damaged", path=name, cure="write it again") from error
+    if width < 1 or height < 1:
+        raise InputError(f"says that it is {width}x{height}", path=name, cure="write it again")
+    chroma = facts.get("C", "420jpeg")
+    found = _CHROMA.fullmatch(chroma)
+    bits = int(found[2] or 8) if found else 0
+    if found is None or bits not in _DEPTHS:
+        raise InputError(
+            f"y4m of kind C{chroma} is not read",
+            path=name,
+            cure="use 420, 422, 444 or mono (ffmpeg … -pix_fmt yuv420p)",
+        )
+    full = "XCOLORRANGE=FULL" in texts
+    return Header(width, height, rate, found[1], bits, full, facts.get("I", "p") in "tbm")
+
+
+def _ratio(text: str) -> Fraction | None:
+    over, _, under = text.partition(":")
+    return Fraction(int(over), int(under)) or None if int(under) else None
+
+
+def _rows(plane: Any, height: int) -> Any:
+    return np.frombuffer(plane, np.uint8).reshape(height, -1)

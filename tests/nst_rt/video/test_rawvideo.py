@@ -1,0 +1,142 @@
+"""Bare pixels in pipes: cut where frames end, whatever pieces they come in, and told when short."""
+
+from __future__ import annotations
+
+import os
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nst_rt.errors import InputError, LimitError, OutputError, UsageError
+from nst_rt.pipeline import Pipeline
+from nst_rt.video.pipes import Inflow, Outflow
+from nst_rt.video.rawvideo import RawVideoSink, RawVideoSource
+
+
+@pytest.fixture(autouse=True)
+def inflows_are_closed(monkeypatch):
+    opened, begin = [], Inflow.__init__
+
+    def watched(inflow, name) -> None:
+        begin(inflow, name)
+        opened.append(inflow)
+
+    monkeypatch.setattr(Inflow, "__init__", watched)
+    yield
+    for inflow in opened:
+        inflow.close()
+
+
+@pytest.fixture
+def frames() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (3, 7, 5, 3), np.uint8)
+
+
+def piped(data: bytes, piece: int) -> Inflow:
+    """A pipe into which a thread writes in pieces."""
+    outlet, inlet = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(inlet, "wb", buffering=0) as file:
+            for start in range(0, len(data), piece):
+                file.write(data[start : start + piece])
+
+    inflow = Inflow(f"/dev/fd/{outlet}")
+    os.close(outlet)
+    threading.Thread(target=write).start()
+    return inflow
+
+
+@pytest.mark.parametrize("piece", [1, 100, 10_000])
+def test_frames_come_whole_in_whatever_pieces(frames, piece) -> None:
+    source = RawVideoSource(piped(frames.tobytes(), piece), (7, 5), rate=Fraction(30000, 1001))
+    got = list(source)
+    source.close()
+    assert (np.stack([frame.rgb for frame in got]) == frames).all()
+    assert [frame.time for frame in got] == [Fraction(1001 * n, 30000) for n in range(3)]
+    assert {frame.duration for frame in got} == {Fraction(1001, 30000)}
+    assert source.count is None
+
+
+def test_blue_comes_first_where_declared(frames, tmp_path: Path) -> None:
+    path = tmp_path / "video.bgr"
+    path.write_bytes(frames[..., ::-1].tobytes())
+    source = RawVideoSource(Inflow(str(path)), (7, 5), pixel_format="bgr24")
+    assert source.count == 3
+    assert (np.stack([frame.rgb for frame in source]) == frames).all()
+    sink = RawVideoSink(Outflow(str(tmp_path / "again.bgr")), pixel_format="bgr24")
+    source = RawVideoSource(Inflow(str(path)), (7, 5), pixel_format="bgr24")
+    for frame in source:
+        sink.write(frame)
+    assert not (tmp_path / "again.bgr").exists()
+    sink.finish()
+    assert (tmp_path / "again.bgr").read_bytes() == path.read_bytes()
+    sink.abort()
+    assert {file.name for file in tmp_path.iterdir()} == {"again.bgr", "video.bgr"}
+
+
+def test_frame_that_is_cut_off_is_told_and_the_rest_kept(frames, caplog) -> None:
+    got = list(RawVideoSource(piped(frames.tobytes()[:-1], 50), (7, 5)))
+    assert len(got) == 2
+    assert "frame 3 ends after 104 of 105 bytes and is left out; is 5x7 its size?" in caplog.text
+
+
+def test_nothing_is_no_frame(frames) -> None:
+    assert list(RawVideoSource(piped(b"", 1), (7, 5))) == []
+
+
+def test_sizes_that_are_none_are_refused() -> None:
+    inflow = piped(b"", 1)
+    with pytest.raises(UsageError, match="5x0 at 25 frames"):
+        RawVideoSource(inflow, (0, 5))
+    with pytest.raises(UsageError, match="5x5 at 0 frames"):
+        RawVideoSource(inflow, (5, 5), rate=Fraction(0))
+    with pytest.raises(LimitError, match="99999x99999"):
+        RawVideoSource(inflow, (99_999, 99_999))
+
+
+def test_input_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.rgb: cannot be read"):
+        Inflow(str(tmp_path / "none.rgb"))
+    with pytest.raises(InputError, match="cannot be read"):
+        list(RawVideoSource(Inflow(str(tmp_path)), (7, 5)))
+
+
+def test_source_that_waits_for_a_pipe_ends_with_its_pipeline() -> None:
+    outlet, inlet = os.pipe()
+    inflow = Inflow(f"/dev/fd/{outlet}")
+    with Pipeline(RawVideoSource(inflow, (7, 5))):
+        pass  # leaving joins the thread that waits for a first byte
+    os.close(inlet)
+    os.close(outlet)
+
+
+def test_output_that_cannot_be_written_is_one_line(frames, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        Outflow(str(tmp_path / "file" / "video.rgb"))
+
+    def no_room(data: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match=r"standard output: cannot be written \(No space"):
+        Outflow("-", no_room).write(b"x")
+
+
+def test_b28_reader_that_leaves_is_a_broken_pipe() -> None:
+    outlet, inlet = os.pipe()
+    os.close(outlet)
+    with os.fdopen(inlet, "wb", buffering=0) as file, pytest.raises(BrokenPipeError):
+        Outflow("-", file.write).write(b"x")
+
+
+def test_aborted_output_leaves_nothing(tmp_path: Path) -> None:
+    old = tmp_path / "video.rgb"
+    old.write_bytes(b"old")
+    outflow = Outflow(str(old))
+    outflow.write(b"new")
+    outflow.abort()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
