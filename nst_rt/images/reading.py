@@ -311,6 +311,8 @@ def _unknown(source: Path | bytes) -> tuple[str]:
             return (f"not a picture (looks like {kind})",)
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"heim", b"hevc"):
         return ("HEIC is not read; save it as JPEG or PNG",)
+    if (head[4:8] == b"ftyp" and head[8:11] != b"avi") or head[:4] == b"\x1aE\xdf\xa3":
+        return ("is a video; nst-rt video paints it",)
     if head.startswith((b"\x89PNG", b"\xff\xd8", b"GIF8")) or b"ftypavi" in head[:12]:
         return ("damaged or truncated near its beginning; copy the file again",)
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):

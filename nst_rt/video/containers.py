@@ -139,6 +139,8 @@ def _refusal(error: Exception, path: Any, start: bytes) -> InputError:
             path=path,
             cure="repair it with a tool like untrunc, or copy it again",
         )
+    if start.startswith((b"\xff\xd8\xff", b"\x89PNG", b"BM", b"II*\0", b"MM\0*")):
+        return InputError("is a picture", path=path, cure="nst-rt stylize paints it")
     text = getattr(error, "strerror", None) or str(error)
     return InputError(
         f"is not a video that can be opened ({text})", path=path, cure="copy or convert it again"

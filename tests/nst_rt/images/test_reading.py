@@ -377,3 +377,9 @@ def test_tiff_of_a_kind_that_is_not_read_is_called_so() -> None:
     data[tag + 8] = 99  # no such photometric interpretation
     with pytest.raises(InputError, match="TIFF of a kind that is not read"):
         read_picture(bytes(data))
+
+
+@pytest.mark.parametrize("head", [b"\0\0\0\x20ftypisom", b"\x1aE\xdf\xa3\x01\0\0\0"])
+def test_video_is_sent_to_its_command(head: bytes) -> None:
+    with pytest.raises(InputError, match="is a video; nst-rt video paints it"):
+        read_picture(head + bytes(100))
