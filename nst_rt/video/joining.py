@@ -78,13 +78,15 @@ def _write(
 ) -> None:
     muxer = MUXERS[target.suffix.lower()]
     unit = facts.time_base
-    options = {}
+    options = {"avoid_negative_ts": "disabled"}  # sound begins before the picture: keep its times
     if muxer in ("mp4", "mov"):  # edit lists count in the movie's unit, by default milliseconds
-        options = {"movflags": "+faststart", "movie_timescale": str(unit.denominator)}
+        options |= {"movflags": "+faststart", "movie_timescale": str(unit.denominator)}
     with pyav().open(f"file:{unfinished.absolute()}", "w", format=muxer, options=options) as output:
         with open_input(parts[0].path) as first:
             video = output.add_stream_from_template(first.streams.video[0], opaque=True)
         video.time_base = unit
+        if muxer in ("mp4", "mov") and facts.rate:
+            video.codec_context.framerate = facts.rate  # a track of timecodes counts in it
         with open_input(source) as original:
             copy_tags(original.streams[facts.index], video)
         if facts.display_matrix and not turned:

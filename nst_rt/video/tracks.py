@@ -25,6 +25,8 @@ MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".web
 """FFmpeg's names of the containers that are written."""
 _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_CODECS = ("mov_text", "subrip", "ass", "ssa", "webvtt", "text")
+_COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
+"""What Matroska, which keeps a cover as an attachment, calls it by its codec."""
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "ENCODER")
 _STREAM_TAGS = ("encoder", "ENCODER", "DURATION", "vendor_id")
 
@@ -60,22 +62,23 @@ def _planned(stream: Any, muxer: str, source: Path) -> Track | None:
     if kind == "attachment":
         if muxer == "matroska":
             return Track(index)
-        _left_out(source, f"attachment {index} ({stream.name})", "its container holds none")
+        _left_out(source, f"attachment {index} ({stream.name})", f"{muxer} holds none; .mkv does")
         return None
     if kind == "video" and not _is_cover(stream):
         _left_out(source, f"video track {index}", "only one is painted; --stream chooses which")
         return None
-    if kind == "data" and stream.metadata.get("timecode"):
-        return None  # the muxer makes the track anew from the tag
+    if kind == "data" and (stream.metadata.get("timecode") or stream.discard):
+        return None  # the muxer makes the track anew, from the tag or from the chapters
     codec = _codec(stream)
-    if _fits(stream, muxer):
+    if _fits(stream, muxer) or (_is_cover(stream) and muxer == "matroska" and codec in _COVERS):
         return Track(index)
     if codec in _TEXT_CODECS:
         text = _TEXT[muxer]
         logger.info("%s: subtitle track %d becomes %s", source.name, index, text)
         return Track(index, text)
     if kind == "audio":
-        cure = "write .mkv" if muxer != "matroska" else "remove that track"
+        others = [suffix for suffix, other in MUXERS.items() if _fits(stream, other)]
+        cure = f"write {' or '.join(others)}" if others else "convert it to another codec first"
         raise UsageError(f"its sound ({codec}) does not go into {muxer}", path=source, cure=cure)
     _left_out(source, f"{kind} track {index} ({codec})", f"{muxer} does not hold it; .mkv may")
     return None
@@ -91,7 +94,9 @@ def _codec(stream: Any) -> str:
 
 
 def _is_cover(stream: Any) -> bool:
-    return bool(stream.disposition & pyav().stream.Disposition.attached_pic)
+    return stream.type == "video" and bool(
+        stream.disposition & pyav().stream.Disposition.attached_pic
+    )
 
 
 def _fits(stream: Any, muxer: str) -> bool:
@@ -152,6 +157,9 @@ class Companions:
             if stream.type == "attachment":
                 target.add_attachment(stream.name, stream.mimetype or "", stream.data)
                 continue
+            if _is_cover(stream) and target.format.name == "matroska":
+                target.add_attachment(*_COVERS[_codec(stream)], _cover(source, stream.index))
+                continue
             self._wanted.append(stream)
             if track.text is None:
                 self._copies[track.index] = (_copy_of(target, stream), _same)
@@ -166,11 +174,13 @@ class Companions:
     def __iter__(self) -> Iterator[tuple[Fraction, Any]]:
         """Decoding time in the output and packet, ready for the muxer."""
         for packet in self._container.demux(self._wanted) if self._wanted else ():
+            cover = _is_cover(packet.stream)
+            if cover and packet.size:
+                packet.pts = packet.dts = 0
             moment = packet.pts if packet.pts is not None else packet.dts
             if moment is None:
                 continue
             time = moment * packet.time_base
-            cover = _is_cover(packet.stream)
             if not cover and (self._start and time < self._start):
                 continue
             if not cover and self._end is not None and time >= self._end:
@@ -201,6 +211,12 @@ class Companions:
             kept.append({**chapter, **moved})
         if kept:
             target.set_chapters(kept)
+
+
+def _cover(source: Path, index: int) -> bytes:
+    """The file of a cover picture."""
+    with open_input(source) as container:
+        return bytes(next(container.demux(container.streams[index])))
 
 
 def _same(packet: Any) -> Any:
