@@ -37,7 +37,7 @@ class Sound:
     codec: str = "aac"
     rate: int = 8000
     start: Fraction = Fraction(0)
-    seconds: Fraction = Fraction(2, 5)
+    seconds: Fraction = Fraction(384, 1000)
     language: str = "und"
     default: bool = True
 
