@@ -86,10 +86,13 @@ def read_picture(
     """
     path = source if isinstance(source, Path) else None
     try:
-        with _raised_limits(max_pixels, allow_truncated=allow_truncated), _open(source) as image:
+        with (
+            _raised_limits(max_pixels, allow_truncated=allow_truncated),
+            open_image(source) as image,
+        ):
             _check_limits(image, max_pixels, max_memory, path)
             deep = has_deep_colors(image)
-            _load(image, source)
+            load_image(image, source)
             colors = _all_bytes(image, source) if deep else image
             return _picture(image, colors, path, deep=deep)
     except InputError:
@@ -119,7 +122,7 @@ def from_pil(
         raise InputError("expected at least one pixel, got an empty PIL image")
     _check_limits(image, max_pixels, max_memory, None)
     deep = has_deep_colors(image)
-    _load(image, None)
+    load_image(image, None)
     return _picture(image, image, None, deep=deep)
 
 
@@ -161,10 +164,10 @@ def _upright(image: Image.Image, orientation: object) -> Image.Image:
 
 def _all_bytes(image: Image.Image, source: Path | bytes) -> Image.Image:
     """The 8-bit image nearest to 16-bit colours, of which `image` has the high bytes."""
-    with _open(source) as other:
+    with open_image(source) as other:
         if not decode_low_bytes(other):
             return image.copy()
-        _load(other, source)
+        load_image(other, source)
         merged = merge_bytes(image, other)
     merged.info = dict(image.info)
     return merged
@@ -224,7 +227,8 @@ def _resolution(dpi: Any) -> tuple[float, float] | None:
 
 
 @contextmanager
-def _open(source: Path | bytes) -> Iterator[Image.Image]:
+def open_image(source: Path | bytes) -> Iterator[Image.Image]:
+    """The PIL image of a file, whose pixels are not decoded yet; errors are those of our own."""
     from PIL import Image, UnidentifiedImageError
 
     path = source if isinstance(source, Path) else None
@@ -264,13 +268,14 @@ def _check_limits(
     )
 
 
-def _load(image: Image.Image, source: Path | bytes | None) -> None:
+def load_image(image: Image.Image, source: Path | bytes | None) -> None:
+    """Decode the pixels of a PIL image; errors are those of our own."""
     path = source if isinstance(source, Path) else None
     try:
         image.load()
     except MemoryError as error:
         raise LimitError("does not fit into memory", path=path) from error
-    except Exception as error:  # as in _open
+    except Exception as error:  # as in open_image
         if source is not None and ("truncated" in str(error).lower() or _ends_early(source)):
             cure = "copy the file again, or pass allow_truncated (--allow-truncated)"
             raise _truncated(source, cure) from error
