@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 PREFIX = "nst_rt."
 SCHEMA = 1
 Layout = Literal["nhwc", "nchw"]
+Variant = Literal["plain", "steady"]
+STEADY = ".steady.onnx"
+"""How the name of a steady file ends; it lies beside the plain one of the same checkpoint."""
 _NUMBERS = {"scale": "[1-9]|1[0-6]", "width": r"\d{1,3}(\.\d{1,9})?"}
 """Metadata that is computed with, and what it looks like."""
 
@@ -61,6 +64,15 @@ class ModelFile:
         return self.metadata.get("flavour", "fp32")
 
     @property
+    def num_statistics(self) -> int | None:
+        """Channels of all normalizations of a steady model, which takes statistics; else None."""
+        if self.metadata.get("variant") != "steady":
+            return None
+        channels = self.inputs[1].shape[2]
+        assert isinstance(channels, int)
+        return channels
+
+    @property
     def width(self) -> float:
         """Channels of the network against Johnson's; what the shipped styles have, if unknown."""
         return float(self.metadata.get("width", "0.5"))
@@ -94,6 +106,7 @@ def read_model(
     name_or_path: str | Path,
     *,
     flavour: Literal["fp32", "fp16"] = "fp32",
+    variant: Variant = "plain",
     verify: bool = True,
     adaptation: Adaptation | None = None,
 ) -> ModelFile:
@@ -101,7 +114,9 @@ def read_model(
 
     Args:
         name_or_path: a shipped style's name, or a file.
-        flavour: which of a shipped style's two files.
+        flavour: which of a shipped style's two plain files.
+        variant: "steady" is the file that takes statistics: a shipped style's, or the one beside
+            `x.onnx` that is called `x.steady.onnx`.
         verify: hold a shipped style against its card's size and hash.
         adaptation: how to feed a model that is not of our schema; without it such a model is
             refused, never guessed at.
@@ -110,10 +125,13 @@ def read_model(
         ModelError: absent, damaged, unsafe, or of another kind.
     """
     card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
-    path = card.file(flavour) if card else _path_of(name_or_path)
+    kind = "steady" if variant == "steady" else flavour
+    path = card.file(kind) if card else _path_of(name_or_path)
+    if variant == "steady" and not card:
+        path = _twin(path)
     data = _read(path)
     if card and verify:
-        _hold_against(card, flavour, path, data)
+        _hold_against(card, kind, path, data)
     elif card:
         logger.warning("%s: not held against its hash, as asked", shown(path))
     return check_model(path, data, adaptation=adaptation)
@@ -132,7 +150,8 @@ def model_hash(name_or_path: str | Path, *, flavour: Literal["fp32", "fp16"] = "
 
 def style_name(style: str | Path) -> str:
     """What file names say of a style: a shipped one's name, or its file's, never its metadata."""
-    return PurePath(style).name.removesuffix(".onnx").removesuffix(".fp16")
+    stem = PurePath(style).name.removesuffix(".onnx")
+    return stem.removesuffix(".fp16").removesuffix(".steady")
 
 
 def check_model(path: Path, data: bytes, *, adaptation: Adaptation | None = None) -> ModelFile:
@@ -193,6 +212,18 @@ def _path_of(name_or_path: str | Path) -> Path:
     return path
 
 
+def _twin(path: Path) -> Path:
+    """The steady file that belongs to a model file."""
+    twin = path.with_name(style_name(path) + STEADY)
+    if not twin.exists():
+        raise ModelError(
+            f"has no {shown(twin.name)} beside it, which takes statistics",
+            path=path,
+            cure=f"nst-rt export CHECKPOINT {shown(twin.name)} --variant steady",
+        )
+    return twin
+
+
 def _read(path: Path) -> bytes:
     try:
         if not path.is_file():
@@ -202,8 +233,8 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"cannot be read ({error.strerror})", path=path) from error
 
 
-def _hold_against(card: zoo.Card, flavour: str, path: Path, data: bytes) -> None:
-    expected = card.files[flavour]
+def _hold_against(card: zoo.Card, kind: str, path: Path, data: bytes) -> None:
+    expected = card.files[kind]
     if len(data) != expected.bytes:
         raise ModelError(
             f"has {len(data):,} bytes where its card says {expected.bytes:,}",
@@ -287,13 +318,20 @@ def _refuse_other_kinds(path: Path, summary: OnnxSummary, ours: dict[str, str]) 
             path=path,
             cure="update nst-rt, or export the model again",
         )
-    if ours.get("variant", "plain") != "plain":
+    if ours.get("variant", "plain") not in ("plain", "steady"):
         raise ModelError(
             f"is the {_short(ours['variant'])!r} half of a network cut at its normalizations",
             path=path,
             cure="give the whole model",
         )
-    if not (_fits(summary.inputs) and _fits(summary.outputs)):
+    if ours.get("variant") == "steady":
+        if not (_fits_steady(summary.inputs, 3) and _fits_steady(summary.outputs, 2)):
+            raise ModelError(
+                f"is steady as it says, but not as such a file is ({_doors(summary)})",
+                path=path,
+                cure="export it again",
+            )
+    elif not (_fits(summary.inputs) and _fits(summary.outputs)):
         raise ModelError(
             f"is not 1 picture in, 1 picture out as uint8 N×H×W×3 ({_doors(summary)})",
             path=path,
@@ -312,6 +350,16 @@ def _fits(specs: list[TensorSpec]) -> bool:
         and len(specs[0].shape) == 4
         and specs[0].shape[3] in (3, None)
     )
+
+
+def _fits_steady(specs: list[TensorSpec], count: int) -> bool:
+    """A picture, statistics N×2×C, and of the inputs the number that says how much to keep."""
+    if len(specs) != count or not _fits(specs[:1]):
+        return False
+    numbers = [(spec.name.removesuffix("_out"), spec.dtype, spec.shape[1:]) for spec in specs[1:]]
+    name, dtype, (*rows, channels) = numbers[0] if len(specs[1].shape) == 3 else ("", "", (0,))
+    wanted = (name, dtype, rows) == ("statistics", "float32", [2]) and isinstance(channels, int)
+    return wanted and numbers[1:] in ([], [("keep", "float32", ())])
 
 
 def _doors(summary: OnnxSummary) -> str:

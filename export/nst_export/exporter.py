@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,21 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from nst_export.graph import Flavour, Variant, style_graph
-from nst_export.verification import SIZES, Painter, Parity, check_parity, check_range
+from nst_export.photos import read_photos
+from nst_export.verification import (
+    SIZES,
+    Painter,
+    Parity,
+    StatedPainter,
+    check_given,
+    check_parity,
+    check_range,
+)
 from nst_rt import zoo
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, OutputError, UsageError, shown
-from nst_rt.model import PREFIX, SCHEMA, check_model
+from nst_rt.model import PREFIX, SCHEMA, check_model, style_name
 from nst_train.network import STRIDE, StyleNetwork
 from nst_train.style_file import load_style
 
@@ -54,7 +63,8 @@ def export_style(
         target: ends in .onnx.
         flavour: arithmetic inside the graph.
         size: height and width of a fixed-size model.
-        variant: "plain", or the "stats" or "apply" half of a network cut at its normalizations.
+        variant: "plain", the "stats" or "apply" half of a network cut at its normalizations, or
+            "steady", which takes statistics and mixes them with the picture's own.
         facts: title, painter, year, licence for the metadata; a shipped style's card gives those
             that are left out.
         overwrite: whether an existing file may be replaced.
@@ -76,7 +86,7 @@ def export_style(
     checkpoint = card.file("checkpoint") if card else _checkpoint(source)
     network, _ = load_style(checkpoint)
     known = {key: str(card.facts[key]) for key in CARD_FACTS} if card else {}
-    name = card.name if card else target.name.removesuffix(".onnx").removesuffix(".fp16")
+    name = card.name if card else style_name(target)
     metadata = _metadata(network, checkpoint, name, flavour, variant, {**known, **(facts or {})})
     model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
     data = model.SerializeToString(deterministic=True)
@@ -85,7 +95,9 @@ def export_style(
         largest = max(check_range(style_graph(network, metadata)).values())
     sizes = [size] * 2 if size else SIZES
     rows = check_parity(network, _painter(data, variant, network), flavour, sizes, report=report)
-    if variant == "plain":
+    if variant == "steady":
+        rows += _check_given(data, network, flavour, sizes, report)
+    if variant in ("plain", "steady"):
         check_model(target, data)  # what we write, our own runtime must accept
     _write(target, data)
     return Export(target, len(data), rows, largest)
@@ -138,7 +150,10 @@ def _metadata(
 
 
 def _painter(model: bytes, variant: Variant, network: StyleNetwork) -> Painter:
-    """Paints through ONNX Runtime; an "apply" graph gets the statistics of its own picture."""
+    """Paints through ONNX Runtime; an "apply" graph gets the statistics of its own picture.
+
+    A "steady" graph keeps nothing of those that it gets, zeros.
+    """
     mine = _session(model)
     measure: onnxruntime.InferenceSession | None = None
     if variant == "apply":
@@ -148,7 +163,41 @@ def _painter(model: bytes, variant: Variant, network: StyleNetwork) -> Painter:
         feed = {"image": image}
         if measure is not None:
             feed["statistics"] = measure.run(["statistics"], feed)[0]
+        if variant == "steady":
+            count = mine.get_inputs()[1].shape[2]
+            feed["statistics"] = np.zeros((len(image), 2, count), np.float32)
+            feed["keep"] = np.zeros(1, np.float32)
         painted: NDArray[np.uint8] = mine.run(["image_out"], feed)[0]
+        return painted
+
+    return painter
+
+
+def _check_given(
+    model: bytes,
+    network: StyleNetwork,
+    flavour: Flavour,
+    sizes: Iterable[tuple[int, int]],
+    report: Callable[[Parity], object],
+) -> list[Parity]:
+    """Hold a "steady" graph that keeps all of what it gets against the "apply" graph."""
+    stats, apply = (
+        _session(style_graph(network, {}, variant=variant).SerializeToString())
+        for variant in ("stats", "apply")
+    )
+    other = read_photos()[-1][None, ::2, ::2]
+    (statistics,) = stats.run(["statistics"], {"image": np.ascontiguousarray(other)})
+    whole = {"keep": np.ones(1, np.float32)}
+    painters = (_stated(_session(model), whole), _stated(apply, {}))
+    return check_given(*painters, statistics, flavour, sizes, report=report)
+
+
+def _stated(
+    session: onnxruntime.InferenceSession, more: Mapping[str, NDArray[np.float32]]
+) -> StatedPainter:
+    def painter(image: NDArray[np.uint8], statistics: NDArray[np.float32]) -> NDArray[np.uint8]:
+        feed = {"image": image, "statistics": statistics, **more}
+        painted: NDArray[np.uint8] = session.run(["image_out"], feed)[0]
         return painted
 
     return painter

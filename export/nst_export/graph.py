@@ -6,6 +6,7 @@ minimum and multiple, the network itself, the crop, scaling and rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -17,11 +18,12 @@ from torch import Tensor
 
 from nst_export.builder import GraphBuilder, value_info
 from nst_export.folds import LAST_STRIDE, Convolution, FoldedNetwork, fold
+from nst_export.steady import Shift, mixed_statistics, shift_of
 from nst_rt._version import __version__
 from nst_train.network import MINIMUM, STRIDE, StyleNetwork, missing
 
 Flavour = Literal["fp32", "fp16"]
-Variant = Literal["plain", "stats", "apply"]
+Variant = Literal["plain", "stats", "apply", "steady"]
 UINT8, FLOAT16, FLOAT32 = (np.dtype(kind) for kind in ("uint8", "float16", "float32"))
 
 
@@ -40,7 +42,8 @@ def style_graph(
         metadata: written into the file as it is.
         flavour: arithmetic inside; fp16 keeps the tail after the last convolution in float32.
         size: height and width of a fixed-size graph of batch 1; any size by default.
-        variant: "stats" also returns the statistics of every normalization, "apply" takes them.
+        variant: "stats" also returns the statistics of every normalization, "apply" takes them,
+            "steady" takes some, mixes them with the picture's own and returns what it used.
     """
     folded = fold(network, scale_input=flavour == "fp32")
     return _StyleGraph(folded, flavour, size, variant).build(metadata)
@@ -59,6 +62,8 @@ class _StyleGraph(GraphBuilder):
         self.dtype = FLOAT16 if flavour == "fp16" else FLOAT32
         self.collected: list[str] = []
         self.channel = 0
+        self.shift: Shift | None = None
+        self.pixels: list[str] = []
 
     def build(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
         self._paint()
@@ -67,33 +72,43 @@ class _StyleGraph(GraphBuilder):
         statistics = value_info("statistics", FLOAT32, [batch, 2, self.folded.num_statistics])
         inputs = [value_info("image", UINT8, picture)]
         outputs = [value_info("image_out", UINT8, picture)]
-        if self.variant == "apply":
+        if self.variant in ("apply", "steady"):
             inputs.append(statistics)
         if self.variant == "stats":
             self.op("Concat", *self.collected, name="statistics", axis=2)
             outputs.append(statistics)
+        if self.variant == "steady":
+            inputs.append(value_info("keep", FLOAT32, [1]))
+            self.op("Concat", *self.collected, name="statistics_out", axis=2)
+            shape = [batch, 2, self.folded.num_statistics]
+            outputs.append(value_info("statistics_out", FLOAT32, shape))
         return self.model(inputs, outputs, metadata, producer_version=__version__)
 
     def _paint(self) -> None:
         x = self._input()
+        if self.variant == "steady":
+            self.pixels = self._count_pixels()
+            x = self._shifted(x) if self.flavour == "fp32" else x
         for index, layer in enumerate(self.folded.down):
             radius = layer.weight.shape[-1] // 2
             x = self.pad(x, (radius,) * 4, "reflect", name=f"down{index}_pad")
-            x = self._convolution(x, layer, f"down{index}", strides=[1 if index == 0 else 2] * 2)
+            strides = [1 if index == 0 else 2] * 2
+            x = self._convolution(x, layer, f"down{index}", level=index, strides=strides)
             x = self.op("Relu", x, name=f"down{index}_relu")
         for index, (first, second) in enumerate(self.folded.blocks):
             name = f"block{index}"
             y = self.pad(x, (1,) * 4, "reflect", name=f"{name}_first_pad")
-            y = self._convolution(y, first, f"{name}_first")
+            y = self._convolution(y, first, f"{name}_first", level=2)
             y = self.op("Relu", y, name=f"{name}_relu")
             y = self.pad(y, (1,) * 4, "reflect", name=f"{name}_second_pad")
-            y = self._convolution(y, second, f"{name}_second")
+            y = self._convolution(y, second, f"{name}_second", level=2)
             x = self.op("Add", x, y, name=f"{name}_sum")
         for index, layer in enumerate(self.folded.up):
             x = self.pad(x, (1,) * 4, "edge", name=f"up{index}_pad")
             x = self._convolution(
-                x, layer, f"up{index}", transposed=True, strides=[2, 2], pads=[3] * 4
-            )
+                x, layer, f"up{index}", level=1 - index,
+                transposed=True, strides=[2, 2], pads=[3] * 4,
+            )  # fmt: skip
             x = self.op("Relu", x, name=f"up{index}_relu")
         x = self.pad(x, (4,) * 4, "reflect", name="last_pad")
         x = self._convolution(x, self.folded.last, "last", strides=[LAST_STRIDE] * 2)
@@ -142,17 +157,20 @@ class _StyleGraph(GraphBuilder):
         layer: Convolution,
         name: str,
         *,
+        level: int = 0,
         transposed: bool = False,
         **attributes: object,
     ) -> str:
+        """A convolution and its normalization; `level`: how often its output is halved by then."""
         kind = "ConvTranspose" if transposed else "Conv"
-        kernel = self.constant(f"{name}_weight", self._array(layer.weight))
-        bias = self.constant(f"{name}_bias", self._array(layer.bias))
+        weights = [self._kernel(f"{name}_weight", self._array(layer.weight))]
+        if self.shift is None or layer is not self.folded.down[0]:  # the shift counts from the bias
+            weights.append(self.constant(f"{name}_bias", self._array(layer.bias)))
         shape = list(layer.weight.shape[2:])
-        x = self.op(kind, x, kernel, bias, name=name, kernel_shape=shape, **attributes)
-        return x if layer.norm is None else self._normalization(x, layer, f"{name}_norm")
+        x = self.op(kind, x, *weights, name=name, kernel_shape=shape, **attributes)
+        return x if layer.norm is None else self._normalization(x, layer, f"{name}_norm", level)
 
-    def _normalization(self, x: str, layer: Convolution, name: str) -> str:
+    def _normalization(self, x: str, layer: Convolution, name: str, level: int) -> str:
         assert layer.norm is not None
         scale, shift = self._array(layer.norm.weight), self._array(layer.norm.bias)
         if self.variant == "plain":
@@ -167,20 +185,60 @@ class _StyleGraph(GraphBuilder):
         real = x
         if self.flavour == "fp16":
             real = self.op("Cast", x, name=f"{name}_real", to=TensorProto.FLOAT)
-        if self.variant == "stats":
-            mean, deviation = self._measured(real, layer.norm.eps, name)
-        else:
-            mean, deviation = self._given(len(scale), name)
-        centred = self.op("Sub", real, mean, name=f"{name}_centred")
-        y = self.op("Mul", centred, deviation, name=f"{name}_unit")
         shape = (1, -1, 1, 1)
         factor = self.constant(f"{name}_scale", scale.astype(np.float32).reshape(shape))
         offset = self.constant(f"{name}_shift", shift.astype(np.float32).reshape(shape))
+        if self.variant == "steady":
+            first = layer is self.folded.down[0]
+            used = mixed_statistics(
+                self, real, self._given(len(scale), name), name,
+                count=self.pixels[level], epsilon=layer.norm.eps,
+                shift=self.shift if first else None,
+            )  # fmt: skip
+            self.collected.append(used.told)
+            # one multiplication and one addition, which engines do in one pass over the picture
+            y = real
+            factor = self.op("Mul", used.inverse, factor, name=f"{name}_factor")
+            moved = self.op("Mul", used.mean, factor, name=f"{name}_moved")
+            offset = self.op("Sub", offset, moved, name=f"{name}_offset")
+        else:
+            mean, deviation = (
+                self._measured(real, layer.norm.eps, name)
+                if self.variant == "stats"
+                else self._given(len(scale), name)
+            )
+            centred = self.op("Sub", real, mean, name=f"{name}_centred")
+            y = self.op("Mul", centred, deviation, name=f"{name}_unit")
         y = self.op("Mul", y, factor, name=f"{name}_scaled")
         if self.flavour == "fp32":
             return self.op("Add", y, offset, name=name)
         y = self.op("Add", y, offset, name=f"{name}_shifted")
         return self.op("Cast", y, name=name, to=TensorProto.FLOAT16)
+
+    def _shifted(self, x: str) -> str:
+        """The picture without its mean colour, which is put into the first statistics instead."""
+        first = self.folded.down[0]
+        weight, bias = self._array(first.weight), self._array(first.bias)
+        self.shift = shift_of(self, "image_planes", weight, bias)
+        return self.op("Sub", x, self.shift.colour, name="image_shifted")
+
+    def _count_pixels(self) -> list[str]:
+        """Pixels within the network, whole, halved and quartered along a side, as real numbers.
+
+        From the picture's size: asking an output's shape would make that output part of what
+        OpenVINO keeps in float32 for the sake of the statistics.
+        """
+        if self.size:
+            pixels = math.prod(size + missing(size) for size in self.size)
+            counts = [np.array([pixels / 4**level], np.float32) for level in range(3)]
+            return [self.constant(f"pixels{level}", count) for level, count in enumerate(counts)]
+        real = self.op("Cast", "size_padded", name="size_real", to=TensorProto.FLOAT)
+        whole = self.op("ReduceProd", real, name="pixels0", keepdims=1)
+        names = [whole]
+        for level in (1, 2):
+            share = self.constant(f"share{level}", np.float32(1 / 4**level))
+            names.append(self.op("Mul", whole, share, name=f"pixels{level}"))
+        return names
 
     def _measured(self, x: str, epsilon: float, name: str) -> tuple[str, str]:
         """Mean and 1/σ of every channel, N×C×1×1, kept for the output as N×2×C."""
@@ -214,6 +272,18 @@ class _StyleGraph(GraphBuilder):
         mean = self.op("Gather", spread, rows[0], name=f"{name}_mean", axis=1)
         inverse = self.op("Gather", spread, rows[1], name=f"{name}_inverse", axis=1)
         return mean, inverse
+
+    def _kernel(self, name: str, values: NDArray[Any]) -> str:
+        """A kernel; of a steady file, which comes beside another, in half the bytes if it can be.
+
+        Those of a shipped checkpoint are rounded to half precision, so most of them lose nothing.
+        """
+        with np.errstate(over="ignore"):
+            half = values.astype(FLOAT16)
+        if self.variant != "steady" or self.flavour == "fp16" or (half != values).any():
+            return self.constant(name, values)
+        stored = self.constant(f"{name}_half", half)
+        return self.op("Cast", stored, name=name, to=TensorProto.FLOAT)
 
     def _array(self, tensor: Tensor) -> NDArray[Any]:
         with np.errstate(over="ignore"):  # a weight too large for fp16 is refused by the checks

@@ -1,9 +1,9 @@
-"""Putting a trained style into the zoo: half-precision checkpoint, two model files, card.
+"""Putting a trained style into the zoo: half-precision checkpoint, three model files, card.
 
     python -m nst_export.shipping NAME RUN --title … --painter … --year … --data …
 
 RUN is a finished folder of `nst-rt train fast`: command, steps and losses come from it. The
-weights are rounded to half precision, which halves the checkpoint; both model files are made from
+weights are rounded to half precision, which halves the checkpoint; all model files are made from
 the rounded weights, so that checkpoint and models agree exactly.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 import click
 
 from nst_export.exporter import CARD_FACTS, export_style
-from nst_export.graph import Flavour
+from nst_export.graph import Flavour, Variant
 from nst_rt.errors import NstError, UsageError
 from nst_rt.zoo import FILES, FOLDER
 from nst_train.config import FastConfig
@@ -33,7 +33,12 @@ LICENCE = (
 )
 FINAL = 0.1
 """The losses on a card are the mean over this last share of the steps."""
-_FLAVOURS: tuple[Flavour, ...] = ("fp32", "fp16")
+_MODELS: tuple[tuple[str, Flavour, Variant], ...] = (
+    ("fp32", "fp32", "plain"),
+    ("steady", "fp32", "steady"),
+    ("fp16", "fp16", "plain"),
+)
+"""The model files by what a card calls them."""
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -109,8 +114,10 @@ def _make(name: str, source: Path, facts: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory(prefix=".ship-", dir=FOLDER) as folder:
         paths = {kind: Path(folder, name + suffix) for kind, suffix in FILES.items()}
         halve(source, paths["checkpoint"])
-        for flavour in _FLAVOURS:
-            export_style(paths["checkpoint"], paths[flavour], flavour=flavour, facts=texts)
+        for kind, flavour, variant in _MODELS:
+            export_style(
+                paths["checkpoint"], paths[kind], flavour=flavour, variant=variant, facts=texts
+            )
         files = {kind: _facts_of(path) for kind, path in paths.items()}
         card = Path(folder, f"{name}.toml")
         card.write_text(toml(facts | {"files": files}), encoding="utf-8")

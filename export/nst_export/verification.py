@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from nst_rt.errors import ParityError
 from nst_train.network import StyleNetwork, paint
 
 Painter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+StatedPainter = Callable[[NDArray[np.uint8], NDArray[np.float32]], NDArray[np.uint8]]
+"""Paints a picture with given statistics."""
 
 SIZES = ((16, 16), (61, 47), (128, 96), (213, 319), (256, 256), (333, 501))
 """Heights and widths that a model of any size is checked at; odd ones too."""
@@ -85,15 +87,56 @@ def check_parity(
     references = {"PyTorch fp32": network}
     if flavour == "fp16":
         references["PyTorch fp16"] = _half(network)
-    photos = read_photos()
-    for index, (height, width) in enumerate(sizes):
-        photo = Image.fromarray(photos[index % len(photos)]).resize((width, height))
-        image = np.array(photo)[None]
+    for image in _photos(sizes):
         got = painter(image)
         for name, reference in references.items():
             expected = paint(reference, torch.from_numpy(image)).numpy()
             rows.append(compare(name, expected, got))
             report(rows[-1])
+    _refuse_distant(rows, flavour)
+    return rows
+
+
+def check_given(
+    painter: StatedPainter,
+    reference: StatedPainter,
+    statistics: NDArray[np.float32],
+    flavour: Flavour,
+    sizes: Iterable[tuple[int, int]],
+    *,
+    report: Callable[[Parity], object] = lambda row: None,
+) -> list[Parity]:
+    """Paint photos of several sizes with statistics of another picture, through both.
+
+    Args:
+        painter: what is held against `reference`, in the same bounds as in `check_parity`.
+        reference: the "apply" graph in float32.
+        statistics: what both are given, 1×2×C.
+        flavour: which bound holds.
+        sizes: heights and widths.
+        report: told every comparison as it is made.
+
+    Raises:
+        ParityError: a size falls short; the worst is named.
+    """
+    rows: list[Parity] = []
+    for image in _photos(sizes):
+        expected = reference(image, statistics)
+        rows.append(compare("apply graph", expected, painter(image, statistics)))
+        report(rows[-1])
+    _refuse_distant(rows, flavour)
+    return rows
+
+
+def _photos(sizes: Iterable[tuple[int, int]]) -> Iterator[NDArray[np.uint8]]:
+    """Photos in turn as 1×H×W×3 of these heights and widths."""
+    photos = read_photos()
+    for index, (height, width) in enumerate(sizes):
+        photo = Image.fromarray(photos[index % len(photos)]).resize((width, height))
+        yield np.array(photo)[None]
+
+
+def _refuse_distant(rows: list[Parity], flavour: Flavour) -> None:
     failed = [row for row in rows if not _passes(row, flavour)]
     if failed:
         worst = min(failed, key=lambda row: row.psnr)
@@ -104,7 +147,6 @@ def check_parity(
             if flavour == "fp32"
             else f"{flavour} must reach {MIN_PSNR:g} dB: export fp32",
         )
-    return rows
 
 
 def check_range(model: onnx.ModelProto) -> dict[str, float]:

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 @click.option("--size", metavar="WIDTHxHEIGHT", help="For pictures of one size; any by default.")
 @click.option(
     "--variant",
-    type=click.Choice(["plain", "stats", "apply"]),
-    help="A network cut at its normalizations: 'stats' returns statistics, 'apply' takes them.",
+    type=click.Choice(["plain", "stats", "apply", "steady"]),
+    help="A network cut at its normalizations: 'stats' returns statistics, 'apply' takes them, "
+    "'steady', for videos and strips, does both.",
 )
 @click.option("--title", help="Written into the model file.")
 @click.option("--licence", help="Written into the model file.")

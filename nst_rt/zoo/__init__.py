@@ -1,4 +1,4 @@
-"""The shipped styles: a card (TOML) and a checkpoint and two model files each, found by name."""
+"""The shipped styles: a card (TOML) and a checkpoint and three model files each, found by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
-FILES = {"fp32": ".onnx", "fp16": ".fp16.onnx", "checkpoint": ".safetensors"}
+FILES = {
+    "fp32": ".onnx",
+    "fp16": ".fp16.onnx",
+    "steady": ".steady.onnx",
+    "checkpoint": ".safetensors",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Card:
         return self.files["fp32"].sha256
 
     def file(self, kind: str) -> Path:
-        """Path of the "fp32" or "fp16" model file, or of the "checkpoint"."""
+        """Path of the "fp32", "fp16" or "steady" model file, or of the "checkpoint"."""
         return FOLDER / (self.name + FILES[kind])
 
     def as_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,32 @@ def test_halves_are_checked_too(checkpoint: Path, tmp_path: Path, variant: Any) 
     assert names == (["image", "statistics"] if variant == "apply" else ["image"])
     with pytest.raises(ModelError, match=f"is the '{variant}' half"):
         read_model(exported.path)
+
+
+def test_steady_file_is_checked_with_nothing_and_with_everything_kept(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    exported = export_style(checkpoint, tmp_path / "thin.steady.onnx", variant="steady")
+    references = [row.reference for row in exported.rows]
+    assert references == ["PyTorch fp32"] * 2 + ["apply graph"] * 2
+    assert max(row.largest for row in exported.rows) <= 1
+    model = read_model(exported.path, variant="steady")
+    assert (model.name, model.metadata["variant"]) == ("thin", "steady")
+    assert model.num_statistics == 2 * (8 + 16) + 3 * 32
+
+
+def test_steady_file_that_does_not_heed_what_it_is_given_is_not_written(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = exporter._stated
+    monkeypatch.setattr(exporter, "_stated", lambda session, more: honest(session, _nothing(more)))
+    with pytest.raises(ParityError, match="differs from apply graph"):
+        export_style(checkpoint, tmp_path / "thin.steady.onnx", variant="steady")
+    assert not (tmp_path / "thin.steady.onnx").exists()
+
+
+def _nothing(more: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    return {key: np.zeros_like(value) for key, value in more.items()}
 
 
 def test_fixed_size_is_checked_at_that_size(checkpoint: Path, tmp_path: Path) -> None:

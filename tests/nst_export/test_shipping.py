@@ -68,7 +68,8 @@ def shipped(run: Path, *more: str, name: str = "thin-wave") -> Result:
 def test_a_run_becomes_a_style_that_the_runtime_finds(run: Path, shelf: Path) -> None:
     assert shipped(run).exit_code == 0
     assert {path.name for path in shelf.iterdir()} == {
-        "thin-wave.fp16.onnx", "thin-wave.onnx", "thin-wave.safetensors", "thin-wave.toml",
+        "thin-wave.fp16.onnx", "thin-wave.onnx", "thin-wave.safetensors",
+        "thin-wave.steady.onnx", "thin-wave.toml",
     }  # fmt: skip
     zoo.cards.cache_clear()
     card = zoo.find("thin-wave")
@@ -77,6 +78,8 @@ def test_a_run_becomes_a_style_that_the_runtime_finds(run: Path, shelf: Path) ->
     for flavour in ("fp32", "fp16"):
         model = read_model("thin-wave", flavour=flavour)  # held against size and hash on the card
         assert (model.flavour, model.metadata["title"]) == (flavour, "Thin")
+    steady = read_model("thin-wave", variant="steady")
+    assert (steady.metadata["variant"], steady.metadata["title"]) == ("steady", "Thin")
     digest = hashlib.sha256(card.file("checkpoint").read_bytes()).hexdigest()
     assert read_model("thin-wave").metadata["checkpoint_sha256"] == digest
     assert card.files["checkpoint"].sha256 == digest

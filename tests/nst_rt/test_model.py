@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_rt import zoo
 from nst_rt.errors import ModelError
-from nst_rt.model import Adaptation, read_model
+from nst_rt.model import Adaptation, read_model, style_name
 from nst_rt.onnx_file import summarize
 
 
@@ -236,3 +237,39 @@ def test_an_engine_is_told_from_a_damaged_model(tmp_path: Path) -> None:
     (tmp_path / "wave.engine").write_bytes(b"vtrt" + bytes(60))
     with pytest.raises(ModelError, match=r"is an engine, .*; give the \.onnx it was built from"):
         read_model(tmp_path / "wave.engine")
+
+
+@pytest.mark.parametrize("card", zoo.cards(), ids=lambda card: card.name)
+def test_every_shipped_style_has_its_steady_file(card: zoo.Card) -> None:
+    plain, steady = read_model(card.name), read_model(card.name, variant="steady")
+    assert plain.num_statistics is None
+    assert steady.num_statistics == 800
+    for key in ("checkpoint_sha256", "name", "title"):
+        assert steady.metadata[key] == plain.metadata[key]
+
+
+def test_steady_file_lies_beside_the_plain_one(model_path: Path, tmp_path: Path) -> None:
+    for name in ("thin.onnx", "thin.fp16.onnx"):
+        shutil.copy(model_path, tmp_path / name)
+        with pytest.raises(ModelError, match=r"has no thin\.steady\.onnx .* --variant steady"):
+            read_model(tmp_path / name, variant="steady")
+    shutil.copy(zoo.cards()[0].file("steady"), tmp_path / "thin.steady.onnx")
+    for name in ("thin.onnx", "thin.fp16.onnx", "thin.steady.onnx"):
+        found = read_model(tmp_path / name, variant="steady")
+        assert (found.path.name, found.num_statistics) == ("thin.steady.onnx", 800)
+
+
+@pytest.mark.parametrize("broken", ["keep", "statistics", "statistics_out"])
+def test_file_that_is_not_steady_as_it_says_is_refused(tmp_path: Path, broken: str) -> None:
+    model = onnx.load(zoo.cards()[0].file("steady"))
+    for ends in (model.graph.input, model.graph.output):
+        for index, info in enumerate(ends):
+            if info.name == broken:
+                del ends[index]
+    with pytest.raises(ModelError, match=r"is steady as it says, but not .*; export it again"):
+        read_model(saved(model, tmp_path))
+
+
+def test_names_of_files_do_not_tell_precision_or_variant() -> None:
+    names = ("great-wave", "x/great-wave.onnx", "great-wave.fp16.onnx", "great-wave.steady.onnx")
+    assert {style_name(name) for name in names} == {"great-wave"}
