@@ -16,8 +16,10 @@ import numpy as np
 MS = Fraction(1, 1000)
 BARS = 8
 """Every frame shows its number in binary, as so many white and black bars."""
-BT601, BT709_HD = (6, 6, 6, 1), (1, 1, 1, 1)
-"""Matrix, primaries, transfer and range, in the numbers of H.273."""
+KR_KB = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
+"""What the matrices of H.273 are made from, by their numbers."""
+UNTAGGED_MATRIX = 6
+"""What a clip without tags is coded by: BT.601."""
 _ASS = """[Script Info]
 ScriptType: v4.00+
 
@@ -93,8 +95,8 @@ def make_clip(
 ) -> Path:
     """Write a clip whose frames are `picture(index, height, width)` at `pts` times `unit` seconds.
 
-    The colours are coded by the matrix and range of `color`, by BT.601 and limited where it is None
-    and the stream says nothing.
+    `color` is matrix, primaries, transfer and range in the numbers of H.273; without it the stream
+    says nothing and is coded by BT.601 in limited range.
     """
     with av.open(str(path), "w", format=format, options=dict(muxing or {})) as output:
         rate = Fraction(len(pts) - 1, (pts[-1] - pts[0]) or 1) / unit if len(pts) > 1 else 25
@@ -151,23 +153,37 @@ def make_clip(
 
 
 def coded(rgb: np.ndarray, pixel_format: str, color: tuple[int, int, int, int] | None) -> Any:
-    """RGB pixels as a frame of another pixel format, by swscale with what `color` says."""
-    frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
-    if pixel_format in ("rgb24", "bgra", "pal8"):
-        return frame.reformat(format=pixel_format)
-    matrix = {None: 5, 1: 1, 5: 5, 6: 5, 9: 9}[color[0] if color else None]
-    made = frame.reformat(
-        format=pixel_format,
-        src_color_range=2,
-        dst_color_range=color[3] if color else 1,
-        dst_colorspace=matrix,
-        interpolation=2 | 0x40000 | 0x2000,  # bilinear, accurate rounding, all chroma
-    )
-    if color:
-        made.colorspace, made.color_primaries, made.color_trc, made.color_range = color
+    """RGB pixels as a frame of another pixel format, by the definitions of H.273."""
+    matrix, primaries, transfer, told = color or (2, 2, 2, 0)
+    if pixel_format in ("yuv420p", "yuv444p", "yuv420p10le"):
+        bits = 10 if pixel_format.endswith("10le") else 8
+        planes = _planes(rgb, KR_KB.get(matrix, KR_KB[UNTAGGED_MATRIX]), bits, full=told == 2)
+        if "444" in pixel_format:
+            frame = av.VideoFrame.from_ndarray(np.stack(planes), format=pixel_format)
+        else:
+            halves = [(p[::2, ::2].astype(float) + p[1::2, 1::2]) / 2 for p in planes[1:]]
+            rows = [p.round().astype(planes[0].dtype).reshape(-1, rgb.shape[1]) for p in halves]
+            frame = av.VideoFrame.from_ndarray(np.vstack([planes[0], *rows]), format=pixel_format)
     else:
-        made.colorspace, made.color_range = 2, 0
-    return made
+        frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pixel_format)
+    frame.colorspace, frame.color_primaries = matrix, primaries
+    frame.color_trc, frame.color_range = transfer, told
+    return frame
+
+
+def _planes(
+    rgb: np.ndarray, constants: tuple[float, float], bits: int, *, full: bool
+) -> list[np.ndarray]:
+    """Luma, blue and red difference, each of the picture's size."""
+    kr, kb = constants
+    light = rgb / 255
+    luma = light @ [kr, 1 - kr - kb, kb]
+    blue, red = (light[..., 2] - luma) / (2 - 2 * kb), (light[..., 0] - luma) / (2 - 2 * kr)
+    most, step = (1 << bits) - 1, 1 << (bits - 8)
+    high, wide, low = (most, most, 0) if full else (219 * step, 224 * step, 16 * step)
+    values = (low + high * luma, 128 * step + wide * blue, 128 * step + wide * red)
+    kind = np.uint16 if bits > 8 else np.uint8
+    return [np.clip(value.round(), 0, most).astype(kind) for value in values]
 
 
 def _mux(output: Any, packet: Any, lengths: Mapping[int, int], unit: Fraction) -> None:
