@@ -129,6 +129,11 @@ class VideoReader:
 
     def decoded(self) -> Iterator[Decoded]:
         """Every frame, decoded; damaged packets are passed over and counted in `repairs`."""
+        if self.facts.interlaced and not self.selection.deinterlace:
+            self.repairs.say_once(
+                f"{self.path.name}: is interlaced, so that lines of moving things are painted as "
+                "combs; add --deinterlace"
+            )
         with open_input(self.path, hwaccel=self.selection.hwaccel) as container:
             video = self._chosen(container)
             video.thread_type = "AUTO"
@@ -195,15 +200,15 @@ class VideoReader:
     def _timed(self, frames: Iterator[Any], video: Any) -> Iterator[Decoded]:
         """Give every frame a time after the one before, whatever the file says."""
         unit = video.time_base
-        step = round(1 / (video.average_rate or video.guessed_rate or 25) / unit) or 1
-        last: int | None = None
-        offset, waiting = 0, None
+        step = max(1 / (video.average_rate or video.guessed_rate or Fraction(25)) / unit, Fraction(1))
+        last: Fraction | None = None
+        offset, waiting = Fraction(0), None
         for frame in frames:
             scale = (frame.time_base or unit) / unit  # a filter may count in another unit
-            pts = None if frame.pts is None else round(frame.pts * scale)
+            pts = None if frame.pts is None else Fraction(round(frame.pts * scale))
             length = round((frame.duration or 0) * scale)
             if pts is None:
-                pts = 0 if last is None else last + step
+                pts = Fraction(0) if last is None else last + step
                 self._rebuilt()
             else:
                 pts += offset
@@ -214,7 +219,8 @@ class VideoReader:
                 self._rebuilt()
             if waiting is not None:
                 yield Decoded(waiting[0], waiting[1] * unit, (pts - waiting[1]) * unit)
-            step = length or step
+            if length and abs(length - step) >= 1:  # else only rounded to a unit, which adds up
+                step = Fraction(length)
             waiting, last = (frame, pts, length), pts
         if waiting is not None:
             frame, pts, length = waiting
