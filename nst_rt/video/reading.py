@@ -200,7 +200,8 @@ class VideoReader:
     def _timed(self, frames: Iterator[Any], video: Any) -> Iterator[Decoded]:
         """Give every frame a time after the one before, whatever the file says."""
         unit = video.time_base
-        step = max(1 / (video.average_rate or video.guessed_rate or Fraction(25)) / unit, Fraction(1))
+        rate = video.average_rate or video.guessed_rate or Fraction(25)
+        step = max(1 / rate / unit, Fraction(1))
         last: Fraction | None = None
         offset, waiting = Fraction(0), None
         for frame in frames:
