@@ -76,6 +76,19 @@ def model_path(network: StyleNetwork, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
+def steady_style(network: StyleNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The thin network as a plain file `thin.onnx`, its steady one beside it."""
+    folder = tmp_path_factory.mktemp("steady")
+    facts = {"schema": "1", "kind": "style", "name": "thin", "width": "0.25", "multiple": "4"}
+    facts |= {"receptive_radius": str(network.config.receptive_radius)}
+    for name, variant in (("thin.onnx", "plain"), ("thin.steady.onnx", "steady")):
+        metadata = {PREFIX + key: value for key, value in (facts | {"variant": variant}).items()}
+        model = style_graph(network, metadata, variant=variant)  # type: ignore[arg-type]
+        (folder / name).write_bytes(model.SerializeToString(deterministic=True))
+    return folder / "thin.onnx"
+
+
+@pytest.fixture(scope="session")
 def cuda_machine(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> CudaMachine:

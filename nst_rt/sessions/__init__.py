@@ -38,6 +38,16 @@ class Session(Protocol):
         """Paint uint8 N×H×W×3, C-contiguous; the result is a new array."""
         ...
 
+    def run_all(
+        self, image: NDArray[np.uint8], **inputs: NDArray[np.float32]
+    ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
+        """Paint with further inputs of the model; gives also its further outputs, by name.
+
+        Raises:
+            UsageError: the model has no such input, or of another shape.
+        """
+        ...
+
     def close(self) -> None: ...
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nst_rt.errors import ModelError
 from nst_rt.model import Adaptation, ModelFile
 from nst_rt.sessions import Precision
+from nst_rt.sessions.further import Numbers
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 
 
@@ -24,16 +25,17 @@ class AdaptedSession(OnnxRuntimeSession):
         assert model.adaptation is not None
         self._adaptation: Adaptation = model.adaptation
 
-    def _infer(self, image: NDArray[np.uint8], options: Any) -> NDArray[np.uint8]:
+    def _infer(
+        self, image: NDArray[np.uint8], further: list[Numbers], options: Any
+    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
         white, planar = self._adaptation.white, self._adaptation.layout == "nchw"
         x = image.astype(np.float32) * np.float32(white / 255)
-        y = self._first_output(
-            np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planar else x, options
-        )
+        x = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planar else x
+        (y,) = self._outputs(x, further, options)
         if y.ndim != 4:
             shape = "×".join(map(str, y.shape))
             raise ModelError(f"gives {shape} numbers, which are no picture", path=self._path)
         if not np.isfinite(y).all():
             raise ModelError("gives NaN or infinite values", path=self._path, cure=self._cure)
         y = y.transpose(0, 2, 3, 1) if planar else y
-        return np.clip(np.rint(y * (255 / white)), 0, 255).astype(np.uint8)
+        return np.clip(np.rint(y * (255 / white)), 0, 255).astype(np.uint8), {}

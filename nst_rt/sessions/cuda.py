@@ -18,6 +18,7 @@ from nst_rt.nvidia.failures import explained
 from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
 from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, PinnedArray, Stream
 from nst_rt.sessions import Precision, missing_engine
+from nst_rt.sessions.further import Numbers, further_inputs
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 
 Bound = tuple[Any, Any]
@@ -57,6 +58,12 @@ class CudaSession(OnnxRuntimeSession):
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3 and wait for it. It is done before Ctrl-C matters."""
         return self.submit(image).result()
+
+    def run_all(
+        self, image: NDArray[np.uint8], **inputs: Numbers
+    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
+        further_inputs(self._model, len(image), inputs)
+        return self.run(image), {}
 
     def paint_on_device(self, image: Any, painting: Any, *, stream: int = 0) -> None:
         """Paint from GPU memory into GPU memory; nothing is copied, nobody waits.
@@ -141,6 +148,10 @@ class CudaSession(OnnxRuntimeSession):
         if missing:
             are = "is" if len(missing) == 1 else "are"
             raise ProviderError(f"{', '.join(missing)} {are} missing", cure=install_line(missing))
+        if model.num_statistics is not None:
+            raise ProviderError(
+                "a steady file is painted on the CPU alone so far", cure="choose device cpu"
+            )
         if model.opset > LAST_OPSET:
             raise ModelError(
                 f"opset {model.opset} would compute InstanceNormalization on the CPU",

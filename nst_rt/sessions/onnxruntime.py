@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from nst_rt.errors import ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.forks import keep_in_children
+from nst_rt.sessions.further import Numbers, further_inputs
 from nst_rt.stopping import current_stop
+
+T = TypeVar("T")
 
 
 class OnnxRuntimeSession:
@@ -31,7 +35,7 @@ class OnnxRuntimeSession:
         except ImportError as error:
             extra = "cpu" if self.device == "cpu" else "cuda"
             raise missing_engine("onnxruntime", extra, error) from error
-        self._path = model.path
+        self._path, self._model = model.path, model
         self._prepare(model, onnxruntime)
         self.precision = self._precision(model, precision)
         self.threads = threads
@@ -66,28 +70,32 @@ class OnnxRuntimeSession:
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3; Ctrl-C and a stop end it inside the run."""
+        return self.run_all(image)[0]
+
+    def run_all(
+        self, image: NDArray[np.uint8], **inputs: Numbers
+    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
+        further = further_inputs(self._model, len(image), inputs)
         options = self._run_options()
 
         def terminate() -> None:
             options.terminate = True
 
         with current_stop().calling(terminate):
-            return self._run(image, options, terminate)
+            return self._run(partial(self._infer, image, further, options), terminate)
 
     def close(self) -> None:
         del self._session
 
-    def _run(
-        self, image: NDArray[np.uint8], options: Any, terminate: Callable[[], None]
-    ) -> NDArray[np.uint8]:
+    def _run(self, infer: Callable[[], T], terminate: Callable[[], None]) -> T:
         if threading.current_thread() is not threading.main_thread():
-            return self._infer(image, options)
+            return infer()
         # signals reach Python only between calls, so the main thread waits while another runs
         result: list[Any] = []
         finished = threading.Event()  # not join(): one that Ctrl-C breaks takes the thread for dead
 
         def work() -> None:
-            result.append(self._caught(image, options))
+            result.append(_caught(infer))
             finished.set()
 
         threading.Thread(target=work).start()
@@ -101,18 +109,20 @@ class OnnxRuntimeSession:
             raise result[0]
         return result[0]  # type: ignore[no-any-return]
 
-    def _caught(self, image: NDArray[np.uint8], options: Any) -> Any:
-        try:
-            return self._infer(image, options)
-        except BaseException as error:
-            return error
+    def _infer(
+        self, image: NDArray[np.uint8], further: list[Numbers], options: Any
+    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
+        painting, *others = self._outputs(image, further, options)
+        names = (spec.name for spec in self._model.outputs[1:])
+        return painting, dict(zip(names, others, strict=True))
 
-    def _infer(self, image: NDArray[np.uint8], options: Any) -> NDArray[np.uint8]:
-        return self._first_output(image, options)
-
-    def _first_output(self, image: NDArray[Any], options: Any) -> NDArray[Any]:
+    def _outputs(
+        self, image: NDArray[Any], further: list[Numbers], options: Any
+    ) -> list[NDArray[Any]]:
+        names = (spec.name for spec in self._model.inputs)
         try:
-            return np.asarray(self._session.run(None, {self._input: image}, options)[0])
+            feed = dict(zip(names, (image, *further), strict=True))
+            return [np.asarray(output) for output in self._session.run(None, feed, options)]
         except Exception as error:  # its exceptions share no base class of their own
             if options.terminate:
                 raise CancelledError from error
@@ -140,6 +150,13 @@ class OnnxRuntimeSession:
     def _failed(self, error: Exception) -> NstError:
         """What an error of the engine means while it paints."""
         return ModelError(f"{self._complaint} ({_first(error)})", path=self._path, cure=self._cure)
+
+
+def _caught(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except BaseException as error:
+        return error
 
 
 def _first(error: Exception) -> str:

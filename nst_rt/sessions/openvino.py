@@ -17,6 +17,7 @@ from nst_rt.errors import ModelError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.forks import keep_in_children
+from nst_rt.sessions.further import Numbers, further_inputs, further_outputs
 from nst_rt.stopping import Stop, current_stop, end_if_stopped
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -39,7 +40,7 @@ class OpenVinoSession:
             raise missing_engine("openvino", "cpu", error) from error
         self.provider = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self.scale = model.scale
-        self._path = model.path
+        self._path, self._model = model.path, model
         core = _core()
         self.precision = _precision(
             precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -68,12 +69,18 @@ class OpenVinoSession:
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3; the engine writes straight into the array that is returned."""
+        return self.run_all(image)[0]
+
+    def run_all(
+        self, image: NDArray[np.uint8], **inputs: Numbers
+    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
+        further = further_inputs(self._model, len(image), inputs)
         stop = current_stop()
         while not self._turns.acquire(timeout=_POLL_MS / 1000):
             end_if_stopped()
         try:
             end_if_stopped()
-            return self._infer(self._request(), image, stop)
+            return self._infer(self._request(), image, further, stop)
         except RuntimeError as error:
             raise ModelError(
                 f"OpenVINO cannot paint with it ({_first(error)})", path=self._path
@@ -84,14 +91,19 @@ class OpenVinoSession:
     def close(self) -> None:
         del self._compiled, self._local
 
-    def _infer(self, request: Any, image: NDArray[np.uint8], stop: Stop) -> NDArray[np.uint8]:
+    def _infer(
+        self, request: Any, image: NDArray[np.uint8], further: list[Numbers], stop: Stop
+    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
         if not image.flags.writeable:  # OpenVINO only reads it, and still refuses it
             image = image.copy()
         count, height, width, _ = image.shape
         result = np.empty((count, height * self.scale, width * self.scale, 3), np.uint8)
+        outputs = further_outputs(self._model, count)
         try:
-            request.set_input_tensor(self._tensor(image, shared_memory=True))
-            request.set_output_tensor(self._tensor(result, shared_memory=True))
+            for index, array in enumerate((image, *further)):
+                request.set_input_tensor(index, self._tensor(array, shared_memory=True))
+            for index, array in enumerate((result, *outputs.values())):
+                request.set_output_tensor(index, self._tensor(array, shared_memory=True))
             request.start_async()
             while not request.wait_for(_POLL_MS):
                 if stop.asked:
@@ -102,9 +114,9 @@ class OpenVinoSession:
                 request.wait()
             self._compiled, self._local = None, threading.local()
             raise
-        if tuple(request.get_output_tensor().shape) != result.shape:
+        if tuple(request.get_output_tensor(0).shape) != result.shape:
             raise ModelError(f"is not of scale {self.scale}, as it says", path=self._path)
-        return result
+        return result, outputs
 
     def _request(self) -> Any:
         """This thread's request of a sound model.
