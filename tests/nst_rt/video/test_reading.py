@@ -1,0 +1,272 @@
+"""Every frame once, in order, at a time after the one before, whatever state the file is in."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from nst_rt.errors import InputError
+from nst_rt.video.converting import convert
+from nst_rt.video.reading import VideoReader
+from nst_rt.video.selection import Selection
+
+from .clips import MS, Sound, make_clip, number_in, numbered, packets, shown
+from .inverting import Inverting
+
+REBUILT = "times are missing or go back; they are rebuilt from the frame rate"
+
+
+def paint(clip: Path, target: Path, **options) -> list:
+    """Convert with inverted colours and return the frames."""
+    convert(clip, target, Inverting(), **options)
+    return shown(target)
+
+
+def rising(path: Path) -> bool:
+    """Whether decoding times rise strictly."""
+    with av.open(str(path)) as container:
+        times = [packet.dts for packet in container.demux(video=0) if packet.dts is not None]
+    return all(one < other for one, other in pairwise(times))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.h264", "libx264"), ("a.hevc", "libx265"), ("a.avi", "mpeg4")]
+)
+def test_b04_missing_times_are_rebuilt_from_the_rate_with_one_line(
+    tmp_path: Path, caplog, name, codec
+) -> None:
+    options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    clip = make_clip(
+        tmp_path / name, range(30), unit=Fraction(1, 25), last=1, codec=codec, options=options
+    )
+    target = tmp_path / "painted.mp4"
+    frames = paint(clip, target)
+    assert [frame.number for frame in frames] == [255 - index for index in range(30)]
+    steps = {one.time - frames[0].time for one in frames}
+    assert steps == {Fraction(index, 25) for index in range(30)}
+    assert rising(target)
+    told = [line for line in caplog.messages if REBUILT in line]
+    without = any(frame.time is None for frame in shown(clip))
+    assert len(told) == (1 if without else 0)
+
+
+def repeated_times(path: Path, times: list[int]) -> Path:
+    """A Matroska file whose packets have these times, some twice and some going back."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        stream.codec_context.time_base = MS
+        found = []
+        for index in range(len(times)):
+            frame = av.VideoFrame.from_ndarray(numbered(index, 48, 64), format="rgb24")
+            frame.pts, frame.time_base = index, MS
+            found += stream.encode(frame.reformat(format="yuvj420p"))
+        for packet, moment in zip(found + stream.encode(None), times, strict=True):
+            packet.pts = packet.dts = moment
+            output.mux(packet)
+    return path
+
+
+def test_b04_repeated_times_are_pushed_apart_and_the_others_stay(tmp_path: Path, caplog) -> None:
+    clip = repeated_times(tmp_path / "clip.mkv", [0, 40, 40, 40, 120, 160, 160, 200])
+    target = tmp_path / "painted.mp4"
+    frames = paint(clip, target)
+    assert [frame.time * 1000 for frame in frames] == [0, 40, 41, 42, 120, 160, 161, 200]
+    assert [frame.number for frame in frames] == [255 - index for index in range(8)]
+    assert [line for line in caplog.messages if REBUILT in line] == [f"clip.mkv: {REBUILT}"]
+
+
+@dataclass
+class FakeFrame:
+    pts: int | None
+    duration: int = 0
+    time_base: Fraction | None = None
+
+
+@dataclass
+class FakeStream:
+    time_base: Fraction
+    average_rate: Fraction | None
+    guessed_rate: Fraction | None = None
+
+
+@pytest.mark.parametrize("unit", [MS, Fraction(1, 90000), Fraction(1001, 30000)])
+@pytest.mark.parametrize("told", [True, False])
+def test_b44_clock_of_30000_by_1001_does_not_drift(tmp_path: Path, unit, told) -> None:
+    """The times of a quarter of an hour: what is rebuilt is as exact as what is told."""
+    rate, count = Fraction(30000, 1001), 30_000
+    reader = VideoReader(make_clip(tmp_path / "clip.mp4", [0]))
+
+    def frames() -> Iterator[FakeFrame]:
+        for index in range(count):
+            yield FakeFrame(round(index / rate / unit) if told or not index else None)
+
+    timed = reader._timed(frames(), FakeStream(unit, rate))
+    for index, decoded in enumerate(timed):
+        if index % 997 == 0 or index == count - 1:
+            assert abs(decoded.time - index / rate) <= unit / 2
+            assert isinstance(decoded.time, Fraction)
+    assert index == count - 1
+
+
+def test_b44_ten_hours_in_stay_exact_through_the_file(tmp_path: Path) -> None:
+    hours = 10 * 3600 * 30000
+    times = range(hours, hours + 20 * 1001, 1001)
+    clip = make_clip(tmp_path / "clip.mp4", times, unit=Fraction(1, 30000), last=1001)
+    frames = paint(clip, tmp_path / "painted.mp4", part_seconds=0.2)
+    assert [frame.time * 30000 for frame in frames] == list(times)
+
+
+@pytest.fixture
+def interlaced(tmp_path: Path) -> Path:
+    clip = make_clip(
+        tmp_path / "clip.mkv",
+        range(0, 800, 40),
+        options={"x264-params": "tff=1"},
+        picture=moving_combs,
+    )
+    assert all(frame.frame.interlaced_frame for frame in shown(clip))
+    return clip
+
+
+def moving_combs(index: int, height: int, width: int) -> np.ndarray:
+    """The lower lines are half a picture later: a bar that moves is a comb at its edges."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    for field in range(2):
+        left = 6 * (index % 8) + field * 3
+        picture[field::2, left : left + 12] = 255
+    return picture
+
+
+def combs(rgb: np.ndarray) -> float:
+    lines = rgb[..., 0].astype(int)
+    return float(np.abs(lines[1:-1] * 2 - lines[:-2] - lines[2:]).mean())
+
+
+def test_b12_interlaced_video_is_told_and_whole_where_asked(
+    interlaced, tmp_path: Path, caplog
+) -> None:
+    said = "is interlaced, so that lines of moving things are painted as combs; add --deinterlace"
+    plain = paint(interlaced, tmp_path / "plain.mp4")
+    assert [line for line in caplog.messages if "interlaced" in line] == [f"clip.mkv: {said}"]
+    caplog.clear()
+    whole = paint(interlaced, tmp_path / "whole.mp4", selection=Selection(deinterlace=True))
+    assert [line for line in caplog.messages if "interlaced" in line] == []
+    assert len(plain) == len(whole) == 20
+    assert [frame.time for frame in whole] == [frame.time for frame in plain]
+    assert combs(whole[4].rgb) < combs(plain[4].rgb) / 2
+    assert not any(frame.frame.interlaced_frame for frame in whole)
+
+
+def test_b12_deinterlacing_leaves_a_whole_video_as_it_is(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", [0, 33, 70, 71, 150])
+    chosen = Selection(deinterlace=True)
+    frames = paint(clip, tmp_path / "painted.mp4", selection=chosen)
+    assert [(frame.number, frame.time) for frame in frames] == [
+        (255 - frame.number, frame.time) for frame in shown(clip)
+    ]
+
+
+def test_b16_sound_alone_is_one_line(tmp_path: Path) -> None:
+    clip = tmp_path / "sound.m4a"
+    with av.open(str(clip), "w", format="mp4") as output:
+        stream = output.add_stream("aac", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+        frame.sample_rate, frame.pts = 8000, 0
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    with pytest.raises(InputError, match="has no video, only sound or data"):
+        VideoReader(clip)
+
+
+def flipped(path: Path, count: int = 400) -> Path:
+    """The same file with bytes of its middle third turned over."""
+    data = bytearray(path.read_bytes())
+    chance = random.Random(1)
+    third = len(data) // 3
+    for _ in range(count):
+        data[chance.randrange(third, 2 * third)] ^= 1 << chance.randrange(8)
+    broken = path.with_stem("broken")
+    broken.write_bytes(data)
+    return broken
+
+
+def noisy(index: int, height: int, width: int) -> np.ndarray:
+    """A number over noise, so that a frame takes some room in the file."""
+    noise = np.random.default_rng(index).integers(0, 90, (height, width, 3), np.uint8)
+    return np.where(numbered(index, height, width) > 127, 255 - noise, noise)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_b19_flipped_bytes_cost_frames_and_neither_the_rest_nor_its_times(
+    tmp_path: Path, suffix
+) -> None:
+    clip = flipped(
+        make_clip(
+            tmp_path / f"clip{suffix}",
+            range(0, 8000, 40),
+            picture=noisy,
+            options={"x264-params": "keyint=10", "qp": "20"},
+            sounds=[Sound(seconds=Fraction(8))] if suffix == ".mp4" else [],
+        )
+    )
+    readable = {frame.time for frame in shown(clip) if frame.time is not None}
+    target = tmp_path / "painted.mp4"
+    done = convert(clip, target, Inverting())
+    frames = shown(target)
+    assert done.damaged_packets > 0 or suffix != ".mp4"
+    assert len(readable) * 0.98 <= len(frames) <= 200
+    begun = frames[0].time
+    first = min(readable)
+    right = [
+        frame for frame in frames if abs(frame.time - begun - (255 - frame.number) * 40 * MS) <= MS
+    ]
+    assert len(right) >= 120  # two thirds were not touched
+    assert begun - first <= MS
+    if suffix == ".mp4":
+        assert packets(target, "audio") == packets(clip, "audio")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".ts"])
+def test_b20_cut_recording_gives_what_is_there(tmp_path: Path, suffix) -> None:
+    whole = make_clip(tmp_path / f"whole{suffix}", range(0, 4000, 40), picture=noisy)
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    frames = paint(cut, tmp_path / "painted.mp4")
+    assert 40 <= len(frames) <= 52
+    assert [frame.number for frame in frames[:40]] == [255 - index for index in range(40)]
+
+
+def test_b21_other_size_after_a_cut_is_fitted_and_time_goes_on(tmp_path: Path, caplog) -> None:
+    """Two recordings, one behind the other in a transport stream: times begin again."""
+    parts = [
+        make_clip(tmp_path / "a.ts", range(0, 2000, 40)),
+        make_clip(tmp_path / "b.ts", range(0, 2000, 40), size=(96, 72)),
+    ]
+    both = tmp_path / "both.ts"
+    both.write_bytes(b"".join(part.read_bytes() for part in parts))
+    target = tmp_path / "painted.mp4"
+    frames = paint(both, target)
+    assert [frame.number for frame in frames] == 2 * [255 - index for index in range(50)]
+    assert {(frame.frame.width, frame.frame.height) for frame in frames} == {(64, 48)}
+    steps = [other.time - one.time for one, other in pairwise(frames)]
+    assert all(0 < step <= Fraction(1, 10) for step in steps)
+    assert rising(target)
+    said = "its size changes to 96x72; it is scaled to the 64x48 that it began with"
+    assert [line for line in caplog.messages if "size" in line] == [f"both.ts: {said}"]
+
+
+def test_first_frames_are_those_of_the_file_and_not_of_a_second_reading(tmp_path: Path) -> None:
+    reader = VideoReader(make_clip(tmp_path / "clip.mp4"))
+    for _ in range(2):
+        found = [number_in(reader.frame(one).rgb) for one in reader.decoded()]
+        assert found == list(range(10))
+    assert reader.repairs.damaged_packets == 0
