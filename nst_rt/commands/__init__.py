@@ -17,6 +17,7 @@ __all__ = ["main"]
 _LINES = {
     "stylize": "Paint pictures in a style.",
     "video": "Paint a video file.",
+    "live": "Paint a camera, a stream or a screen as it comes.",
     "models": "List the styles that come with nst-rt.",
     "info": "Show what is known of a model, and what would run it here.",
     "train": "Train a style from a painting and photos.",

@@ -1,0 +1,271 @@
+"""`nst-rt live`: cameras, streams and screens, painted as they come."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from nst_rt import zoo
+from nst_rt.commands.console import Console
+from nst_rt.commands.stdout import Results, clean_stdout
+from nst_rt.errors import UsageError
+from nst_rt.model import read_model
+from nst_rt.options import DEFAULT_SIZE
+from nst_rt.sessions import Device, Precision
+from nst_rt.stylizer import Stylizer
+from nst_rt.video.live import (
+    Clock,
+    Live,
+    LiveOptions,
+    LiveSink,
+    Second,
+    SourceOptions,
+    State,
+    StyleChanger,
+    live_source,
+)
+
+_RATE = 30.0
+"""Frames a second that outputs are told where nothing else is asked for."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of one call, named as on the command line."""
+
+    source: str
+    style: str
+    size: int
+    fixed_size: bool
+    strength: float
+    keep_color: bool
+    output: str
+    overwrite: bool
+    allow_network: bool
+    fps: float | None
+    camera_size: tuple[int, int] | None
+    loop: bool
+    reconnect: bool
+    give_up: float
+    frames: int | None
+    seconds: float | None
+    device: Device
+    precision: Precision
+    threads: int | None
+    as_json: bool
+
+    def styles(self, console: Console) -> StyleChanger:
+        """The styles asked for; of one alone, `n` and `p` go through the shipped ones too."""
+        names = [name.strip() for name in self.style.split(",")]
+        for name in names[1:]:  # the first is opened now, the others when somebody wants them
+            read_model(name)
+        if len(names) == 1:
+            names += [card.name for card in zoo.cards() if card.name not in names]
+        return StyleChanger(names, self.stylizer, console.note)
+
+    def stylizer(self, style: str) -> Stylizer:
+        return Stylizer(style, device=self.device, precision=self.precision, threads=self.threads)
+
+    def sink(self) -> LiveSink:
+        """Where frames go; what needs their size is opened with the first."""
+        if self.output == "window":
+            from nst_rt.video.live.window import Window
+
+            return Window()
+        if self.output == "virtual-camera":
+            from nst_rt.video.live.virtual_camera import VirtualCamera
+
+            return VirtualCamera(self.fps or _RATE)
+        from nst_rt.video.live.recording import Recording
+
+        output = Path(self.output)
+        source = Path(self.source)
+        if output.exists() and source.exists() and output.samefile(source):
+            raise UsageError("is the source itself", path=output, cure="choose another name")
+        return Recording(
+            self.output,
+            self.fps or _RATE,
+            overwrite=self.overwrite,
+            allow_network=self.allow_network,
+        )
+
+    def source_options(self) -> SourceOptions:
+        return SourceOptions(
+            allow_network=self.allow_network,
+            loop=self.loop,
+            camera_size=self.camera_size,
+            fps=self.fps,
+        )
+
+    def options(self) -> LiveOptions:
+        return LiveOptions(
+            size=self.size,
+            fixed_size=self.fixed_size,
+            fps=self.fps,
+            strength=self.strength,
+            keep_color=self.keep_color,
+            reconnect=self.reconnect,
+            give_up=self.give_up,
+            frames=self.frames,
+            seconds=self.seconds,
+        )
+
+
+def _resolution(
+    context: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[int, int] | None:
+    """WIDTHxHEIGHT as height and width."""
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise click.BadParameter(f"{text!r} is no size; write it like 1280x720")
+    return int(height), int(width)
+
+
+@click.command(
+    epilog="SOURCE is a camera (0, /dev/video1), screen or screen:N, an address with "
+    "--allow-network (rtsp://…, http://…), or a video file, which plays at its own pace. Keys in "
+    "the window: q quits, space pauses, n and p or 1 to 9 change the style, + and - the strength, "
+    "s saves a picture into the current folder."
+)
+@click.argument("source", metavar="SOURCE")
+@click.option(
+    "--style",
+    metavar="NAME|FILE[,…]",
+    default="starry-night",
+    show_default=True,
+    help="A shipped style (nst-rt models) or a model file; several to change between.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(min=1),
+    metavar="PIXELS",
+    default=DEFAULT_SIZE,
+    show_default=True,
+    help="Long side to paint at, at most; smaller where painting is too slow.",
+)
+@click.option("--fixed-size", is_flag=True, help="Paint at --size even where it is too slow.")
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="0 is what comes, 1 the painting.",
+)
+@click.option("--keep-color", is_flag=True, help="The source's colors, the painting's light.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="window|virtual-camera|FILE|rtmp://…",
+    default="window",
+    show_default=True,
+    help="Where it is shown, sent or recorded (.mp4, .mkv, .mov, .ts).",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a recording that exists.")
+@click.option("--allow-network", is_flag=True, help="Let addresses be opened.")
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True, max=1000),
+    help="Frames a second, at most.  [all that come]",
+)
+@click.option(
+    "--camera-size",
+    metavar="WIDTHxHEIGHT",
+    callback=_resolution,
+    help="What to ask a camera for.  [its own choice]",
+)
+@click.option("--loop", is_flag=True, help="Begin a file again after its end.")
+@click.option(
+    "--reconnect/--no-reconnect",
+    default=True,
+    show_default=True,
+    help="Try a lost source again after 1, 2, 4 … 30 seconds.",
+)
+@click.option(
+    "--give-up",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    default=300.0,
+    show_default=True,
+    help="How long a source may be lost.",
+)
+@click.option("--frames", type=click.IntRange(min=1), help="End after that many.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after that time.")
+@click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
+@click.option(
+    "--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True
+)
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [all allowed ones]")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line, each second.")
+@click.pass_context
+def live(context: click.Context, /, **options: Any) -> None:
+    """Paint a camera, a stream, a screen or a video as it comes.
+
+    \b
+    nst-rt live 0
+    nst-rt live 0 --style great-wave,composition-vii --output virtual-camera
+    nst-rt live rtsp://camera.local/1 --allow-network --output wall.mkv
+    """  # noqa: D301 - click looks for the character itself
+    request = Request(**options)
+    with clean_stdout() as results:
+        _run(request, context.obj, results)
+
+
+def _run(request: Request, console: Console, results: Results) -> None:
+    clock = Clock()
+    source = live_source(request.source, request.source_options(), clock)
+    sink = request.sink()
+    styles = request.styles(console)
+    with _reported(request, console, results) as report:
+        live = Live(
+            source, styles, sink, request.options(), tell=console.note, clock=clock, report=report
+        )
+        totals = live.run()
+    if request.as_json:
+        results.json(totals)
+
+
+@contextmanager
+def _reported(request: Request, console: Console, results: Results) -> Iterator[Any]:
+    """What is told of every second: JSON, or a line that a terminal shows anew."""
+    if request.as_json:
+        yield lambda second, state: results.json(_record(second, state))
+        return
+    if console.quiet or request.output == "window" or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda second, state: None
+        return
+    from rich.console import Console as Terminal
+    from rich.status import Status
+
+    with Status("", console=Terminal(stderr=True)) as line:
+        yield lambda second, state: line.update(_line(second, state))
+
+
+def _record(second: Second, state: State) -> dict[str, Any]:
+    return {
+        "time": round(second.time, 3),
+        "fps": round(second.fps, 2),
+        "latency_ms": None if second.latency_ms is None else round(second.latency_ms, 1),
+        "dropped": second.dropped,
+        "working_width": state.working_size[1],
+        "working_height": state.working_size[0],
+        "style": state.style,
+        "note": state.note,
+    }
+
+
+def _line(second: Second, state: State) -> str:
+    height, width = state.working_size
+    late = "" if second.latency_ms is None else f"{second.latency_ms:.0f} ms, "
+    note = f", {state.note}" if state.note else ""
+    return (
+        f"{second.fps:.1f} fps, {late}{second.dropped} dropped, {width}x{height}, {state.style}"
+        f"{note}"
+    )

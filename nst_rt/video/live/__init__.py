@@ -1,0 +1,21 @@
+"""Cameras, streams and screens, painted as they come."""
+
+from nst_rt.video.live.live import Live, LiveOptions
+from nst_rt.video.live.meter import Second
+from nst_rt.video.live.pacing import Clock
+from nst_rt.video.live.sinks import LiveSink, Shown, State
+from nst_rt.video.live.sources import SourceOptions, live_source
+from nst_rt.video.live.styles import StyleChanger
+
+__all__ = [
+    "Clock",
+    "Live",
+    "LiveOptions",
+    "LiveSink",
+    "Second",
+    "Shown",
+    "SourceOptions",
+    "State",
+    "StyleChanger",
+    "live_source",
+]

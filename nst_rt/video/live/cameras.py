@@ -1,0 +1,94 @@
+"""Webcams, through OpenCV."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from nst_rt.errors import InputError, ProviderError
+from nst_rt.video.live.capture import SILENCE, Pixels, Shot
+
+
+def opencv() -> Any:
+    """The module `cv2`, silent, and with drivers that return when a camera is gone.
+
+    Raises:
+        ProviderError: it is not installed, or does not load.
+    """
+    # OpenCV waits 10 s for a frame otherwise, and reads this once, when it is loaded
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(round(SILENCE)))
+    try:
+        import cv2
+    except ImportError as error:
+        raise ProviderError(
+            f"live video needs OpenCV ({error})", cure='pip install "nst-rt[live]"'
+        ) from error
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return cv2
+
+
+class Camera:
+    """A webcam.
+
+    Args:
+        device: its number or, on Linux, `/dev/videoN`.
+        size: height and width to ask it for; it gives what it can.
+        fps: frames a second to ask it for.
+    """
+
+    def __init__(
+        self,
+        device: int | str,
+        *,
+        size: tuple[int, int] | None = None,
+        fps: float | None = None,
+    ) -> None:
+        self._device, self._size, self._fps = device, size, fps
+        self.name = device if isinstance(device, str) else f"camera {device}"
+        self.rate: float | None = None
+        self._capture: Any = None
+
+    def open(self) -> None:
+        cv2 = opencv()
+        system = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+        self._capture = cv2.VideoCapture(self._device, system)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise InputError("cannot be opened", path=self.name, cure=_cure())
+        self._ask(cv2)
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate = float(rate) if 0 < rate < 1000 else None
+
+    def read(self) -> Shot:
+        there, bgr = self._capture.read()
+        if not there:
+            raise InputError("it gives no frame")
+        rgb: Pixels = opencv().cvtColor(bgr, opencv().COLOR_BGR2RGB)
+        return rgb, None
+
+    def close(self) -> None:
+        if self._capture is not None:
+            self._capture.release()
+
+    def _ask(self, cv2: Any) -> None:
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a queue of old frames would be a delay
+        if self._size:
+            # uncompressed, USB carries large pictures at a few frames a second
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[0])
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[1])
+        if self._fps:
+            self._capture.set(cv2.CAP_PROP_FPS, self._fps)
+
+
+def _cure() -> str:
+    """What to try instead, with the cameras that are here."""
+    if sys.platform != "linux":
+        return "close other programs that use it, or try another number"
+    here = sorted(path.name for path in Path("/dev").glob("video*"))
+    if not here:
+        return "no camera is here; plug one in, or allow it into the container"
+    names = ", ".join(f"/dev/{name}" for name in here)
+    return f"close other programs that use it, or take one of {names}"

@@ -1,0 +1,150 @@
+"""A file or an RTMP server that takes live frames, each at the moment at which it came."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from nst_rt.errors import OutputError, UnsafeError, UsageError
+from nst_rt.video.color import BT709, LIMITED, Color, from_rgb
+from nst_rt.video.containers import is_address, pyav
+from nst_rt.video.live.framing import fitted
+from nst_rt.video.live.sinks import LiveSink, Shown, State
+
+# a fragment is complete when it is written: what a kill leaves can be played
+_FRAGMENTS = {
+    "movflags": "frag_keyframe+empty_moov+default_base_moof",
+    "frag_duration": "500000",
+    "flush_packets": "1",
+}
+_FORMATS = {
+    ".mp4": ("mp4", _FRAGMENTS),
+    ".m4v": ("mp4", _FRAGMENTS),
+    ".mov": ("mov", _FRAGMENTS),
+    ".mkv": ("matroska", {"cluster_time_limit": "500", "flush_packets": "1"}),
+    ".ts": ("mpegts", {"flush_packets": "1"}),
+}
+_COLOR = Color(BT709, BT709, BT709, LIMITED)
+_UNIT = Fraction(1, 1000)
+"""Of timestamps, in seconds; FLV and Matroska have no finer one."""
+_ENCODER = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
+
+
+class Recording(LiveSink):
+    """Encodes H.264 of the size of the first frame; frames of other sizes get bars.
+
+    Args:
+        target: a file, or an address that begins with `rtmp://` or `rtmps://`.
+        rate: frames a second that are expected; a server gets the last one again where none comes.
+        overwrite: whether a file that exists may be replaced.
+        allow_network: whether an address may be opened.
+
+    Raises:
+        UsageError: the file exists, or its suffix or scheme is unknown.
+        UnsafeError: an address without leave.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        rate: float,
+        *,
+        overwrite: bool = False,
+        allow_network: bool = False,
+    ) -> None:
+        self._target, self._rate = target, rate
+        self._is_address = is_address(target)
+        if self._is_address:
+            self._format, self._options = _of_address(target, allow_network=allow_network)
+            self.patience = 1 / rate
+        else:
+            self._format, self._options = _of_file(Path(target), overwrite=overwrite)
+        self._container: Any = None
+        self._stream: Any = None
+        self._start = 0.0
+        self._last = -1
+        self._held: Shown | None = None
+
+    def show(self, shown: Shown, state: State) -> None:
+        if self._container is None:
+            self._open(*shown.size)
+            self._start = shown.at
+        self._held = shown
+        self._write(shown, shown.at)
+
+    def hold(self, state: State, now: float) -> None:
+        """A server ends a stream that falls silent; a file just shows the frame for longer."""
+        if self._is_address and self._held:
+            self._write(self._held, now)
+
+    def close(self) -> None:
+        if self._container is None:
+            return
+        container, self._container = self._container, None
+        errors = pyav().FFmpegError
+        try:
+            for packet in self._stream.encode(None):
+                container.mux(packet)
+            container.close()
+        except (errors, OSError) as error:
+            raise self._refusal(error) from error
+
+    def _open(self, height: int, width: int) -> None:
+        av = pyav()
+        name = self._target
+        try:
+            if not self._is_address:
+                path = Path(self._target).absolute()
+                path.parent.mkdir(parents=True, exist_ok=True)
+                name = f"file:{path}"
+            self._container = av.open(name, "w", format=self._format, options=self._options)
+            self._stream = self._container.add_stream(
+                "libx264", rate=Fraction(self._rate).limit_denominator(1001), options=_ENCODER
+            )
+            context = self._stream.codec_context
+            context.height, context.width = max(2, height & ~1), max(2, width & ~1)
+            context.pix_fmt = "yuv420p"
+            context.time_base = _UNIT
+            context.gop_size = max(1, round(2 * self._rate))
+            _COLOR.tag(context)
+        except (av.FFmpegError, OSError) as error:
+            raise self._refusal(error) from error
+
+    def _write(self, shown: Shown, at: float) -> None:
+        context = self._stream.codec_context
+        frame = from_rgb(fitted(shown.rgb, context.height, context.width), _COLOR, "yuv420p")
+        frame.time_base = _UNIT
+        frame.pts = self._last = max(self._last + 1, round((at - self._start) / _UNIT))
+        try:
+            for packet in self._stream.encode(frame):
+                self._container.mux(packet)
+        except (pyav().FFmpegError, OSError) as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: Exception) -> OutputError:
+        why = getattr(error, "strerror", None) or str(error)
+        return OutputError(f"cannot be written ({why})", path=self._target)
+
+
+def _of_address(target: str, *, allow_network: bool) -> tuple[str, dict[str, str]]:
+    if target.split("://")[0].lower() not in ("rtmp", "rtmps"):
+        raise UsageError(
+            "is no address that is written to", path=target, cure="choose rtmp://… or rtmps://…"
+        )
+    if not allow_network:
+        raise UnsafeError("is on a network", path=target, cure="add --allow-network")
+    return "flv", {"flush_packets": "1"}
+
+
+def _of_file(path: Path, *, overwrite: bool) -> tuple[str, dict[str, str]]:
+    if path.suffix.lower() not in _FORMATS:
+        raise UsageError(
+            f"{path.suffix or 'no suffix'} is no format for recordings",
+            path=path,
+            cure=f"choose {', '.join(_FORMATS)}",
+        )
+    if os.path.lexists(path) and not overwrite:
+        raise UsageError("exists already", path=path, cure="add --overwrite")
+    return _FORMATS[path.suffix.lower()]

@@ -1,0 +1,93 @@
+"""The computer's own screen."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import numpy as np
+
+from nst_rt.errors import InputError, ProviderError
+from nst_rt.video.live.cameras import opencv
+from nst_rt.video.live.capture import Pixels, Shot
+from nst_rt.video.live.pacing import Clock, Pace
+
+logger = logging.getLogger(__name__)
+
+RATE = 30.0
+"""Pictures a second unless another rate is asked for."""
+
+
+def open_screens() -> Any:
+    """A connection to the screens, which one thread alone may use.
+
+    Raises:
+        ProviderError: mss is not installed, or there is no display that answers.
+    """
+    try:
+        from mss import MSS
+        from mss.exception import ScreenShotError
+    except ImportError as error:
+        raise ProviderError(
+            f"the screen needs mss ({error})", cure='pip install "nst-rt[live]"'
+        ) from error
+    try:
+        return MSS()
+    except (ScreenShotError, OSError) as error:
+        raise ProviderError(f"no display answers ({_first(error)})") from error
+
+
+class Screen:
+    """All screens, or one of them.
+
+    Args:
+        number: 0 for all as one picture, 1 for the first.
+        clock: paces the pictures.
+        rate: pictures a second.
+    """
+
+    def __init__(self, number: int, clock: Clock, rate: float | None = None) -> None:
+        self._number, self._clock = number, clock
+        self.name = f"screen {number}" if number else "screen"
+        self.rate: float | None = rate or RATE
+        self._pace = Pace(self.rate or RATE)
+        self._nothing = clock.condition()
+        self._screens: Any = None
+
+    def open(self) -> None:
+        self._screens = open_screens()
+        count = len(self._screens.monitors) - 1
+        if self._number > count:
+            self.close()
+            raise InputError(
+                "is not there",
+                path=self.name,
+                cure=f"choose screen or screen:1 to screen:{count}",
+            )
+        if os.environ.get("WAYLAND_DISPLAY"):
+            logger.warning(
+                "Wayland shows other programs' windows to no one: they may be missing or black; "
+                "log in with an X11 session to see them"
+            )
+
+    def read(self) -> Shot:
+        with self._nothing:
+            self._clock.wait_for(self._nothing, lambda: False, self._pace.wait(self._clock.now()))
+        from mss.exception import ScreenShotError
+
+        try:
+            shot = self._screens.grab(self._screens.monitors[self._number])
+        except ScreenShotError as error:
+            raise InputError(f"it cannot be seen ({_first(error)})") from error
+        bgra = np.frombuffer(shot.bgra, np.uint8).reshape(shot.height, shot.width, 4)
+        rgb: Pixels = opencv().cvtColor(bgra, opencv().COLOR_BGRA2RGB)
+        return rgb, None
+
+    def close(self) -> None:
+        if self._screens is not None:
+            self._screens.close()
+
+
+def _first(error: Exception) -> str:
+    return str(error).partition("\n")[0]

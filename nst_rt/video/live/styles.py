@@ -1,0 +1,126 @@
+"""The styles that a stream may change to, while it goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.stylizer import Stylizer
+from nst_rt.video.live.pacing import Tell
+
+_LET_GO = 1.0
+"""Seconds that an engine which is being opened gets to come to an end."""
+
+
+class StyleChanger:
+    """Paints in one of several styles; the next is opened in a thread while the last still paints.
+
+    Args:
+        names: of styles or model files; the first is opened now.
+        open_style: opens one of them.
+        tell: hears of one that does not open.
+
+    Raises:
+        NstError: the first does not open.
+    """
+
+    def __init__(
+        self, names: Sequence[str], open_style: Callable[[str], Stylizer], tell: Tell
+    ) -> None:
+        self._names, self._open_style, self._tell = names, open_style, tell
+        self._lock = threading.Lock()
+        self._index = self._wish = 0
+        self._shape: tuple[int, ...] = ()
+        self._ready: tuple[int, Stylizer] | None = None
+        self._opening = self._closed = False
+        self._thread: threading.Thread | None = None
+        self._stylizer = open_style(names[0])
+
+    @property
+    def name(self) -> str:
+        """Of the style that paints."""
+        return self._stylizer.info.name
+
+    @property
+    def opening(self) -> str:
+        """The style that is being opened, empty if none is."""
+        return self._names[self._wish] if self._opening else ""
+
+    def paint(
+        self, rgb: NDArray[np.uint8], *, strength: float, keep_color: bool
+    ) -> NDArray[np.uint8]:
+        """Paint uint8 H×W×3 at its own size, in the newest style that is ready.
+
+        One thread at a time.
+        """
+        self._shape = rgb.shape
+        with self._lock:
+            ready, self._ready = self._ready, None
+        if ready:
+            before = self._stylizer
+            self._index, self._stylizer = ready
+            before.close()
+        return self._stylizer(rgb, size="full", strength=strength, keep_color=keep_color)
+
+    def step(self, count: int) -> None:
+        """Wish for the style `count` places on, around the end."""
+        self.choose((self._wish + count) % len(self._names))
+
+    def choose(self, index: int) -> None:
+        """Wish for a style by its place from 0; one that does not exist is no wish."""
+        if not index < len(self._names):
+            return
+        with self._lock:
+            self._wish = index
+            if not self._opening:
+                self._opening = True
+                self._thread = threading.Thread(
+                    target=self._open_wished, name="nst-style", daemon=True
+                )
+                self._thread.start()
+
+    def close(self) -> None:
+        """Free all engines."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread:
+            thread.join(_LET_GO)
+        self._replace_ready(None)
+        self._stylizer.close()
+
+    def _open_wished(self) -> None:
+        """Open what is wished for, and what is wished for meanwhile."""
+        while True:
+            with self._lock:
+                wish = self._wish
+                there = self._ready[0] if self._ready else self._index
+                if wish == there or self._closed:
+                    self._opening = False
+                    return
+            if wish == self._index:  # which still paints: what was to follow it is not wanted
+                self._replace_ready(None)
+                continue
+            try:
+                self._replace_ready((wish, self._prepared(self._names[wish])))
+            except Exception as error:
+                self._tell(f"{error}; the style stays")
+                with self._lock:
+                    if self._wish == wish:
+                        self._wish = there
+
+    def _replace_ready(self, ready: tuple[int, Stylizer] | None) -> None:
+        with self._lock:
+            before, self._ready = self._ready, ready
+        if before:
+            before[1].close()
+
+    def _prepared(self, name: str) -> Stylizer:
+        """Opened, and warm for the pictures that come: the first painting is the slow one."""
+        stylizer = self._open_style(name)
+        if self._shape:
+            stylizer(np.zeros(self._shape, np.uint8), size="full")
+        return stylizer

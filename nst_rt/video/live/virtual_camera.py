@@ -1,0 +1,80 @@
+"""A virtual camera, which video calls and browsers see as one that is plugged in."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ProviderError
+from nst_rt.video.live.framing import fitted
+from nst_rt.video.live.sinks import LiveSink, Shown, State
+
+_INSTALL = {
+    "linux": "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback devices=1 "
+    "exclusive_caps=1 card_label=nst-rt",
+    "darwin": "brew install --cask obs, then start and stop its virtual camera once",
+    "win32": "winget install OBSProject.OBSStudio, then start and stop its virtual camera once",
+}
+
+
+class VirtualCamera(LiveSink):
+    """Sends frames to a virtual camera, of the size of the first; others get bars.
+
+    Args:
+        rate: frames a second that programs are told; the last is repeated where none comes.
+        device: which one; by default the first that is free.
+
+    Raises:
+        ProviderError: pyvirtualcam is not installed.
+    """
+
+    def __init__(self, rate: float, device: str | None = None) -> None:
+        self.patience = 1 / rate
+        self._rate, self._device = rate, device
+        self._module = _pyvirtualcam()
+        self._camera: Any = None
+        self._frame: NDArray[np.uint8] | None = None
+
+    def show(self, shown: Shown, state: State) -> None:
+        if self._camera is None:
+            self._open(*shown.size)
+        self._frame = np.ascontiguousarray(
+            fitted(shown.rgb, self._camera.height, self._camera.width)
+        )
+        self._camera.send(self._frame)
+
+    def hold(self, state: State, now: float) -> None:
+        if self._frame is not None:
+            self._camera.send(self._frame)
+
+    def close(self) -> None:
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
+
+    def _open(self, height: int, width: int) -> None:
+        even = (max(2, height - height % 2), max(2, width - width % 2))  # its colours are 4:2:0
+        try:
+            self._camera = self._module.Camera(
+                even[1], even[0], self._rate, fmt=self._module.PixelFormat.RGB, device=self._device
+            )
+        except RuntimeError as error:
+            why = " ".join(str(error).split())
+            raise ProviderError(
+                f"there is no virtual camera to send to ({why})",
+                cure=_INSTALL.get(sys.platform, "install one"),
+            ) from error
+
+
+def _pyvirtualcam() -> Any:
+    try:
+        import pyvirtualcam
+    except ImportError as error:
+        raise ProviderError(
+            f"the virtual camera needs pyvirtualcam ({error})",
+            cure='pip install "nst-rt[virtual-camera]"',
+        ) from error
+    return pyvirtualcam

@@ -1,0 +1,143 @@
+"""A window on the screen, its keys, and what is written over the picture."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ProviderError
+from nst_rt.video.live.cameras import opencv
+from nst_rt.video.live.framing import fitted
+from nst_rt.video.live.screen import open_screens
+from nst_rt.video.live.sinks import LiveSink, Shown, State
+
+TITLE = "nst-rt live"
+_LARGEST = 1280
+"""Long side in pixels of a window that opens; it can be pulled larger."""
+_INSTEAD = "or choose --output FILE, or --output virtual-camera"
+
+
+class Window(LiveSink):
+    """Shows frames with their rate and age; `q`, Escape or the window's own button end it.
+
+    The thread that makes it has to be the one that uses it, and on macOS the first of the process.
+
+    Raises:
+        ProviderError: no window can be opened here.
+    """
+
+    patience = 0.02
+
+    def __init__(self) -> None:
+        check_display()
+        self._open = False
+        self._frame: NDArray[np.uint8] | None = None
+        self._drawn: State | None = None
+
+    def show(self, shown: Shown, state: State) -> None:
+        self._frame = fitted(shown.rgb, *shown.size)
+        self._draw(state)
+
+    def hold(self, state: State, now: float) -> None:
+        if self._frame is not None and state != self._drawn:
+            self._draw(state)
+
+    def pressed(self) -> list[str]:
+        if not self._open:
+            return []
+        cv2 = opencv()
+        keys = []
+        while (code := cv2.pollKey()) != -1:
+            keys.append(chr(code & 0xFF))
+        if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+            keys.append("q")
+        return keys
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            cv2 = opencv()
+            cv2.destroyWindow(TITLE)
+            cv2.pollKey()  # lets it really go
+
+    def _draw(self, state: State) -> None:
+        if self._frame is None:
+            return
+        cv2 = opencv()
+        if not self._open:
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            height, width = self._frame.shape[:2]
+            scale = min(1.0, _LARGEST / max(height, width))
+            cv2.resizeWindow(TITLE, round(width * scale), round(height * scale))
+            self._open = True
+        cv2.imshow(TITLE, with_state(self._frame, state))
+        self._drawn = state
+
+
+def with_state(rgb: NDArray[np.uint8], state: State) -> NDArray[np.uint8]:
+    """A copy in BGR, as OpenCV shows it, with what is known of the stream in its corner."""
+    cv2 = opencv()
+    height, width = state.working_size
+    lines = [f"{state.fps:.1f} fps  {state.latency_ms:.0f} ms  {width}x{height}  {state.style}"]
+    if state.note:
+        lines.append(state.note)
+    frame: NDArray[np.uint8] = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    scale = max(0.4, frame.shape[0] / 1000)
+    bottom = 0
+    for line in lines:
+        bottom = _write(cv2, frame, line, bottom, scale)
+    return frame
+
+
+def _write(cv2: Any, frame: NDArray[np.uint8], line: str, top: int, scale: float) -> int:
+    """Write a line below row `top`, on a ground dark enough for it; the row where it ends."""
+    text, font, margin = line.encode("ascii", "replace").decode(), cv2.FONT_HERSHEY_SIMPLEX, 6
+    (width, height), below = cv2.getTextSize(text, font, scale, 1)
+    bottom: int = top + height + below + margin
+    frame[top:bottom, : width + 2 * margin] //= 3
+    place = (margin, bottom - below - margin // 2)
+    cv2.putText(frame, text, place, font, scale, (255, 255, 255), 1, cv2.LINE_AA)
+    return bottom
+
+
+def check_display() -> None:
+    """Raise `ProviderError` where a window cannot be: Qt would end the process."""
+    cv2 = opencv()
+    toolkit = _toolkit(cv2.getBuildInformation())
+    if toolkit == "NONE":
+        raise ProviderError(
+            "this OpenCV has no windows (it is a headless build)",
+            cure=f"pip uninstall opencv-python-headless, then pip install --force-reinstall "
+            f"opencv-python; {_INSTEAD}",
+        )
+    if sys.platform != "linux":
+        return
+    if not os.environ.get("DISPLAY"):
+        wayland = toolkit.startswith("QT") and os.environ.get("WAYLAND_DISPLAY")
+        if wayland:
+            raise ProviderError(
+                "OpenCV's windows need X11 and DISPLAY is not set",
+                cure=f"start Xwayland, {_INSTEAD}",
+            )
+        if not os.environ.get("WAYLAND_DISPLAY"):
+            raise ProviderError(
+                "there is no screen here (DISPLAY is not set)", cure=f"log in at one, {_INSTEAD}"
+            )
+        return
+    try:
+        open_screens().close()
+    except ProviderError as error:
+        raise ProviderError(f"no window: {error.what}", cure=f"set DISPLAY, {_INSTEAD}") from error
+
+
+def _toolkit(build: str) -> str:
+    """What OpenCV draws windows with, in its words: QT5, GTK3, COCOA, …; NONE for nothing."""
+    for line in build.splitlines():
+        name, colon, value = line.strip().partition(":")
+        if name == "GUI" and colon:
+            return value.strip().upper() or "NONE"
+    return "NONE"
