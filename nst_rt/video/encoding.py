@@ -11,6 +11,7 @@ from typing import Any
 from nst_rt.errors import ProviderError, UsageError
 from nst_rt.video.containers import pyav
 from nst_rt.video.reading import VideoFacts
+from nst_rt.video.tracks import MUXERS
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,8 @@ CONTAINERS = {
 }
 """Containers that keep every frame's time, and the encoder that each gets by default."""
 _HARDWARE = ("h264_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox")
+_HARDWARE_KINDS = ("nvenc", "qsv", "amf", "videotoolbox", "vaapi", "v4l2m2m", "vulkan", "mf")
+"""How the names of encoders end that need a certain graphics unit or system."""
 _SEGMENTS = {"ffv1": ".mkv", "prores_ks": ".mov", "prores": ".mov", "dnxhd": ".mov"}
 """What the parts of a job are written as, for encoders that MP4 does not hold."""
 _CRF = {"libx264": 20, "libx265": 22, "libvpx-vp9": 30, "libsvtav1": 30, "libaom-av1": 30}
@@ -93,7 +96,8 @@ def choose_encoder(
     """
     codec = _codec(encoding, target)
     pixel_format = encoding.pixel_format or _pixel_format(codec, facts, size)
-    if facts.bits > 8 and not _deep(pixel_format):
+    deep = _deep(pixel_format)
+    if facts.bits > 8 and not deep:
         logger.warning(
             "the video has %d bits, the painting is written with 8; --pixel-format yuv420p10le "
             "writes 10", facts.bits,
@@ -107,6 +111,12 @@ def choose_encoder(
         codec, _options(codec, encoding), pixel_format, _SEGMENTS.get(codec, ".mp4")
     )
     _try(chosen, facts, size)
+    if not _fits(chosen, target.suffix.lower(), facts, size):
+        works = [suffix for suffix in CONTAINERS if _fits(chosen, suffix, facts, size)]
+        muxer = MUXERS[target.suffix.lower()]
+        raise UsageError(
+            f"{muxer} does not hold {codec}", path=target, cure=f"write {', '.join(works)}"
+        )
     return chosen
 
 
@@ -206,16 +216,35 @@ def _options(codec: str, encoding: Encoding) -> tuple[tuple[str, str], ...]:
 
 def _try(chosen: ChosenEncoder, facts: VideoFacts, size: tuple[int, int]) -> None:
     """Open the encoder in a container that goes nowhere."""
-    import io
-
     av = pyav()
-    form = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov"}[chosen.segment_suffix]
     try:
-        with av.open(io.BytesIO(), "w", format=form) as container:
-            stream = chosen.add_to(container, facts, size)
-            stream.codec_context.open()
+        _write_header(chosen, chosen.segment_suffix, facts, size)
     except (av.FFmpegError, ValueError, OSError) as error:
+        if chosen.codec.rpartition("_")[2] in _HARDWARE_KINDS and not _opens(chosen.codec):
+            raise ProviderError(
+                f"{chosen.codec} does not work here", cure=f"choose {', '.join(_working())}"
+            ) from error
         raise UsageError(
             f"{chosen.codec} does not open with these settings ({error})",
             cure="change --codec, --crf, --preset or --pixel-format",
         ) from error
+
+
+def _fits(chosen: ChosenEncoder, suffix: str, facts: VideoFacts, size: tuple[int, int]) -> bool:
+    """Whether a container holds what the encoder makes."""
+    av = pyav()
+    try:
+        _write_header(chosen, suffix, facts, size)
+    except (av.FFmpegError, ValueError, OSError):
+        return False
+    return True
+
+
+def _write_header(
+    chosen: ChosenEncoder, suffix: str, facts: VideoFacts, size: tuple[int, int]
+) -> None:
+    import io
+
+    with pyav().open(io.BytesIO(), "w", format=MUXERS[suffix]) as container:
+        chosen.add_to(container, facts, size)
+        container.start_encoding()
