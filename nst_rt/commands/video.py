@@ -53,7 +53,7 @@ class Request:
     stream: int | None
     deinterlace: bool
     bake_rotation: bool
-    hdr: Literal["refuse", "passthrough"]
+    hdr: Literal["refuse", "tonemap", "passthrough"]
     hwaccel: str | None
     part_seconds: float
     resume: bool
@@ -177,10 +177,11 @@ def _size(context: click.Context, parameter: click.Parameter, text: str) -> Size
 )
 @click.option(
     "--hdr",
-    type=click.Choice(["refuse", "passthrough"]),
+    type=click.Choice(["refuse", "tonemap", "passthrough"]),
     default="refuse",
     show_default=True,
-    help="What to do about high dynamic range; passthrough paints its code values.",
+    help="What to do about high dynamic range: tonemap makes standard range of it, passthrough "
+    "paints its code values.",
 )
 @click.option("--hwaccel", metavar="NAME", help="Hardware decoder: cuda, vaapi, qsv, …")
 @click.option(

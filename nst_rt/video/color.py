@@ -47,6 +47,10 @@ class Color:
         codec_context.color_range = self.range
 
 
+BT709_VIDEO = Color(BT709, BT709, BT709, LIMITED)
+"""What high-definition video of standard range is coded in."""
+
+
 def color_of(frame: Any) -> Color:
     """What a decoded frame's tags say, and what players take where they say nothing."""
     matrix = int(frame.colorspace)
@@ -79,19 +83,30 @@ def assumed_color(height: int) -> Color:
 
 def to_rgb(frame: Any, color: Color, width: int, height: int) -> NDArray[np.uint8]:
     """A decoded frame as uint8 H×W×3 RGB of `width`×`height`, which is a new array."""
+    pixels: NDArray[np.uint8] = _decoded(frame, color, width, height, "rgb24").to_ndarray()
+    return pixels
+
+
+def to_deep_rgb(frame: Any, color: Color) -> Any:
+    """A decoded frame as one of 16 bits R'G'B', of the primaries and transfer that it has.
+
+    Its planes are apart: swscale mixes up the channels of packed ones under our flags.
+    """
+    return _decoded(frame, color, frame.width, frame.height, "gbrp16le")
+
+
+def _decoded(frame: Any, color: Color, width: int, height: int, pixel_format: str) -> Any:
     rgb = frame.format.is_rgb
-    converted = _reformatter().reformat(
+    return _reformatter().reformat(
         frame,
         width=width,
         height=height,
-        format="rgb24",
+        format=pixel_format,
         src_colorspace=None if rgb else _SWSCALE[color.matrix],
         src_color_range=FULL if rgb else color.range,
         dst_color_range=FULL,
         interpolation=_accurate(),
     )
-    pixels: NDArray[np.uint8] = converted.to_ndarray()
-    return pixels
 
 
 def from_rgb(pixels: NDArray[np.uint8], color: Color, pixel_format: str) -> Any:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from nst_rt.errors import InputError, UsageError
-from nst_rt.video.color import Color, color_of, to_rgb
+from nst_rt.video.color import BT709_VIDEO, Color, color_of, to_deep_rgb, to_rgb
 from nst_rt.video.containers import open_input, pyav
 from nst_rt.video.frames import Frame
 from nst_rt.video.selection import Selection
+from nst_rt.video.tonemap import ToneMap
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +95,12 @@ class VideoReader:
             raise InputError(
                 f"is of high dynamic range ({self.facts.color.hdr}), which no style was trained on",
                 path=path,
-                cure="--hdr passthrough paints its code values and keeps its tags",
+                cure="--hdr tonemap makes standard range of it first",
             )
+        self._tone_map: ToneMap | None = None
+        if self.facts.color.hdr and selection.hdr == "tonemap":
+            self._tone_map = ToneMap(self.facts.color.transfer)
+            self.facts = replace(self.facts, color=BT709_VIDEO)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -151,7 +156,10 @@ class VideoReader:
                 f"{self.path.name}: its size changes to {picture.width}x{picture.height}; it is "
                 f"scaled to the {facts.width}x{facts.height} that it began with"
             )
-        rgb = to_rgb(picture, color_of(picture), facts.width, facts.height)
+        color = color_of(picture)
+        if self._tone_map is not None:
+            picture = self._tone_map.apply(to_deep_rgb(picture, color))
+        rgb = to_rgb(picture, color, facts.width, facts.height)
         if self.selection.upright and facts.quarter_turns:
             rgb = np.ascontiguousarray(np.rot90(rgb, facts.quarter_turns))
         return Frame(rgb, decoded.time, decoded.duration)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+Hdr = Literal["refuse", "tonemap", "passthrough"]
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -17,8 +19,8 @@ class Selection:
         stream: number of the video stream; None for the largest that is not a cover picture.
         deinterlace: make whole pictures of interlaced ones, one for each.
         upright: turn the pictures upright instead of telling the player to.
-        hdr: what to do about a video of high dynamic range: refuse it, or paint its code values as
-            they are and keep its tags.
+        hdr: what to do about a video of high dynamic range: refuse it, map it to standard range
+            before it is painted, or paint its code values as they are and keep its tags.
         hwaccel: name of a hardware decoder ("cuda", "vaapi", …); it falls back to software.
     """
 
@@ -27,7 +29,7 @@ class Selection:
     stream: int | None = None
     deinterlace: bool = False
     upright: bool = False
-    hdr: Literal["refuse", "passthrough"] = "refuse"
+    hdr: Hdr = "refuse"
     hwaccel: str | None = None
 
     @property
