@@ -48,8 +48,8 @@ class Pipeline:
 
     Iterating gives the results of the last stage in order. The first exception of the source or a
     stage is raised there, after the results of all items before it. Leaving the `with` block, for
-    whatever reason, ends and joins all threads; an item in work is finished first, but a source
-    that waits for its next item is stopped where it asks (`nst_rt.stopping`).
+    whatever reason, ends and joins all threads; an item in work is finished first, unless the work
+    can be stopped (`nst_rt.stopping`): waiting for a pipe can, and painting on the CPU.
 
     Args:
         source: what goes in; iterated in a thread of its own and closed there if it is a generator.
@@ -157,7 +157,8 @@ class Pipeline:
                 try:
                     value = item.result()
                     begun = perf_counter()
-                    slot.set_result(stage.work(value))
+                    with stopped_by(self._stop):
+                        slot.set_result(stage.work(value))
                 except BaseException as error:
                     slot.set_exception(error)
                     begun = ready

@@ -94,7 +94,12 @@ class Streaming(ABC):
         """
         self.refuse_if_closed()
         stop = Stop()
-        return await _ended(self._painters, lambda: self._stoppable(stop, picture, options), stop)
+
+        def paint() -> Any:
+            with stopped_by(stop):
+                return self(picture, **options)
+
+        return await _ended(self._painters, paint, stop)
 
     def astream(
         self,
@@ -118,20 +123,10 @@ class Streaming(ABC):
         if depth < 1:
             raise UsageError(f"depth is {depth}", cure="choose 1 or more")
 
-    def _stoppable(self, stop: Stop, picture: Any, options: CallOptions) -> Any:
-        with stopped_by(stop):
-            return self(picture, **options)
-
     def _streamed(self, pictures: Iterable[Any], depth: int, options: CallOptions) -> Iterator[Any]:
-        stop = Stop()
-        painting = Stage(
-            "painting", lambda picture: self._stoppable(stop, picture, options), self.parallel
-        )
+        painting = Stage("painting", lambda picture: self(picture, **options), self.parallel)
         with Pipeline(pictures, painting, depth=depth) as paintings:
-            try:
-                yield from paintings
-            finally:
-                stop.ask()
+            yield from paintings
 
     async def _astreamed(
         self, pictures: Iterable[Any] | AsyncIterable[Any], depth: int, options: CallOptions
