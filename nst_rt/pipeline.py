@@ -161,7 +161,8 @@ class Pipeline:
                         slot.set_result(stage.work(value))
                 except BaseException as error:
                     slot.set_exception(error)
-                    begun = ready
+                    after.finish()
+                    return  # what comes later would leave a gap where this item belongs
                 end = perf_counter()
                 with turn:
                     profile.items += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 
 import pytest
@@ -54,6 +55,36 @@ def test_fault_in_any_stage_comes_after_what_was_before_it_and_joins_all(failing
     ):
         seen.extend(results)
     assert seen == list(range(at))
+    assert ours() == []
+
+
+@pytest.mark.parametrize("failing", ["first", "second"])
+def test_stage_is_not_asked_for_what_comes_after_a_fault(failing) -> None:
+    """Or a stage that writes would leave out one item and write those after it."""
+    written, later = [], threading.Event()
+
+    def first(item: int) -> int:
+        if failing == "first" and item == 3:
+            raise ValueError("broke")
+        return item
+
+    def second(item: int) -> int:
+        if failing == "second" and item == 3:
+            raise ValueError("broke")
+        written.append(item)
+        if item > 3:
+            later.set()
+        return item
+
+    def linger(item: int) -> None:
+        """Leave the stages as long as a wrong one takes to go on."""
+        if item == 2:
+            later.wait(0.2)
+
+    stages = Pipeline(range(100), Stage("first", first), Stage("second", second))
+    with pytest.raises(ValueError, match="broke"), stages as results:
+        deque(map(linger, results), maxlen=0)
+    assert written == [0, 1, 2]
     assert ours() == []
 
 
