@@ -195,7 +195,9 @@ class VideoReader:
                 packet = next(packets, None)
                 if packet is None:
                     return
-                yield from packet.decode()
+                for frame in packet.decode():
+                    self.repairs.damaged_packets += frame.is_corrupt  # shown, with what was lost
+                    yield frame
             except errors.InvalidDataError:
                 self.repairs.damaged_packets += 1
             except errors.EOFError:
