@@ -60,6 +60,12 @@ def numbered(index: int, height: int, width: int) -> np.ndarray:
     return np.broadcast_to(row[None, :, None], (height, width, 3)).copy()
 
 
+def noisy(index: int, height: int, width: int) -> np.ndarray:
+    """A number over noise, so that a frame takes some room in the file."""
+    noise = np.random.default_rng(index).integers(0, 90, (height, width, 3), np.uint8)
+    return np.where(numbered(index, height, width) > 127, 255 - noise, noise)
+
+
 def number_in(rgb: np.ndarray) -> int:
     """The number that pixels show."""
     height, width = rgb.shape[:2]

@@ -18,7 +18,7 @@ from nst_rt.video.converting import convert
 from nst_rt.video.reading import VideoReader
 from nst_rt.video.selection import Selection
 
-from .clips import MS, Sound, make_clip, number_in, numbered, packets, shown
+from .clips import MS, Sound, make_clip, noisy, number_in, numbered, packets, shown
 from .inverting import Inverting
 
 REBUILT = "times are missing or go back; they are rebuilt from the frame rate"
@@ -199,12 +199,6 @@ def flipped(path: Path, count: int = 400) -> Path:
     return broken
 
 
-def noisy(index: int, height: int, width: int) -> np.ndarray:
-    """A number over noise, so that a frame takes some room in the file."""
-    noise = np.random.default_rng(index).integers(0, 90, (height, width, 3), np.uint8)
-    return np.where(numbered(index, height, width) > 127, 255 - noise, noise)
-
-
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_b19_flipped_bytes_cost_frames_and_neither_the_rest_nor_its_times(
     tmp_path: Path, suffix
@@ -222,7 +216,7 @@ def test_b19_flipped_bytes_cost_frames_and_neither_the_rest_nor_its_times(
     target = tmp_path / "painted.mp4"
     done = convert(clip, target, Inverting())
     frames = shown(target)
-    assert done.damaged_packets > 0 or suffix != ".mp4"
+    assert done.damaged_packets >= 10
     assert len(readable) * 0.98 <= len(frames) <= 200
     begun = frames[0].time
     first = min(readable)
