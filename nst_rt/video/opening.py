@@ -19,6 +19,12 @@ _RAW: dict[str, PixelFormat] = {".rgb": "rgb24", ".bgr": "bgr24"}
 _Y4M = ".y4m"
 
 
+def is_of_frames(name: str) -> bool:
+    """Whether a name is that of a pipe, an animation or a sequence, and not of a video file."""
+    known = (*ANIMATIONS, *_RAW, _Y4M)
+    return name == STANDARD or is_sequence(name) or Path(name).suffix.lower() in known
+
+
 def open_source(
     name: str,
     *,

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from time import perf_counter
 
 from nst_rt.errors import InputError
 from nst_rt.pipeline import Pipeline, Stage
 from nst_rt.video.converting import Converted, Progress
-from nst_rt.video.frames import FrameSink, FrameSource
+from nst_rt.video.frames import Frame, FrameSink, FrameSource
 from nst_rt.video.painters import FramePainter
+from nst_rt.video.selection import Selection
+
+
+class Stretch:
+    """The frames of a source between two moments, their times counted from the first of these."""
+
+    def __init__(self, source: FrameSource, selection: Selection) -> None:
+        self._source, self._start, self._end = source, selection.start, selection.end
+        self.width, self.height, self.rate = source.width, source.height, source.rate
+        self.count = None
+        if source.rate is not None and selection.duration is not None:
+            self.count = round(selection.duration * source.rate)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._source:
+            if self._end is not None and frame.time >= self._end:
+                return
+            if frame.time >= self._start:
+                yield replace(frame, time=frame.time - self._start)
+
+    def close(self) -> None:
+        self._source.close()
 
 
 def pass_through(

@@ -107,7 +107,8 @@ def _hlg_to_light(coded: Floats) -> Floats:
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - c) / a) + b) / 12)
     luminance = scene @ np.array([0.2627, 0.6780, 0.0593])
-    return PEAK * scene * np.maximum(luminance, 1e-9)[..., None] ** 0.2
+    light: Floats = PEAK * scene * np.maximum(luminance, 1e-9)[..., None] ** 0.2
+    return light
 
 
 def _rolled_off(light: Floats) -> Floats:

@@ -1,0 +1,103 @@
+"""What is told while a video is painted, and at the end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from nst_rt.commands.console import PROGRAM, Console
+from nst_rt.commands.naming import STANDARD
+from nst_rt.commands.stdout import Results
+from nst_rt.errors import OutputError, shown
+
+if TYPE_CHECKING:
+    from nst_rt.video import Converted
+
+Progress = Callable[[int, int | None], None]
+
+
+@contextmanager
+def telling_how_to_resume(console: Console) -> Iterator[None]:
+    """Whoever stops a conversion, or runs out of room, reads the command that goes on with it."""
+    try:
+        yield
+    except (KeyboardInterrupt, OutputError):
+        again = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
+        console.note(f"go on with: {PROGRAM} {shlex.join([*again, '--resume'])}")
+        raise
+
+
+@contextmanager
+def shown_progress(
+    console: Console, results: Results, target: str, *, as_json: bool
+) -> Iterator[Progress | None]:
+    """A bar with frames per second for a person, a JSON line a second for a program."""
+    if as_json:
+        yield _json_lines(results, target)
+        return
+    if console.quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console as Terminal
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[fps]}"), Remaining())
+    with Progress(
+        *columns, console=Terminal(stderr=True), transient=True, redirect_stdout=False
+    ) as bar:
+        task = bar.add_task("", total=None, fps="")
+        first: list[tuple[int, float]] = []
+
+        def progress(done: int, total: int | None) -> None:
+            if not first:
+                first.append((done, perf_counter()))
+            seconds = perf_counter() - first[0][1]
+            fps = f"{(done - first[0][0]) / seconds:.1f} fps" if seconds > 0 else ""
+            bar.update(task, completed=done, total=total, fps=fps)
+
+        yield progress
+
+
+def _json_lines(results: Results, target: str) -> Progress:
+    begun = last = perf_counter()
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal last
+        now = perf_counter()
+        if now - last >= 1:
+            last = now
+            seconds = round(now - begun, 3)
+            results.json({"output": target, "frames": done, "of": total, "seconds": seconds})
+
+    return progress
+
+
+def tell(
+    done: Converted, console: Console, results: Results, *, as_json: bool, profile: bool
+) -> None:
+    """Say what was made, and where the time went if that was asked."""
+    if as_json:
+        facts = {**asdict(done), "fps": round(done.rate, 2)}
+        if not profile:
+            del facts["profile"]
+        results.json({**facts, "done": True})
+        return
+    for stage in done.profile if profile else ():
+        console.note(
+            f"{stage.name:>7}: {stage.items} frames, {stage.busy:.2f} s at work on "
+            f"{stage.workers} threads, {stage.starved:.2f} s without a frame, "
+            f"{stage.blocked:.2f} s without room, {stage.mean_depth:.1f} waiting after it"
+        )
+    encoder = f" ({done.encoder})" if done.encoder else ""
+    console.note(
+        f"{done.frames} frames of {done.width}x{done.height}{encoder}, {done.painted} painted in "
+        f"{done.seconds:.1f} s, {done.rate:.1f} a second"
+    )
+    if done.output != STANDARD and not (console.quiet or results.is_terminal):
+        results.line(shown(done.output))
