@@ -43,7 +43,8 @@ def style_graph(
         flavour: arithmetic inside; fp16 keeps the tail after the last convolution in float32.
         size: height and width of a fixed-size graph of batch 1; any size by default.
         variant: "stats" also returns the statistics of every normalization, "apply" takes them,
-            "steady" takes some, mixes them with the picture's own and returns what it used.
+            "steady" takes some, mixes them with the picture's own and returns what it used; its
+            batch is 1.
     """
     folded = fold(network, scale_input=flavour == "fp32")
     return _StyleGraph(folded, flavour, size, variant).build(metadata)
@@ -67,7 +68,9 @@ class _StyleGraph(GraphBuilder):
 
     def build(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
         self._paint()
-        batch, height, width = (1, *self.size) if self.size else ("N", "H", "W")
+        height, width = self.size or ("H", "W")
+        # one frame follows another; with N free, OpenVINO takes several times the memory for it
+        batch = 1 if self.size or self.variant == "steady" else "N"
         picture = [batch, height, width, 3]
         statistics = value_info("statistics", FLOAT32, [batch, 2, self.folded.num_statistics])
         inputs = [value_info("image", UINT8, picture)]
