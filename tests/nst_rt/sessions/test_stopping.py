@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,13 +66,17 @@ def test_what_follows_a_stop_is_painted_as_before(engine, model_path, photo) -> 
     others = ThreadPoolExecutor(2)
 
     def paint_on() -> None:
-        waiting.extend(others.submit(session.run, small) for _ in range(2))
         while True:
             session.run(large)
 
-    for seconds in (0.05, 0.15, 0.25):
+    for seconds in (0.1, 0.2, 0.3):
         stop, waiting = Stop(), []  # type: ignore[var-annotated]
-        threading.Timer(seconds, stop.ask).start()
+
+        def stop_soon(stop: Stop = stop, waiting: list[Any] = waiting) -> None:
+            waiting += [others.submit(session.run, small) for _ in range(2)]
+            threading.Timer(0.1, stop.ask).start()  # when they wait behind the large one
+
+        threading.Timer(seconds, stop_soon).start()
         with stopped_by(stop), pytest.raises(CancelledError):
             paint_on()
         assert all((painting.result() == expected).all() for painting in waiting)

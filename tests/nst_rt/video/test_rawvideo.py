@@ -108,10 +108,19 @@ def test_input_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
 def test_source_that_waits_for_a_pipe_ends_with_its_pipeline() -> None:
     outlet, inlet = os.pipe()
     inflow = Inflow(f"/dev/fd/{outlet}")
-    with Pipeline(RawVideoSource(inflow, (7, 5))):
-        pass  # leaving joins the thread that waits for a first byte
+
+    def leave() -> None:
+        with Pipeline(RawVideoSource(inflow, (7, 5))):
+            pass
+
+    leaving = threading.Thread(target=leave)
+    leaving.start()
+    leaving.join(20)
+    ended = not leaving.is_alive()
     os.close(inlet)
     os.close(outlet)
+    leaving.join()
+    assert ended
 
 
 def test_output_that_cannot_be_written_is_one_line(frames, tmp_path: Path) -> None:
