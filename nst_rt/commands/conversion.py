@@ -180,7 +180,7 @@ def _convert(
         pixel_format=request.raw_format(),
     )
     if source is None and not is_of_frames(target):
-        with telling_how_to_resume(console):
+        with telling_how_to_resume(console, target):
             return convert(
                 Path(request.source),
                 Path(target),

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from nst_rt.commands.console import PROGRAM, Console
 from nst_rt.commands.naming import STANDARD
 from nst_rt.commands.stdout import Results
-from nst_rt.errors import OutputError, shown
+from nst_rt.errors import ModelError, OutputError, ProviderError, shown
 
 if TYPE_CHECKING:
     from nst_rt.video import Converted
@@ -22,11 +23,15 @@ Progress = Callable[[int, int | None], None]
 
 
 @contextmanager
-def telling_how_to_resume(console: Console) -> Iterator[None]:
-    """Whoever stops a conversion, or runs out of room, reads the command that goes on with it."""
+def telling_how_to_resume(console: Console, target: str) -> Iterator[None]:
+    """Whatever stops a conversion, the command that goes on with it is told."""
+    from nst_rt.video.job import is_unfinished
+
     try:
         yield
-    except (KeyboardInterrupt, OutputError):
+    except (KeyboardInterrupt, OutputError, ProviderError, ModelError):
+        if not is_unfinished(Path(target)):
+            raise
         again = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
         console.note(f"go on with: {PROGRAM} {shlex.join([*again, '--resume'])}")
         raise

@@ -65,8 +65,7 @@ class Job:
         overwrite: bool = False,
     ) -> None:
         self.target = target
-        name = os.fsencode(target.name)[: MAX_NAME - len(_SUFFIX) - 1]
-        self.folder = target.with_name(f".{os.fsdecode(name)}{_SUFFIX}")
+        self.folder = _folder(target)
         self._identity = json.loads(json.dumps(identity))
         self._resume, self._overwrite = resume, overwrite
         self.parts: list[Part] = []
@@ -181,6 +180,16 @@ class Job:
         with suppress(OSError, ValueError, KeyError):
             return f"process {json.loads((self.folder / 'job.json').read_bytes())['owner']}"
         return "another process"
+
+
+def is_unfinished(target: Path) -> bool:
+    """Whether parts of this output wait for being gone on with."""
+    return any(_folder(target).glob("[0-9]*.json"))
+
+
+def _folder(target: Path) -> Path:
+    name = os.fsencode(target.name)[: MAX_NAME - len(_SUFFIX) - 1]
+    return target.with_name(f".{os.fsdecode(name)}{_SUFFIX}")
 
 
 def _read(path: Path) -> dict[str, Any]:
