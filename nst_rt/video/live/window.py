@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -53,16 +54,19 @@ class Window(LiveSink):
         keys = []
         while (code := cv2.pollKey()) != -1:
             keys.append(chr(code & 0xFF))
-        if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            keys.append("q")
-        return keys
+        try:
+            visible = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error:  # Qt takes everything down with its last window
+            visible = False
+        return keys if visible else [*keys, "q"]
 
     def close(self) -> None:
         if self._open:
             self._open = False
             cv2 = opencv()
-            cv2.destroyWindow(TITLE)
-            cv2.pollKey()  # lets it really go
+            with suppress(cv2.error):  # it was closed by its button
+                cv2.destroyWindow(TITLE)
+                cv2.pollKey()  # lets it really go
 
     def _draw(self, state: State) -> None:
         if self._frame is None:
