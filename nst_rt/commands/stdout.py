@@ -5,12 +5,18 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import select
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from nst_rt.errors import OutputError
+from nst_rt.stopping import end_if_stopped
+
+_WAIT_MS = 100
+"""How long a pipe is waited for before somebody may stop the work."""
 
 
 class Results:
@@ -18,14 +24,18 @@ class Results:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._poll = None
+        if os.name != "nt" and stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            self._poll = select.poll()
+            self._poll.register(descriptor, select.POLLOUT)
         self._encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
 
     @property
     def is_terminal(self) -> bool:
         return os.isatty(self._descriptor)
 
-    def write(self, data: bytes) -> None:
-        """Write all of it now.
+    def write(self, data: bytes | memoryview) -> None:
+        """Write all of it now. Whoever stops the work need not wait for a slow reader.
 
         Raises:
             BrokenPipeError: the reader left.
@@ -34,11 +44,19 @@ class Results:
         rest = memoryview(data)
         try:
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                rest = rest[os.write(self._descriptor, self._that_fits(rest)) :]
         except BrokenPipeError:
             raise
         except OSError as error:
             raise OutputError(f"standard output cannot be written ({error.strerror})") from error
+
+    def _that_fits(self, data: memoryview) -> memoryview:
+        """What can be written without waiting, once there is room in the pipe."""
+        if self._poll is None:
+            return data
+        while not self._poll.poll(_WAIT_MS):
+            end_if_stopped()
+        return data[: select.PIPE_BUF]
 
     def line(self, text: str) -> None:
         self.write(f"{text}\n".encode(self._encoding, "backslashreplace"))

@@ -83,7 +83,7 @@ class RawVideoSink:
 
     def write(self, frame: Frame) -> None:
         pixels = frame.rgb[..., ::-1] if self._reversed else frame.rgb
-        self._outflow.write(np.ascontiguousarray(pixels).data)
+        self._outflow.write(np.ascontiguousarray(pixels).data.cast("B"))
 
     def finish(self) -> None:
         self._outflow.finish()
