@@ -126,7 +126,7 @@ def _open(
         return CudaSession(model, precision=precision, threads=threads)
     from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 
-    return OnnxRuntimeSession(model, precision=precision, threads=threads)
+    return OnnxRuntimeSession(model, precision=precision, threads=threads, parallel=parallel)
 
 
 def _open_cuda(model: ModelFile, precision: Precision, threads: int) -> Session | None:

@@ -19,6 +19,8 @@ from nst_rt.sessions.further import Numbers, further_inputs
 from nst_rt.stopping import current_stop
 
 T = TypeVar("T")
+_POLL_S = 0.1
+"""How long somebody waits for a turn before he looks whether he still wants it."""
 
 
 class OnnxRuntimeSession:
@@ -29,7 +31,9 @@ class OnnxRuntimeSession:
     _provider = "CPUExecutionProvider"
     _complaint, _cure = "ONNX Runtime cannot paint with it", ""
 
-    def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
+    def __init__(
+        self, model: ModelFile, *, precision: Precision, threads: int, parallel: int = 1
+    ) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -40,7 +44,10 @@ class OnnxRuntimeSession:
         self.precision = self._precision(model, precision)
         self.threads = threads
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        # every caller's thread works too, beside the pool that all share
+        at_once = min(parallel, threads)
+        self._turns = threading.Semaphore(at_once)
+        options.intra_op_num_threads = threads - at_once + 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what it has to say of an error, the error says
         options.enable_mem_pattern = False  # a block for every size of picture would stay for ever
@@ -120,6 +127,9 @@ class OnnxRuntimeSession:
         self, image: NDArray[Any], further: list[Numbers], options: Any
     ) -> list[NDArray[Any]]:
         names = (spec.name for spec in self._model.inputs)
+        while not self._turns.acquire(timeout=_POLL_S):
+            if options.terminate:
+                raise CancelledError
         try:
             feed = dict(zip(names, (image, *further), strict=True))
             return [np.asarray(output) for output in self._session.run(None, feed, options)]
@@ -127,6 +137,8 @@ class OnnxRuntimeSession:
             if options.terminate:
                 raise CancelledError from error
             raise self._failed(error) from error
+        finally:
+            self._turns.release()
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         """Make what the engine is given, and raise what is known to go wrong before it is asked."""
