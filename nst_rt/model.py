@@ -23,7 +23,12 @@ Layout = Literal["nhwc", "nchw"]
 Variant = Literal["plain", "steady"]
 STEADY = ".steady.onnx"
 """How the name of a steady file ends; it lies beside the plain one of the same checkpoint."""
-_NUMBERS = {"scale": "[1-9]|1[0-6]", "width": r"\d{1,3}(\.\d{1,9})?"}
+_NUMBERS = {
+    "scale": "[1-9]|1[0-6]",
+    "width": r"\d{1,3}(\.\d{1,9})?",
+    "multiple": r"[1-9]\d?",
+    "receptive_radius": r"\d{1,4}",
+}
 """Metadata that is computed with, and what it looks like."""
 
 
@@ -76,6 +81,16 @@ class ModelFile:
     def width(self) -> float:
         """Channels of the network against Johnson's; what the shipped styles have, if unknown."""
         return float(self.metadata.get("width", "0.5"))
+
+    @property
+    def multiple(self) -> int:
+        """What height and width are multiples of inside."""
+        return int(self.metadata.get("multiple", "4"))
+
+    @property
+    def receptive_radius(self) -> int:
+        """How far an output pixel sees, in pixels; that of the shipped styles, if unknown."""
+        return int(self.metadata.get("receptive_radius", "57"))
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:

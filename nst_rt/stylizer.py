@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, Unpack,
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ClosedError, InputError, ModelError, UsageError
+from nst_rt.errors import ClosedError, InputError, LimitError, ModelError, UsageError
 from nst_rt.images import (
     DEFAULT_MAX_PIXELS,
     Picture,
+    allowed_memory,
     as_rgb_array,
     blend,
     check_fits,
@@ -45,8 +47,10 @@ from nst_rt.sessions import (
     open_session,
     preferred_flavour,
 )
+from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.stopping import end_if_stopped
 from nst_rt.streaming import Streaming
+from nst_rt.strips import paint_within
 from nst_rt.zoo import find
 
 if TYPE_CHECKING:
@@ -110,8 +114,9 @@ class Stylizer(Streaming):
         strength: 0 returns the photo, 1 the painting, values between blend them.
         keep_color: luminance of the painting, colours of the photo.
         max_pixels: larger pictures are refused before they are decoded.
-        max_memory: bytes that one picture may take, by default what is free at the time; what needs
-            more is refused before it is decoded or painted.
+        max_memory: bytes that one picture may take, by default what is free at the time. A picture
+            that takes more to paint is painted part by part, if the style has a steady file; what
+            takes more even so, or to decode, is refused before that.
         allow_truncated: whether what is missing at the end of a file may stay gray.
         verify: hold a shipped style against its hash.
         adaptation: how to feed a model that another program made.
@@ -174,6 +179,15 @@ class Stylizer(Streaming):
         )
         self._info = self._facts(session)
         self._session: Session | None = session
+        self._steady = SteadyStyle(
+            style,
+            self._model,
+            verify=verify,
+            device=device,
+            precision=precision,
+            threads=threads,
+            parallel=parallel,
+        )
 
     @property
     def info(self) -> StylizerInfo:
@@ -273,6 +287,52 @@ class Stylizer(Streaming):
         """Paint a decoded picture; alpha, format and metadata stay."""
         return self._paint(picture, self._options.changed(size, strength, keep_color))
 
+    def prepare_steady(self) -> None:
+        """Open the style's steady file, which the first call of `paint_steadily` does otherwise.
+
+        Raises:
+            ModelError: the style has none, or that of another checkpoint.
+            ProviderError: the device does not paint it.
+        """
+        self._open_session()
+        self._steady.session()
+
+    def paint_steadily(
+        self,
+        frame: Pixels,
+        statistics: Statistics | None = None,
+        *,
+        keep: float = 0.0,
+        adjust: Callable[[Pixels, Pixels], Pixels] | None = None,
+    ) -> tuple[Pixels, Statistics]:
+        """Paint a frame of a video with statistics of the frames before it.
+
+        Args:
+            frame: uint8 H×W×3.
+            statistics: as they came back with the frame before; None for a first frame.
+            keep: their share, 0…1; the rest are the frame's own.
+            adjust: is given the frame as it is painted, at working size, and its painting; gives
+                the painting that goes on. Detail, colours and strength come after.
+
+        Returns:
+            The painting, and the statistics that were used, float32 2×C.
+
+        Raises:
+            ModelError: the style has no steady file.
+        """
+        pixels, _ = as_rgb_array(frame)
+        if pixels.ndim != 3:
+            raise InputError("expected one frame H×W×3", cure="call it once per frame")
+        used: list[Statistics] = []
+
+        def run(photo: Pixels) -> Pixels:
+            painting, mixed = self._steady.paint(photo, statistics, keep)
+            used.append(mixed)
+            return adjust(photo, painting) if adjust else painting
+
+        self._open_session()
+        return self._paint_rgb(pixels, self._options, run), used[0]
+
     def working_size(self, height: int, width: int, *, size: Size | None = None) -> tuple[int, int]:
         """Height and width at which a picture of this height and width is painted.
 
@@ -289,6 +349,7 @@ class Stylizer(Streaming):
     def close(self) -> None:
         """Free the engine, as soon as other threads have finished their pictures."""
         self._session = None
+        self._steady.close()
         super().close()
 
     def __enter__(self) -> Stylizer:
@@ -362,24 +423,36 @@ class Stylizer(Streaming):
     def _paint(self, picture: Picture, options: PaintOptions) -> Picture:
         return picture.replace_pixels(self._paint_rgb(picture.rgb, options))
 
-    def _paint_rgb(self, photo: Pixels, options: PaintOptions) -> Pixels:
-        """Paint H×W×3: at working size, then back to full size, then strength and colour."""
+    def _paint_rgb(
+        self, photo: Pixels, options: PaintOptions, run: Callable[[Pixels], Pixels] | None = None
+    ) -> Pixels:
+        """Paint H×W×3: at working size, then back to full size, then strength and colour.
+
+        `run` paints at working size; by default the plain file does, at once or part by part.
+        """
         end_if_stopped()
         session = self._open_session()
         height, width = photo.shape[:2]
         check_pixels(height, width, self._max_pixels)
         at = self._working_size(height, width, options.size)
-        check_memory(
-            f"painting at {at[1]}x{at[0]}",
-            round(at[0] * at[1] * session.memory_per_pixel * self._model.width / 0.5),
-            self._max_memory,
-            cure="paint it smaller: size (--size)",
-        )
+        try:
+            check_memory(
+                f"painting at {at[1]}x{at[0]}",
+                round(at[0] * at[1] * session.memory_per_pixel * self._model.width / 0.5),
+                self._max_memory,
+                cure="paint it smaller: size (--size)",
+            )
+            run = run or partial(self._run, session)
+        except LimitError:
+            limit = allowed_memory(self._max_memory) or 0
+            run = None if run else paint_within(limit, *at, self._steady, self._model)
+            if run is None:
+                raise
         if at == (height, width):
-            painting = self._run(session, photo)
+            painting = run(photo)
         else:
             small = shrink(photo, *at)
-            painting = restore_detail(self._run(session, small), photo, small)
+            painting = restore_detail(run(small), photo, small)
         if options.keep_color:
             painting = keep_color(painting, photo)
         if options.strength < 1:

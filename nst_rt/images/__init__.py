@@ -2,7 +2,7 @@
 
 from nst_rt.images.arrays import as_rgb_array
 from nst_rt.images.detail import restore_detail, shrink, working_size
-from nst_rt.images.limits import DEFAULT_MAX_PIXELS, check_memory, check_pixels
+from nst_rt.images.limits import DEFAULT_MAX_PIXELS, allowed_memory, check_memory, check_pixels
 from nst_rt.images.mixing import blend, keep_color
 from nst_rt.images.picture import Metadata, Picture
 from nst_rt.images.reading import PICTURE_SUFFIXES, from_pil, read_picture
@@ -13,6 +13,7 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "Metadata",
     "Picture",
+    "allowed_memory",
     "as_rgb_array",
     "blend",
     "check_fits",

@@ -40,7 +40,7 @@ def check_memory(
     """
     if need < UNCHECKED_MEMORY and max_memory is None:
         return
-    limit = max_memory if max_memory is not None else free_memory()
+    limit = allowed_memory(max_memory)
     if limit is not None and need > limit:
         raise LimitError(
             f"{doing} takes about {need / 2**20:,.0f} MiB of memory, "
@@ -48,3 +48,8 @@ def check_memory(
             path=path,
             cure=f"{cure}, or raise max_memory (--max-memory)",
         )
+
+
+def allowed_memory(max_memory: int | None) -> int | None:
+    """Bytes that may be taken: `max_memory`, or what is free now; None where that is unknown."""
+    return max_memory if max_memory is not None else free_memory()

@@ -1,0 +1,108 @@
+"""The steady file of a style: the same network, painting with statistics that are given.
+
+It serves what paints one thing in several pictures: the frames of a video, the tiles of a large
+picture.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ModelError, shown
+from nst_rt.model import ModelFile, read_model
+from nst_rt.sessions import Device, Precision, Session, open_session
+
+Pixels = NDArray[np.uint8]
+Statistics = NDArray[np.float32]
+"""Mean and 1/σ of every normalization of a network, 2×C."""
+
+
+class SteadyStyle:
+    """A style's steady file, read and opened when it is first wanted.
+
+    Args:
+        style: a shipped style's name, or the plain or steady file.
+        plain: the style's plain file, of whose checkpoint the steady one must be.
+        verify: hold a shipped style against its hash.
+        device: as of the plain file.
+        precision: as of the plain file.
+        threads: as of the plain file.
+        parallel: as of the plain file.
+    """
+
+    def __init__(
+        self,
+        style: str | Path,
+        plain: ModelFile,
+        *,
+        verify: bool,
+        device: Device,
+        precision: Precision,
+        threads: int | None,
+        parallel: int,
+    ) -> None:
+        self._style, self._plain, self._verify = style, plain, verify
+        self._device, self._precision = device, precision
+        self._threads, self._parallel = threads, parallel
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+
+    def session(self) -> Session:
+        """The loaded file.
+
+        Raises:
+            ModelError: the style has no steady file, or that of another checkpoint.
+            ProviderError: the device does not paint it.
+        """
+        with self._lock:
+            if self._session is None:
+                self._session = open_session(
+                    self._read(),
+                    device=self._device,
+                    precision=self._precision,
+                    threads=self._threads,
+                    parallel=self._parallel,
+                )
+            return self._session
+
+    def paint(
+        self, picture: Pixels, statistics: Statistics | None, keep: float
+    ) -> tuple[Pixels, Statistics]:
+        """Paint with a share `keep` of given statistics and the rest of the picture's own.
+
+        Args:
+            picture: uint8 H×W×3, C-contiguous.
+            statistics: float32 2×C; None keeps nothing.
+            keep: 0…1.
+
+        Returns:
+            The painting, and the statistics that were used.
+        """
+        given: dict[str, NDArray[np.float32]] = {}
+        if statistics is not None:
+            given = {"statistics": statistics[None], "keep": np.array([keep], np.float32)}
+        painting, further = self.session().run_all(picture[None], **given)
+        return painting[0], further["statistics_out"][0]
+
+    def close(self) -> None:
+        with self._lock:
+            self._session = None
+
+    def _read(self) -> ModelFile:
+        if self._plain.adaptation is not None:
+            raise ModelError("a model of another program takes no statistics", path=self._style)
+        model = read_model(self._style, variant="steady", verify=self._verify)
+        if model.num_statistics is None:
+            raise ModelError("takes no statistics, as its name says", path=model.path)
+        one, other = (m.metadata.get("checkpoint_sha256") for m in (model, self._plain))
+        if one != other:
+            raise ModelError(
+                f"is of another checkpoint than {shown(self._plain.path)}",
+                path=model.path,
+                cure="export both from one",
+            )
+        return model

@@ -1,0 +1,181 @@
+"""Pictures whose painting takes more memory than there is, painted tile by tile without seams.
+
+Every tile is painted with the same statistics, and overlaps its neighbours by as much as an output
+pixel sees, so that what is left of it is the same as if the picture had been painted at once with
+these statistics. They come from full-size pieces of the whole picture, side by side as one.
+
+Source: Chen, Wang, Xie, Lu, Luo 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail
+Instance Normalization" (arXiv 2103.11784). Departs from the paper: pieces instead of a thumbnail,
+whose lines and textures are of another size; and an overlap that leaves no seam.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ModelError, ProviderError
+from nst_rt.model import ModelFile
+from nst_rt.steady import Statistics, SteadyStyle
+from nst_rt.stopping import end_if_stopped
+
+logger = logging.getLogger(__name__)
+
+Pixels = NDArray[np.uint8]
+SteadyPaint = Callable[[Pixels, Statistics | None, float], tuple[Pixels, Statistics]]
+"""As `SteadyStyle.paint`."""
+
+PIECES = 7
+"""So many pieces along a side: more would make more edges that the picture does not have."""
+ENGINE_BYTES = 4 * 2**20
+"""What an engine takes for itself, whatever it paints."""
+MARGIN = 1.1
+"""A tile takes so much more per pixel than a large picture."""
+SMALLEST_PIECE = 32
+"""Pixels of a side."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a tile lies along one axis, and which part of it is used."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+    """One past the last that is used."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The tiles of a picture, row by row."""
+
+    rows: tuple[Span, ...]
+    columns: tuple[Span, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    def __iter__(self) -> Iterator[tuple[Span, Span]]:
+        return ((row, column) for row in self.rows for column in self.columns)
+
+
+def paint_within(
+    limit: int, height: int, width: int, steady: SteadyStyle, model: ModelFile
+) -> Callable[[Pixels], Pixels] | None:
+    """What paints a picture within that much memory, None where nothing does.
+
+    Args:
+        limit: bytes that may be taken.
+        height: of the picture.
+        width: of the picture.
+        steady: of the style.
+        model: the style's plain file.
+    """
+    try:
+        session = steady.session()
+    except (ModelError, ProviderError):
+        return None
+    bytes_per_pixel = session.memory_per_pixel * model.width / 0.5
+    pixels = pixels_within(limit, height, width, bytes_per_pixel)
+    tiles = tiling(height, width, pixels, radius=model.receptive_radius, multiple=model.multiple)
+    if tiles is None:
+        return None
+    logger.warning(
+        "%dx%d takes more memory at once than is allowed: painted in %d parts",
+        width, height, len(tiles),
+    )  # fmt: skip
+    return partial(paint_tiles, paint=steady.paint, tiles=tiles, pixels=pixels)
+
+
+def pixels_within(limit: int, height: int, width: int, bytes_per_pixel: float) -> int:
+    """How many pixels may be painted at once, when the painting of all has its place.
+
+    Args:
+        limit: bytes that may be taken.
+        height: of the whole picture.
+        width: of the whole picture.
+        bytes_per_pixel: what the engine takes for one.
+    """
+    left = limit - height * width * 3 - ENGINE_BYTES
+    return max(0, int(left / (bytes_per_pixel * MARGIN)))
+
+
+def tiling(height: int, width: int, pixels: int, *, radius: int, multiple: int) -> Tiling | None:
+    """Tiles of at most `pixels` each that cover a picture, None where that is too few.
+
+    Args:
+        height: of the picture.
+        width: of the picture.
+        pixels: what may be painted at once.
+        radius: how far an output pixel sees.
+        multiple: tiles begin on it, as the network counts in it.
+    """
+    overlap = math.ceil(radius / multiple) * multiple
+    smallest = 3 * overlap
+    side = max(smallest, math.isqrt(max(0, pixels)))
+    across = min(width, side if height >= side else max(smallest, pixels // height))
+    down = min(height, pixels // across)
+    if down < min(height, smallest):
+        return None
+    return Tiling(_spans(height, down, overlap, multiple), _spans(width, across, overlap, multiple))
+
+
+def paint_tiles(photo: Pixels, paint: SteadyPaint, tiles: Tiling, pixels: int) -> Pixels:
+    """Paint uint8 H×W×3 tile by tile, with statistics of at most `pixels` of it."""
+    _, statistics = paint(pieces(photo, pixels), None, 0.0)
+    painting = np.empty_like(photo)
+    for row, column in tiles:
+        end_if_stopped()
+        tile = np.ascontiguousarray(photo[row.start : row.stop, column.start : column.stop])
+        painted, _ = paint(tile, statistics, 1.0)
+        painting[row.first : row.last, column.first : column.last] = painted[
+            row.first - row.start : row.last - row.start,
+            column.first - column.start : column.last - column.start,
+        ]
+    return painting
+
+
+def pieces(photo: Pixels, pixels: int) -> Pixels:
+    """Pieces of uint8 H×W×3 from all over it, side by side, about `pixels` together at most."""
+    height, width = photo.shape[:2]
+    scale = min(1.0, math.sqrt(pixels / (height * width)))
+    side = max(SMALLEST_PIECE, math.isqrt(pixels) // PIECES)
+    down, across = min(side, height), min(side, width)
+    shorter, longer = sorted(((height, down), (width, across)))
+    few = max(1, int(shorter[0] * scale / shorter[1]))
+    many = max(1, min(longer[0] // longer[1], pixels // (few * down * across)))
+    num_rows, num_columns = (few, many) if height <= width else (many, few)
+    rows = []
+    for top in _starts(height, down, num_rows):
+        lefts = _starts(width, across, num_columns)
+        parts = [photo[top : top + down, left : left + across] for left in lefts]
+        rows.append(np.concatenate(parts, axis=1))
+    return np.ascontiguousarray(np.concatenate(rows))
+
+
+def _starts(length: int, side: int, count: int) -> list[int]:
+    """Where pieces begin along an axis, the first and last at its ends."""
+    if count == 1:
+        return [(length - side) // 2]
+    return [round(index * (length - side) / (count - 1)) for index in range(count)]
+
+
+def _spans(length: int, most: int, overlap: int, multiple: int) -> tuple[Span, ...]:
+    """As few and as equal tiles along an axis as cover it, none longer than `most`."""
+    if most >= length:
+        return (Span(0, length, 0, length),)
+    core = (most // multiple) * multiple - 2 * overlap
+    count = math.ceil((length - 2 * overlap) / core)
+    core = math.ceil((length - 2 * overlap) / count / multiple) * multiple
+    starts = [index * core for index in range(count)]
+    stops = [min(length, start + core + 2 * overlap) for start in starts]
+    inner = [stop - overlap for stop in stops[:-1]]
+    firsts, lasts = [0, *inner], [*inner, length]
+    return tuple(map(Span, starts, stops, firsts, lasts))

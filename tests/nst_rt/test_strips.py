@@ -1,0 +1,110 @@
+"""Large pictures are painted part by part: no seam, no more memory than allowed."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nst_rt import LimitError, Stylizer
+from nst_rt.model import read_model
+from nst_rt.steady import SteadyStyle
+from nst_rt.strips import paint_tiles, pieces, pixels_within, tiling
+
+SIDES = st.integers(1, 2000)
+
+
+def steady_of(style, **options) -> SteadyStyle:
+    given = {"device": "cpu", "precision": "fp32", "threads": 1, "parallel": 1, "verify": True}
+    return SteadyStyle(style, read_model(style), **given | options)
+
+
+@settings(deadline=None)
+@given(SIDES, SIDES, st.integers(0, 1_000_000), st.sampled_from([25, 57]))
+def test_tiles_cover_the_picture_once_and_overlap_by_what_a_pixel_sees(
+    height: int, width: int, pixels: int, radius: int
+) -> None:
+    tiles = tiling(height, width, pixels, radius=radius, multiple=4)
+    if tiles is None:
+        return
+    for spans, length in ((tiles.rows, height), (tiles.columns, width)):
+        assert (spans[0].start, spans[0].first, spans[-1].stop, spans[-1].last) == (
+            0, 0, length, length,
+        )  # fmt: skip
+        for one, next_ in itertools.pairwise(spans):
+            assert one.first < one.last == next_.first
+            assert one.stop - one.last >= radius
+            assert next_.first - next_.start >= radius
+            assert next_.start % 4 == one.stop % 4 == 0
+    sizes = [(row.stop - row.start) * (column.stop - column.start) for row, column in tiles]
+    assert len(sizes) == len(tiles)
+    assert max(sizes) <= pixels
+
+
+def test_tiles_leave_no_seam(steady_style, photo) -> None:
+    """What all of the picture gives at once with the same statistics."""
+    picture = np.tile(photo, (2, 3, 1))[:301, :502].copy()
+    steady = steady_of(steady_style)
+    pixels = 130 * 130
+    tiles = tiling(301, 502, pixels, radius=25, multiple=4)
+    assert tiles is not None
+    assert len(tiles) > 10
+    _, statistics = steady.paint(pieces(picture, pixels), None, 0.0)
+    whole, _ = steady.paint(picture, statistics, 1.0)
+    difference = np.abs(paint_tiles(picture, steady.paint, tiles, pixels).astype(int) - whole)
+    assert difference.max() <= 1
+
+
+@pytest.mark.parametrize("size", [(600, 900), (50, 2000), (2000, 50), (301, 203)])
+@pytest.mark.parametrize("pixels", [10_000, 90_000, 10_000_000])
+def test_pieces_are_as_large_as_allowed_and_of_the_whole_picture(size, pixels) -> None:
+    height, width = size
+    rows, columns = np.mgrid[:height, :width]
+    picture = np.stack([rows * 255 // height, columns * 255 // width, rows * 0], -1)
+    found = pieces(picture.astype(np.uint8), pixels)
+    area = found.shape[0] * found.shape[1]
+    assert min(pixels, height * width) * 0.3 < area <= pixels
+    for axis in (0, 1):
+        low, high = np.percentile(found[..., axis], (10, 90))
+        assert low < 90
+        assert high > 165
+
+
+def test_picture_beyond_the_memory_is_painted_in_parts_and_that_is_said(
+    steady_style, photo, caplog
+) -> None:
+    picture = np.tile(photo, (4, 4, 1))
+    need = 1024 * 1024 * 170 * 0.25 / 0.5
+    options = {"device": "openvino", "precision": "fp32", "threads": 1, "size": "full"}
+    with Stylizer(steady_style, max_memory=int(need / 3), **options) as stylizer:
+        in_parts = stylizer(picture)
+        mixed = stylizer(picture, strength=0.5)
+        assert "1024x1024 takes more memory at once than is allowed: painted in" in caplog.text
+        assert np.abs(mixed.astype(int) - (in_parts.astype(int) + picture) / 2).max() <= 1
+    with Stylizer(steady_style, **options) as stylizer:
+        difference = in_parts.astype(float) - stylizer(picture)
+    assert 10 * np.log10(255**2 / (difference**2).mean()) > 25
+
+
+def test_what_no_part_fits_is_refused_with_what_it_needs(steady_style, model_path, photo) -> None:
+    picture = np.tile(photo, (4, 4, 1))
+    message = "painting at 1024x1024 takes about 85 MiB of memory, {} are allowed; .*--size"
+    options = {"device": "openvino", "threads": 1, "size": "full"}
+    with (
+        Stylizer(steady_style, max_memory=2**22, **options) as stylizer,
+        pytest.raises(LimitError, match=message.format(4)),
+    ):
+        stylizer(picture)
+    with (  # has no steady file beside it
+        Stylizer(model_path, max_memory=2**25, **options) as stylizer,
+        pytest.raises(LimitError, match=r"takes about .* MiB of memory, 32 are allowed"),
+    ):
+        stylizer(picture)
+
+
+def test_memory_of_the_painting_and_of_the_engine_is_set_aside() -> None:
+    assert pixels_within(10 * 2**20, 1000, 1000, 100) == int((6 * 2**20 - 3_000_000) / 110)
+    assert pixels_within(2**20, 10, 10, 100) == 0
