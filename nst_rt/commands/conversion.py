@@ -227,7 +227,7 @@ def _sink(
         source,
         size,
         pixel_format=request.raw_format(),
-        write=lambda data: results.write(bytes(data)),
+        write=results.write,
         overwrite=request.overwrite,
     )
     if sink is not None:

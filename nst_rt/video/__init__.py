@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nst_rt.video.converting import Converted, convert
     from nst_rt.video.encoding import Encoding
     from nst_rt.video.frames import Frame, FrameSink, FrameSource
+    from nst_rt.video.opening import open_sink, open_source
     from nst_rt.video.painters import (
         FramePainter,
         SideBySidePainter,
@@ -28,6 +29,8 @@ _HOMES = {
     "Frame": "frames",
     "FrameSink": "frames",
     "FrameSource": "frames",
+    "open_sink": "opening",
+    "open_source": "opening",
     "FramePainter": "painters",
     "SideBySidePainter": "painters",
     "StylePainter": "painters",
@@ -48,6 +51,8 @@ __all__ = [
     "StylePainter",
     "TimelinePainter",
     "convert",
+    "open_sink",
+    "open_source",
     "pass_through",
 ]
 

@@ -125,7 +125,7 @@ class AnimationSink:
 
     def __init__(self, target: Path, like: FrameSource, *, quality: int = 95) -> None:
         self._target, self._kind = target, ANIMATIONS[target.suffix.lower()]
-        self._plays = like.plays if isinstance(like, AnimationSource) else 0
+        self._plays: int = getattr(like, "plays", 0)
         self._quality = quality
         self._images: list[Image.Image] = []
         self._durations: list[Fraction] = []

@@ -13,15 +13,12 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nst_rt.atomic import part_of
 from nst_rt.errors import OutputError
 from nst_rt.video.color import assumed_color, from_rgb
 from nst_rt.video.containers import pyav
 from nst_rt.video.encoding import Encoding, choose_encoder
-from nst_rt.video.frames import Frame, FrameSource
+from nst_rt.video.frames import Frame, FrameSource, on_white
 from nst_rt.video.reading import VideoFacts, VideoReader
 from nst_rt.video.selection import Selection
 from nst_rt.video.tracks import MUXERS
@@ -65,17 +62,19 @@ class VideoFileSink:
         self._container: Any = None
         self._stream: Any = None
         self._size = size
+        self._lengths: dict[int, int] = {}
 
     def write(self, frame: Frame) -> None:
         color, unit = self._facts.color, self._facts.time_base
         try:
             if self._container is None:
                 self._open()
-            picture = from_rgb(_on_white(frame), color, self._encoder.pixel_format)
+            picture = from_rgb(on_white(frame), color, self._encoder.pixel_format)
             picture.pts = round(frame.time / unit)
             picture.duration = round(frame.duration / unit)
             picture.time_base = unit
-            self._container.mux(self._stream.encode(picture))
+            self._lengths[picture.pts] = picture.duration
+            self._mux(self._stream.encode(picture))
         except (pyav().FFmpegError, OSError) as error:
             raise self._cannot(error) from error
 
@@ -83,7 +82,7 @@ class VideoFileSink:
         try:
             if self._container is None:
                 self._open()
-            self._container.mux(self._stream.encode(None))
+            self._mux(self._stream.encode(None))
             self._container.close()
             self._container = None
             self._unfinished.replace(self._target)
@@ -102,6 +101,12 @@ class VideoFileSink:
         self._container = pyav().open(name, "w", format=MUXERS[self._target.suffix.lower()])
         self._stream = self._encoder.add_to(self._container, self._facts, self._size)
         self._stream.time_base = self._facts.time_base
+
+    def _mux(self, packets: list[Any]) -> None:
+        """Encoders make durations of the rate; give each packet that of its frame."""
+        for packet in packets:
+            packet.duration = self._lengths.pop(packet.pts, packet.duration)
+            self._container.mux(packet)
 
     def _cannot(self, error: Exception) -> OutputError:
         self.abort()
@@ -134,11 +139,3 @@ def _unit(rate: Fraction | None) -> Fraction:
         return Fraction(1, 90_000)
     fine = lcm(rate.numerator, 1000)
     return Fraction(1, fine if fine <= 1_000_000 else rate.numerator)
-
-
-def _on_white(frame: Frame) -> NDArray[np.uint8]:
-    if frame.alpha is None:
-        return frame.rgb
-    alpha = frame.alpha[..., None].astype(np.uint16)
-    mixed = frame.rgb * alpha + 255 * (255 - alpha)
-    return ((mixed + 127) // 255).astype(np.uint8)

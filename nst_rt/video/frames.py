@@ -40,6 +40,9 @@ class FrameSource(Protocol):
         height: in pixels, of every frame.
         rate: frames per second where it is constant, else the average; None where unknown.
         count: how many there will be, as far as the source says; None where unknown.
+
+    What a kind of source says besides (`plays`, `pixel_format`, `header`), sinks of that kind ask
+    for; what wraps a source passes it on.
     """
 
     width: int
@@ -64,3 +67,12 @@ class FrameSink(Protocol):
     def abort(self) -> None:
         """Throw away what is unfinished; does nothing after `finish`."""
         ...
+
+
+def on_white(frame: Frame) -> NDArray[np.uint8]:
+    """The pixels of a frame, laid on white where it is transparent."""
+    if frame.alpha is None:
+        return frame.rgb
+    alpha = frame.alpha[..., None].astype(np.uint16)
+    mixed = frame.rgb * alpha + 255 * (255 - alpha)
+    return ((mixed + 127) // 255).astype(np.uint8)

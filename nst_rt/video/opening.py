@@ -111,6 +111,6 @@ def open_sink(
         return AnimationSink(path, like, quality=quality)
     raw = _RAW.get(suffix)
     if name == STANDARD:
-        raw = pixel_format or (like.pixel_format if isinstance(like, RawVideoSource) else None)
+        raw = pixel_format or getattr(like, "pixel_format", None)
     outflow = Outflow(name, write)
     return RawVideoSink(outflow, pixel_format=raw) if raw else Y4mSink(outflow, like, size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 from nst_rt.errors import InputError
 from nst_rt.pipeline import Pipeline, Stage
@@ -30,6 +31,10 @@ class Stretch:
                 return
             if frame.time >= self._start:
                 yield replace(frame, time=frame.time - self._start)
+
+    def __getattr__(self, name: str) -> Any:
+        """What the source says besides, of which sinks of its kind take notice."""
+        return getattr(self._source, name)
 
     def close(self) -> None:
         self._source.close()

@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from nst_rt.errors import UsageError
+from nst_rt.errors import InputError, UsageError
 from nst_rt.images import DEFAULT_MAX_PIXELS, check_pixels
-from nst_rt.video.frames import Frame
+from nst_rt.video.frames import Frame, on_white
 from nst_rt.video.pipes import Inflow, Outflow
 
 logger = logging.getLogger(__name__)
@@ -64,25 +64,29 @@ class RawVideoSource:
                     "%s: frame %d ends after %d of %d bytes and is left out; is %dx%d its size?",
                     self._inflow.name, number + 1, len(data), self._bytes, self.width, self.height,
                 )  # fmt: skip
-                return
+                break
             pixels = np.frombuffer(data, np.uint8).reshape(shape)
             if self.pixel_format == "bgr24":
                 pixels = np.ascontiguousarray(pixels[..., ::-1])
             yield Frame(pixels, number * self._step, self._step)
             number += 1
+        if not number:
+            raise InputError("has no frame", path=self._inflow.name)
 
     def close(self) -> None:
         self._inflow.close()
 
 
 class RawVideoSink:
-    """The same for writing; times are not written, and alpha is not."""
+    """The same for writing; times are not written, and what is transparent is laid on white."""
 
     def __init__(self, outflow: Outflow, *, pixel_format: PixelFormat = "rgb24") -> None:
         self._outflow, self._reversed = outflow, pixel_format == "bgr24"
 
     def write(self, frame: Frame) -> None:
-        pixels = frame.rgb[..., ::-1] if self._reversed else frame.rgb
+        pixels = on_white(frame)
+        if self._reversed:
+            pixels = pixels[..., ::-1]
         self._outflow.write(np.ascontiguousarray(pixels).data.cast("B"))
 
     def finish(self) -> None:

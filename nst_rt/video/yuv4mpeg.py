@@ -19,7 +19,7 @@ from nst_rt.errors import InputError
 from nst_rt.images import DEFAULT_MAX_PIXELS, check_pixels
 from nst_rt.video.color import FULL, LIMITED, Color, assumed_color, from_rgb, to_rgb
 from nst_rt.video.containers import pyav
-from nst_rt.video.frames import Frame, FrameSource
+from nst_rt.video.frames import Frame, FrameSource, on_white
 from nst_rt.video.pipes import Inflow, Outflow
 from nst_rt.video.rawvideo import DEFAULT_RATE
 
@@ -37,16 +37,29 @@ class Header:
     """What the first line says.
 
     `subsampling` is "420", "422", "444" or "mono", `bits` those of a sample, `rate` None where it
-    is unknown.
+    is unknown; `interlacing` and `aspect`, the shape of a pixel, are as they stand there.
     """
 
     width: int
     height: int
     rate: Fraction | None
-    subsampling: str
-    bits: int
-    full_range: bool
-    interlaced: bool
+    subsampling: str = "420"
+    bits: int = 8
+    full_range: bool = False
+    interlacing: str = "p"
+    aspect: str = "1:1"
+
+    @property
+    def line(self) -> bytes:
+        """The line, of 8 bits, without its end."""
+        assert self.rate is not None
+        chroma = "420jpeg" if self.subsampling == "420" else self.subsampling
+        colors = "FULL" if self.full_range else "LIMITED"
+        return (
+            f"{MAGIC.decode()} W{self.width} H{self.height} F{self.rate.numerator}:"
+            f"{self.rate.denominator} I{self.interlacing} A{self.aspect} C{chroma} "
+            f"XYSCSS={chroma.upper()} XCOLORRANGE={colors}"
+        ).encode()
 
     @property
     def pixel_format(self) -> str:
@@ -75,6 +88,9 @@ class Y4mSource:
         rate: frames per second, in place of what the header says.
         max_pixels: larger frames are refused.
 
+    Attributes:
+        header: what its first line says.
+
     Raises:
         InputError: no y4m, or of a kind that is not read.
         LimitError: larger than `max_pixels`.
@@ -88,14 +104,14 @@ class Y4mSource:
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
         line = inflow.line(_LONGEST_LINE)
-        self._header = header = parse(line, inflow.name)
+        self.header = header = parse(line, inflow.name)
         check_pixels(header.height, header.width, max_pixels)
         self.width, self.height = header.width, header.height
         self.rate = rate or header.rate
         if self.rate is None:
             self.rate = DEFAULT_RATE
             logger.warning("%s: says no frame rate; %s is taken", inflow.name, DEFAULT_RATE)
-        if header.interlaced:
+        if header.interlacing in ("t", "b", "m"):
             logger.warning("%s: is interlaced and painted as it is", inflow.name)
         self._inflow, self._step = inflow, 1 / self.rate
         self._planes = header.planes()
@@ -121,17 +137,19 @@ class Y4mSource:
                     "%s: frame %d ends after %d of %d bytes and is left out",
                     self._inflow.name, number + 1, len(data), self._bytes,
                 )  # fmt: skip
-                return
-            rgb = to_rgb(self._coded(data), self._header.color, self.width, self.height)
+                break
+            rgb = to_rgb(self._coded(data), self.header.color, self.width, self.height)
             yield Frame(rgb, number * self._step, self._step)
             number += 1
+        if not number:
+            raise InputError("has no frame", path=self._inflow.name)
 
     def close(self) -> None:
         self._inflow.close()
 
     def _coded(self, data: bytearray) -> Any:
         """A frame of FFmpeg's with these planes, which it pads at the end of every row."""
-        header = self._header
+        header = self.header
         frame = pyav().VideoFrame(self.width, self.height, header.pixel_format)
         start = 0
         for plane, (height, row) in zip(frame.planes, self._planes, strict=False):
@@ -145,35 +163,43 @@ class Y4mSource:
 
 
 class Y4mSink:
-    """Writes 8 bits a sample in 4:2:0 of limited range; alpha and times are not written.
+    """Writes 8 bits a sample of limited range, in 4:2:0 where no y4m of another kind went in.
 
     Args:
         outflow: where it goes.
-        like: gives the rate.
+        like: gives the rate, and if it is y4m also the kind of 4:x:x, interlacing and pixel shape.
         size: height and width of the frames.
     """
 
     def __init__(self, outflow: Outflow, like: FrameSource, size: tuple[int, int]) -> None:
         height, width = size
         rate = like.rate or DEFAULT_RATE
-        self._outflow, self._color = outflow, assumed_color(height)
-        self._header = (
-            f"{MAGIC.decode()} W{width} H{height} F{rate.numerator}:{rate.denominator} Ip A1:1 "
-            "C420jpeg XYSCSS=420JPEG XCOLORRANGE=LIMITED\n"
-        ).encode()
-        self._planes = parse(self._header[:-1], "").planes()
+        model: Header = getattr(like, "header", None) or Header(width, height, rate)
+        header = replace(
+            model,
+            width=width,
+            height=height,
+            rate=rate,
+            subsampling="420" if model.subsampling == "mono" else model.subsampling,
+            bits=8,
+            full_range=False,
+        )
+        self._outflow, self._header = outflow, header
+        self._before = header.line + b"\n"
+        self._planes = header.planes()
 
     def write(self, frame: Frame) -> None:
-        coded = from_rgb(frame.rgb, self._color, "yuv420p")
-        parts = [self._header, _FRAME]
+        header = self._header
+        coded = from_rgb(on_white(frame), header.color, header.pixel_format)
+        parts = [self._before, _FRAME]
         for plane, (height, row) in zip(coded.planes, self._planes, strict=True):
             parts.append(_rows(plane, height)[:, :row].tobytes())
-        self._header = b""
+        self._before = b""
         self._outflow.write(b"".join(parts))
 
     def finish(self) -> None:
-        if self._header:
-            self._outflow.write(self._header)
+        if self._before:
+            self._outflow.write(self._before)
         self._outflow.finish()
 
     def abort(self) -> None:
@@ -209,7 +235,12 @@ def parse(line: bytes, name: str) -> Header:
             cure="use 420, 422, 444 or mono (ffmpeg … -pix_fmt yuv420p)",
         )
     full = "XCOLORRANGE=FULL" in texts
-    return Header(width, height, rate, found[1], bits, full, facts.get("I", "p") in "tbm")
+    shown = _known(facts.get("I"), "[ptbm]", "p"), _known(facts.get("A"), r"\d+:\d+", "1:1")
+    return Header(width, height, rate, found[1], bits, full, *shown)
+
+
+def _known(text: str | None, pattern: str, otherwise: str) -> str:
+    return text if text and re.fullmatch(pattern, text) else otherwise
 
 
 def _ratio(text: str) -> Fraction | None:

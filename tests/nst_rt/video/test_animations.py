@@ -13,7 +13,8 @@ from PIL import Image
 from nst_rt.errors import InputError, LimitError, OutputError
 from nst_rt.video.animations import AnimationSink, AnimationSource
 from nst_rt.video.frames import Frame
-from nst_rt.video.passing import pass_through
+from nst_rt.video.passing import Stretch, pass_through
+from nst_rt.video.selection import Selection
 from tests.nst_rt.video.inverting import Inverting, Keeping
 
 SUFFIXES = (".gif", ".webp", ".apng")
@@ -99,13 +100,20 @@ def test_what_is_painted_is_what_is_seen(animation, tmp_path: Path) -> None:
         assert_close(frame.painted(255 - frame.rgb), other, 0)
 
 
+def test_a_stretch_of_an_animation_is_played_as_often(animation, tmp_path: Path) -> None:
+    source = AnimationSource(animation)
+    stretch = Stretch(source, Selection(start=Fraction(1, 10), duration=Fraction(37, 100)))
+    pass_through(stretch, AnimationSink(tmp_path / "out.gif", stretch), Keeping())
+    written = AnimationSource(tmp_path / "out.gif")
+    assert written.plays == source.plays
+    assert [1000 * frame.duration for frame in written] == DELAYS[1:4]
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("plays", [ONCE, 2, FOREVER])
 def test_number_of_plays_is_kept(suffix, plays, tmp_path: Path) -> None:
     path = tmp_path / f"out{suffix}"
-    like = AnimationSource.__new__(AnimationSource)
-    like.plays = plays
-    sink = AnimationSink(path, like)
+    sink = AnimationSink(path, SimpleNamespace(plays=plays))
     for image in images(alpha=False)[:2]:
         sink.write(Frame(np.asarray(image), Fraction(0), Fraction(1, 10)))
     sink.finish()

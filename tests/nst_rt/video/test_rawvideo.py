@@ -12,6 +12,7 @@ import pytest
 
 from nst_rt.errors import InputError, LimitError, OutputError, UsageError
 from nst_rt.pipeline import Pipeline
+from nst_rt.video.frames import Frame
 from nst_rt.video.pipes import Inflow, Outflow
 from nst_rt.video.rawvideo import RawVideoSink, RawVideoSource
 
@@ -84,8 +85,18 @@ def test_frame_that_is_cut_off_is_told_and_the_rest_kept(frames, caplog) -> None
     assert "frame 3 ends after 104 of 105 bytes and is left out; is 5x7 its size?" in caplog.text
 
 
-def test_nothing_is_no_frame(frames) -> None:
-    assert list(RawVideoSource(piped(b"", 1), (7, 5))) == []
+@pytest.mark.parametrize("length", [0, 104])
+def test_nothing_is_no_frame(length) -> None:
+    with pytest.raises(InputError, match="has no frame"):
+        list(RawVideoSource(piped(bytes(length), 50), (7, 5)))
+
+
+def test_what_is_transparent_is_laid_on_white() -> None:
+    written = []
+    alpha = np.array([[0, 255, 51]], np.uint8)
+    frame = Frame(np.full((1, 3, 3), 100, np.uint8), Fraction(0), Fraction(1), alpha)
+    RawVideoSink(Outflow("-", lambda data: written.append(bytes(data)))).write(frame)
+    assert list(written[0]) == [255] * 3 + [100] * 3 + [224] * 3
 
 
 def test_sizes_that_are_none_are_refused() -> None:

@@ -153,6 +153,45 @@ def test_parameters_of_frames_and_unknown_tags_are_passed_over(tmp_path: Path, c
     assert Y4mSource(inflow, rate=Fraction(12)).rate == 12
 
 
+@pytest.mark.parametrize(
+    ("chroma", "subsampling", "pixel_format"),
+    [
+        ("C422", "422", "yuv422p"), ("C444p10", "444", "yuv444p"), ("Cmono", "mono", "yuv420p"),
+        ("C420paldv", "420", "yuv420p"),
+    ],
+)  # fmt: skip
+def test_y4m_keeps_its_kind_its_lines_and_the_shape_of_its_pixels(
+    chroma, subsampling, pixel_format, tmp_path: Path
+) -> None:
+    bits = 10 if chroma.endswith("p10") else 8
+    header = f"W22 H10 F25:1 Ib A59:54 {chroma} XCOLORRANGE=FULL"
+    frame = flat((100,) * 3, 22, 10, subsampling, bits, full=True)
+    source = Y4mSource(written(tmp_path / "in.y4m", header, frame))
+    sink = Y4mSink(Outflow(str(tmp_path / "out.y4m")), source, (10, 22))
+    pass_frames(source, sink)
+    with av.open(str(tmp_path / "out.y4m")) as container:
+        (stream,) = container.streams.video
+        assert stream.format.name == pixel_format
+        assert stream.sample_aspect_ratio == Fraction(59, 54)
+        (decoded,) = container.decode(stream)
+    assert decoded.interlaced_frame
+    assert (int(np.frombuffer(decoded.planes[0], np.uint8)[0]), int(decoded.color_range)) == (
+        102,
+        1,
+    )
+
+
+def pass_frames(source, sink) -> None:
+    for frame in source:
+        sink.write(frame)
+    sink.finish()
+
+
+def test_nothing_is_no_frame(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"v\.y4m: has no frame"):
+        list(Y4mSource(written(tmp_path / "v.y4m", "W22 H10 F25:1")))
+
+
 @pytest.mark.parametrize("cut", [1, 20, 24 + 5])
 def test_frame_that_is_cut_off_is_told_and_the_rest_kept(cut, tmp_path: Path, caplog) -> None:
     path, frame = tmp_path / "v.y4m", flat((128,) * 3, 4, 4, "420")
