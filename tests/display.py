@@ -74,7 +74,17 @@ def display() -> Iterator[Display]:
     assert program, "the tests of windows need Xvfb: apt-get install xvfb"
     ours, its = os.pipe()
     server = subprocess.Popen(
-        [program, "-displayfd", str(its), "-screen", "0", "640x480x24", "-nolisten", "tcp"],
+        [
+            program,
+            "-displayfd",
+            str(its),
+            "-screen",
+            "0",
+            "640x480x24",
+            "-noreset",
+            "-nolisten",
+            "tcp",
+        ],
         pass_fds=[its],
         stderr=subprocess.DEVNULL,
     )

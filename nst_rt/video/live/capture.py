@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +22,8 @@ SILENCE = 2.0
 """Seconds without a frame after which a source counts as lost."""
 _LONGEST_WAIT = 30.0
 """Seconds between two tries at most; the first come after 1, 2, 4, …"""
+_MEMORY = 3.0
+"""Seconds over which the rate is measured."""
 _LET_GO = 0.5
 """Seconds that a driver gets to return from its call when all ends."""
 
@@ -81,17 +84,22 @@ class Capture:
         self._refusal: BaseException | None = None
         self._failures = 0
         self._reason = ""
-        self._last = self._first = clock.now()
+        self._last = clock.now()
+        self._moments: deque[float] = deque()
         self._base: float | None = None
         self._thread = threading.Thread(target=self._run, name="nst-capture", daemon=True)
 
     @property
     def rate(self) -> float | None:
-        """Frames a second: what the source says, else what came so far."""
-        if self._source.rate:
-            return self._source.rate
-        passed = self._last - self._first
-        return (self.count - 1) / passed if self.count > 10 and passed > 0 else None
+        """Frames a second: what came in the last seconds, before that what the source says.
+
+        Cameras give fewer in the dark than they say, and addresses often do not know.
+        """
+        with self._changed:
+            passed = self._moments[-1] - self._moments[0] if self._moments else 0.0
+            if passed >= 1:
+                return (len(self._moments) - 1) / passed
+        return self._source.rate
 
     @property
     def lost(self) -> bool:
@@ -190,8 +198,9 @@ class Capture:
     def _arrived(self, rgb: Pixels) -> None:
         with self._changed:
             self._last = self._clock.now()
-            if self.count == 0:
-                self._first = self._last
+            self._moments.append(self._last)
+            while self._last - self._moments[0] > _MEMORY:
+                self._moments.popleft()
             self.count += 1
             self._failures, self._reason = 0, ""
         self.frames.put(Captured(rgb, self._last))
@@ -199,6 +208,7 @@ class Capture:
     def _lost(self, error: InputError) -> None:
         with self._changed:
             self._reason = error.what
+            self._moments.clear()
 
     def _open_again(self) -> None:
         """Try until it opens, or all ends; who watches gives up."""

@@ -34,7 +34,8 @@ class Window(LiveSink):
     patience = 0.02
 
     def __init__(self) -> None:
-        check_display()
+        # kept: an X server starts anew when its last program leaves, and Qt would meet it then
+        self._connection = open_display()
         self._open = False
         self._frame: NDArray[np.uint8] | None = None
         self._drawn: State | None = None
@@ -61,6 +62,9 @@ class Window(LiveSink):
         return keys if visible else [*keys, "q"]
 
     def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         if self._open:
             self._open = False
             cv2 = opencv()
@@ -108,8 +112,15 @@ def _write(cv2: Any, frame: NDArray[np.uint8], line: str, top: int, scale: float
     return bottom
 
 
-def check_display() -> None:
-    """Raise `ProviderError` where a window cannot be: Qt would end the process."""
+def open_display() -> Any:
+    """Make sure that a window can be opened: where it cannot, Qt would end the process.
+
+    Returns:
+        A connection to the display, to be closed; None where none is needed.
+
+    Raises:
+        ProviderError: there is no display, or OpenCV has no windows.
+    """
     cv2 = opencv()
     toolkit = _toolkit(cv2.getBuildInformation())
     if toolkit == "NONE":
@@ -119,7 +130,7 @@ def check_display() -> None:
             f"opencv-python; {_INSTEAD}",
         )
     if sys.platform != "linux":
-        return
+        return None
     if not os.environ.get("DISPLAY"):
         wayland = toolkit.startswith("QT") and os.environ.get("WAYLAND_DISPLAY")
         if wayland:
@@ -131,9 +142,9 @@ def check_display() -> None:
             raise ProviderError(
                 "there is no screen here (DISPLAY is not set)", cure=f"log in at one, {_INSTEAD}"
             )
-        return
+        return None
     try:
-        open_screens().close()
+        return open_screens()
     except ProviderError as error:
         raise ProviderError(f"no window: {error.what}", cure=f"set DISPLAY, {_INSTEAD}") from error
 

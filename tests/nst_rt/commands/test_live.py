@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -16,6 +18,7 @@ import pytest
 from PIL import Image
 
 from tests.display import display
+from tests.streaming import served
 
 from .conftest import finish, records, start
 
@@ -159,6 +162,29 @@ def test_window_that_is_closed_ends_it(begin, clip, style, way) -> None:
         else:
             screen.press(TITLE, way)
         assert finish(process).code == 0
+
+
+def test_stream_that_dies_is_found_again_and_given_up_at_last(nst, folder, style) -> None:
+    file = io.BytesIO()
+    with av.open(file, "w", format="mpegts") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), RED, np.uint8), "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    answer = ("video/mp2t", file.getvalue())
+    with served(answer, answer) as address:
+        ended = nst(
+            "live", address, "--allow-network", "-o", "wall.mkv", "--give-up", "1.5", *style
+        )
+    assert ended.code == 3
+    assert len(ended.lines) == 1
+    assert ended.lines[0].startswith(f"nst-rt: {address}: no frame for 2 s (")
+    assert ended.lines[0].endswith("): given up")
+    with av.open("wall.mkv") as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert max(after - before for before, after in pairwise(times)) > 0.9  # and on it went
 
 
 def test_idle_stream_leaves_the_processor_alone(begin, folder, style) -> None:

@@ -70,24 +70,29 @@ class FakeClock(Clock):
 
 @dataclass
 class NumberedSource:
-    """Frames that hold their number, at a rate; `dark` are (from, to) seconds in which none comes.
+    """Frames that hold their number, `comes` a second, none in the seconds that are `dark`.
 
     While it is dark reading fails, and so does opening, or reading just hangs.
     """
 
     clock: FakeClock
-    rate: float | None = 60.0
+    comes: float = 60.0
     count: int = 10**9
     size: tuple[int, int] = (8, 8)
     dark: Sequence[tuple[float, float]] = ()
     hangs: bool = False
     name: str = "fake"
+    says: float | None = None
     opened: list[float] = field(default_factory=list)
     number: int = 0
     closed: bool = True
 
     def __post_init__(self) -> None:
         self.start = self.clock.now()
+
+    @property
+    def rate(self) -> float | None:
+        return self.says or self.comes
 
     def time(self) -> float:
         return self.clock.now() - self.start
@@ -101,7 +106,7 @@ class NumberedSource:
     def read(self):
         if self.number >= self.count:
             return None
-        self.clock.sleep(1 / self.rate)
+        self.clock.sleep(1 / self.comes)
         if self.hangs:
             for begin, end in self.dark:
                 if begin <= self.time() < end:

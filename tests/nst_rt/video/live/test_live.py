@@ -37,7 +37,7 @@ def run(clock, source, *, cost=0.1, keys=None, told=None, report=None, patience=
 
 @pytest.mark.parametrize(("rate", "cost"), [(60, 0.1), (60, 0.001), (10, 0.09), (10, 0.25)])
 def test_no_frame_is_older_than_two_frame_times_of_the_slower(clock, rate, cost) -> None:
-    gallery = run(clock, NumberedSource(clock, rate=rate), cost=cost, seconds=20)
+    gallery = run(clock, NumberedSource(clock, comes=rate), cost=cost, seconds=20)
     slower = max(1 / rate, cost)
     assert max(frame.age for frame in gallery.frames) <= 2 * slower + 1e-6
     assert len(gallery.frames) >= 0.85 * 20 / slower
@@ -46,7 +46,7 @@ def test_no_frame_is_older_than_two_frame_times_of_the_slower(clock, rate, cost)
 
 
 def test_dropped_frames_are_counted_apart_from_those_shown(clock) -> None:
-    source = NumberedSource(clock, rate=60)
+    source = NumberedSource(clock, comes=60)
     gallery = run(clock, source, cost=0.1, seconds=10)
     totals = gallery.totals
     assert totals["frames"] == len(gallery.frames) == pytest.approx(100, abs=2)
@@ -56,7 +56,7 @@ def test_dropped_frames_are_counted_apart_from_those_shown(clock) -> None:
 def test_each_second_is_reported(clock) -> None:
     seconds = []
     run(
-        clock, NumberedSource(clock, rate=50), cost=0.1, seconds=5.05,
+        clock, NumberedSource(clock, comes=50), cost=0.1, seconds=5.05,
         report=lambda second, state: seconds.append((second, state)),
     )  # fmt: skip
     assert len(seconds) == 5
@@ -68,13 +68,13 @@ def test_each_second_is_reported(clock) -> None:
 
 
 def test_fps_is_a_limit(clock) -> None:
-    gallery = run(clock, NumberedSource(clock, rate=60), cost=0.001, fps=5, seconds=10)
+    gallery = run(clock, NumberedSource(clock, comes=60), cost=0.001, fps=5, seconds=10)
     assert len(gallery.frames) == pytest.approx(50, abs=2)
     assert max(frame.age for frame in gallery.frames) < 2 / 60
 
 
 def test_source_that_ends_is_shown_to_its_last_frame(clock) -> None:
-    gallery = run(clock, NumberedSource(clock, rate=10, count=7), cost=0.01)
+    gallery = run(clock, NumberedSource(clock, comes=10, count=7), cost=0.01)
     assert [frame.number for frame in gallery.frames] == [1, 2, 3, 4, 5, 6, 7]
     assert gallery.closed
     assert gallery.styles.closed
@@ -89,7 +89,7 @@ def test_limits_end_it(clock) -> None:
 def test_too_slow_a_size_is_left_and_told(clock) -> None:
     told: list[str] = []
     gallery = run(
-        clock, NumberedSource(clock, rate=20, size=(90, 160)), told=told, seconds=30,
+        clock, NumberedSource(clock, comes=20, size=(90, 160)), told=told, seconds=30,
         cost=lambda rgb: 1e-5 * rgb.shape[0] * rgb.shape[1], size=160, fixed_size=False,
     )  # fmt: skip
     # no step below 160 pixels exists: that is told once, and it goes on
@@ -100,7 +100,7 @@ def test_too_slow_a_size_is_left_and_told(clock) -> None:
 def test_size_follows_the_machine(clock) -> None:
     told: list[str] = []
     busy = clock.now() + 30
-    source = NumberedSource(clock, rate=20, size=(180, 320))
+    source = NumberedSource(clock, comes=20, size=(180, 320))
 
     def cost(rgb) -> float:
         return 0.04 * (rgb.shape[1] / 320) ** 2 * (2.0 if clock.now() < busy else 1.0)
@@ -112,11 +112,18 @@ def test_size_follows_the_machine(clock) -> None:
     assert "painting at 256 pixels instead of 320" in told[0]
 
 
+def test_rate_is_what_comes_and_not_what_the_source_says(clock) -> None:
+    told: list[str] = []
+    source = NumberedSource(clock, comes=10, says=1000, size=(180, 320))
+    run(clock, source, cost=0.05, told=told, seconds=20, size=320, fixed_size=False)
+    assert told == []
+
+
 def test_keys_do_what_they_say(clock, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     told: list[str] = []
     keys = {1: "n", 1.1: "p", 1.2: "2", 1.3: "-", 2: "s", 2.5: "+", 3: "0", 4: "q"}
-    gallery = run(clock, NumberedSource(clock, rate=10), cost=0.01, keys=keys, told=told)
+    gallery = run(clock, NumberedSource(clock, comes=10), cost=0.01, keys=keys, told=told)
     assert gallery.styles.wishes == ["+1", "-1", 1]
     assert gallery.styles.strengths[0] == 1.0
     assert 0.9 in gallery.styles.strengths
@@ -136,7 +143,7 @@ def test_screenshot_that_cannot_be_written_ends_nothing(clock, monkeypatch) -> N
 
 def test_pause_holds_the_picture(clock) -> None:
     gallery = run(
-        clock, NumberedSource(clock, rate=10), cost=0.01, keys={2: " ", 5: " "}, seconds=8
+        clock, NumberedSource(clock, comes=10), cost=0.01, keys={2: " ", 5: " "}, seconds=8
     )
     times = [frame.time for frame in gallery.frames]
     assert max(after - before for before, after in pairwise(times)) == pytest.approx(3, abs=0.3)
@@ -154,7 +161,7 @@ def test_clock_of_the_wall_plays_no_part(clock, monkeypatch) -> None:
 
 
 def test_nothing_spins_where_nothing_comes(clock) -> None:
-    source = NumberedSource(clock, rate=10, dark=[(1, 21)])
+    source = NumberedSource(clock, comes=10, dark=[(1, 21)])
     before = clock.turns
     run(clock, source, patience=0.02, seconds=20)
     assert clock.turns - before < 20 * 60
@@ -180,7 +187,7 @@ def test_source_that_is_not_there_is_an_error_at_once(clock) -> None:
 
 def test_lost_source_is_told_once_tried_again_and_found(clock) -> None:
     told: list[str] = []
-    source = NumberedSource(clock, rate=10, dark=[(5, 20), (100, 100.8)])
+    source = NumberedSource(clock, comes=10, dark=[(5, 20), (100, 100.8)])
     gallery = run(clock, source, cost=0.01, told=told, seconds=120)
     tries = [moment - 5 for moment in source.opened if 5 < moment < 60]
     assert tries == pytest.approx([1, 3, 7, 15], abs=0.2)
@@ -194,7 +201,7 @@ def test_lost_source_is_told_once_tried_again_and_found(clock) -> None:
 
 
 def test_tries_are_at_most_half_a_minute_apart_and_end(clock) -> None:
-    source = NumberedSource(clock, rate=10, dark=[(5, 1e9)])
+    source = NumberedSource(clock, comes=10, dark=[(5, 1e9)])
     with pytest.raises(InputError, match=r"fake: no frame for 200 s .*given up"):
         run(clock, source, cost=0.01, give_up=200)
     waits = [round(after - before) for before, after in pairwise([5, *source.opened[1:]])]
@@ -203,7 +210,7 @@ def test_tries_are_at_most_half_a_minute_apart_and_end(clock) -> None:
 
 def test_source_that_just_falls_silent_is_lost_too(clock) -> None:
     told: list[str] = []
-    source = NumberedSource(clock, rate=10, dark=[(5, 12)], hangs=True)
+    source = NumberedSource(clock, comes=10, dark=[(5, 12)], hangs=True)
     gallery = run(clock, source, cost=0.01, told=told, seconds=20)
     assert told[0] == "fake: no frame for 2 s; it is tried again, the last frame stays"
     assert gallery.frames[-1].time > 19
@@ -217,7 +224,7 @@ def test_source_that_never_answers_does_not_hold_the_end_up(clock) -> None:
 
 
 def test_without_reconnect_a_lost_source_is_the_end(clock) -> None:
-    source = NumberedSource(clock, rate=10, dark=[(5, 20)])
+    source = NumberedSource(clock, comes=10, dark=[(5, 20)])
     with pytest.raises(InputError, match=r"fake: no frame comes any more \(unplugged\)"):
         run(clock, source, reconnect=False)
     assert len(source.opened) == 1
@@ -227,7 +234,7 @@ def test_saved_picture_is_the_painting(clock, tmp_path, monkeypatch) -> None:
     from PIL import Image
 
     monkeypatch.chdir(tmp_path)
-    source = NumberedSource(clock, rate=10, size=(40, 60))
+    source = NumberedSource(clock, comes=10, size=(40, 60))
     run(clock, source, cost=0.01, keys={1: "s", 1.05: "s"}, seconds=2)
     first, second = sorted(Path().iterdir())
     assert first != second

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import io
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 
 import av
@@ -18,6 +14,7 @@ from nst_rt.errors import InputError, UnsafeError
 from nst_rt.video.live.capture import Capture
 from nst_rt.video.live.pacing import Clock
 from nst_rt.video.live.streams import PlayedFile, Stream
+from tests.streaming import served
 
 from .conftest import FakeClock
 
@@ -47,36 +44,6 @@ def _halves() -> np.ndarray:
     pixels = np.zeros((48, 64, 3), np.uint8)
     pixels[:24] = 255
     return pixels
-
-
-@contextmanager
-def served(*answers: tuple[str, bytes]) -> Iterator[str]:
-    """An HTTP server that gives one stream after the other and then refuses.
-
-    Each is sent whole and its connection cut, as by a camera that loses its power.
-    """
-    waiting = list(answers)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if not waiting:
-                self.send_error(503)
-                return
-            kind, data = waiting.pop(0)
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *arguments) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/stream"
-        server.shutdown()
-        thread.join()
 
 
 def mpjpeg(count: int) -> bytes:

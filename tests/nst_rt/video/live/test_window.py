@@ -12,7 +12,7 @@ import pytest
 from nst_rt.errors import ProviderError
 from nst_rt.video.live import State
 from nst_rt.video.live.screen import Screen
-from nst_rt.video.live.window import check_display, with_state
+from nst_rt.video.live.window import open_display, with_state
 from tests.display import Display, display
 
 BUILD = "\n  GUI:                           {}\n    QT:                          YES\n"
@@ -38,7 +38,7 @@ def test_state_is_written_over_a_copy() -> None:
 
 def test_display_that_answers_is_fine(screen, monkeypatch) -> None:
     monkeypatch.setenv("DISPLAY", screen.name)
-    check_display()
+    open_display().close()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_where_no_window_can_be_is_told_in_one_line(monkeypatch, toolkit, enviro
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: BUILD.format(toolkit))
     with pytest.raises(ProviderError, match=why) as caught:
-        check_display()
+        open_display()
     assert caught.value.exit_code == 5
     assert "\n" not in str(caught.value)
     assert "--output virtual-camera" in str(caught.value)
@@ -66,7 +66,7 @@ def test_where_no_window_can_be_is_told_in_one_line(monkeypatch, toolkit, enviro
 def test_absent_opencv_is_told_with_the_extra(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(ProviderError, match=r'pip install "nst-rt\[live\]"'):
-        check_display()
+        open_display()
 
 
 def test_screen_is_a_source(screen, monkeypatch, clock) -> None:
