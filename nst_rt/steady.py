@@ -86,6 +86,8 @@ class SteadyStyle:
         if statistics is not None:
             given = {"statistics": statistics[None], "keep": np.array([keep], np.float32)}
         painting, further = self.session().run_all(picture[None], **given)
+        if statistics is not None and keep == 1:
+            return painting[0], statistics  # as they came, not as they are after two roundings
         return painting[0], further["statistics_out"][0]
 
     def close(self) -> None:

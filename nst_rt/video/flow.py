@@ -1,0 +1,91 @@
+"""The painting of the frame before, moved to where its parts are now.
+
+Source: optical flow by Kroeger, Timofte, Dai, Van Gool 2016, "Fast Optical Flow using Dense Inverse
+Search" (arXiv 1603.03590), as OpenCV has it; what is visible in both frames is told by the two
+directions' agreement, as in Sundaram, Brox, Keutzer 2010, "Dense Point Trajectories by
+GPU-accelerated Large Displacement Optical Flow", equation 5.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import ProviderError
+
+Pixels = NDArray[np.uint8]
+Field = NDArray[np.float32]
+"""Where each pixel goes, H×W×2, x and y in pixels."""
+BRIGHTNESS = 20.0
+"""Levels by which a pixel may differ from the one that it comes from."""
+SMALLEST = 16
+"""Pixels of a side below which there is nothing to follow."""
+
+
+class FlowBlend:
+    """Blends each painting with the one before, along the motion between their frames.
+
+    Args:
+        strength: share of the painting before, 0…1, where both frames show the same.
+    """
+
+    def __init__(self, strength: float) -> None:
+        self._strength = strength
+        self._cv2 = _opencv()
+        self._dis = self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST)
+
+    def blend(self, frame: Pixels, painting: Pixels, before: Pixels, painted: Pixels) -> Pixels:
+        """`painting` of `frame`, with what `painted` of the frame `before` has of the same things.
+
+        All are uint8 H×W×3.
+        """
+        if frame.shape != before.shape or min(frame.shape[:2]) < SMALLEST:
+            return painting
+        cv2 = self._cv2
+        here, there = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (frame, before))
+        back, forth = self._dis.calc(here, there, None), self._dis.calc(there, here, None)
+        grid = _grid(frame.shape[0], frame.shape[1]) + back
+        share = self._strength * _seen_in_both(cv2, here, there, back, forth, grid)
+        moved = cv2.remap(painted, grid, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        mixed = painting + (moved.astype(np.float32) - painting) * share[..., None]
+        blended: Pixels = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+        return blended
+
+
+def _seen_in_both(
+    cv2: Any, here: Pixels, there: Pixels, back: Field, forth: Field, grid: Field
+) -> Field:
+    """1 where a pixel was visible in the frame before, 0 where it came into view, soft between."""
+    height, width = here.shape
+    returned = cv2.remap(forth, grid, None, cv2.INTER_LINEAR)
+    astray = _square(back + returned)
+    agrees = astray <= 0.01 * (_square(back) + _square(returned)) + 0.5
+    came_from = cv2.remap(there, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    agrees &= np.abs(here.astype(np.float32) - came_from) <= BRIGHTNESS
+    inside = (grid >= 0) & (grid <= (width - 1, height - 1))
+    agrees &= inside.all(axis=-1)
+    clean = cv2.erode(agrees.astype(np.float32), np.ones((3, 3), np.uint8))
+    soft: Field = cv2.GaussianBlur(clean, (5, 5), 0)
+    return soft
+
+
+def _square(field: Field) -> Field:
+    total: Field = (field * field).sum(axis=-1)
+    return total
+
+
+def _grid(height: int, width: int) -> Field:
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    return np.stack([columns, rows], axis=-1)
+
+
+def _opencv() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        raise ProviderError(
+            f"blending along the motion needs OpenCV ({error})", cure='pip install "nst-rt[live]"'
+        ) from error
+    return cv2
