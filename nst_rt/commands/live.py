@@ -19,6 +19,7 @@ from nst_rt.model import read_model
 from nst_rt.options import DEFAULT_SIZE
 from nst_rt.sessions import Device, Precision
 from nst_rt.stylizer import Stylizer
+from nst_rt.video.containers import is_address
 from nst_rt.video.live import (
     Clock,
     Live,
@@ -72,7 +73,7 @@ class Request:
     def stylizer(self, style: str) -> Stylizer:
         return Stylizer(style, device=self.device, precision=self.precision, threads=self.threads)
 
-    def sink(self) -> LiveSink:
+    def sink(self, clock: Clock) -> LiveSink:
         """Where frames go; what needs their size is opened with the first."""
         if self.output == "window":
             from nst_rt.video.live.window import Window
@@ -82,18 +83,20 @@ class Request:
             from nst_rt.video.live.virtual_camera import VirtualCamera
 
             return VirtualCamera(self.fps or _RATE)
+        from nst_rt.video.live.apart import Apart
         from nst_rt.video.live.recording import Recording
 
         output = Path(self.output)
         source = Path(self.source)
         if output.exists() and source.exists() and output.samefile(source):
             raise UsageError("is the source itself", path=output, cure="choose another name")
-        return Recording(
+        recording = Recording(
             self.output,
             self.fps or _RATE,
             overwrite=self.overwrite,
             allow_network=self.allow_network,
         )
+        return Apart(recording, clock) if is_address(self.output) else recording
 
     def source_options(self) -> SourceOptions:
         return SourceOptions(
@@ -221,7 +224,7 @@ def live(context: click.Context, /, **options: Any) -> None:
 def _run(request: Request, console: Console, results: Results) -> None:
     clock = Clock()
     source = live_source(request.source, request.source_options(), clock)
-    sink = request.sink()
+    sink = request.sink(clock)
     styles = request.styles(console)
     with _reported(request, console, results) as report:
         live = Live(
@@ -242,10 +245,11 @@ def _reported(request: Request, console: Console, results: Results) -> Iterator[
         yield lambda second, state: None
         return
     from rich.console import Console as Terminal
+    from rich.markup import escape
     from rich.status import Status
 
     with Status("", console=Terminal(stderr=True)) as line:
-        yield lambda second, state: line.update(_line(second, state))
+        yield lambda second, state: line.update(escape(_line(second, state)))
 
 
 def _record(second: Second, state: State) -> dict[str, Any]:

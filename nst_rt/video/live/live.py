@@ -116,7 +116,7 @@ class Live:
 
     @property
     def _dropped(self) -> int:
-        return self._capture.frames.dropped + self._painted.dropped
+        return self._capture.frames.dropped + self._painted.dropped + self._sink.dropped
 
     def _turn(self) -> None:
         """Show the next frame or hold the last, and look after everything else."""

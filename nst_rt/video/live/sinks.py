@@ -44,6 +44,11 @@ class LiveSink:
 
     patience = 0.25
 
+    @property
+    def dropped(self) -> int:
+        """Frames that it was shown and left out."""
+        return 0
+
     def show(self, shown: Shown, state: State) -> None:
         """Put a frame out; the first opens what needs a size."""
 

@@ -13,7 +13,7 @@ import pytest
 from nst_rt.errors import InputError
 from nst_rt.video.live import Clock, LiveSink
 
-THREADS = ("nst-capture", "nst-paint", "nst-style")
+THREADS = ("nst-capture", "nst-paint", "nst-style", "nst-output")
 
 
 class FakeClock(Clock):
