@@ -18,7 +18,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may ask while its thread is in here
         self._calls: list[Callable[[], None]] = []
 
     def ask(self) -> None:

@@ -164,10 +164,15 @@ async def _each(pictures: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[
         async for picture in pictures:
             yield picture
         return
-    items, end = iter(pictures), object()
+    items, end, stop = iter(pictures), object(), Stop()
+
+    def read() -> Any:
+        with stopped_by(stop):
+            return next(items, end)
+
     with ThreadPoolExecutor(1, "nst-source") as thread:
         try:
-            while (item := await _ended(thread, lambda: next(items, end))) is not end:
+            while (item := await _ended(thread, read, stop)) is not end:
                 yield item
         finally:
             close = getattr(items, "close", None)
@@ -175,15 +180,14 @@ async def _each(pictures: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[
                 thread.submit(close).result()
 
 
-async def _ended(threads: Executor, work: Callable[[], Any], stop: Stop | None = None) -> Any:
+async def _ended(threads: Executor, work: Callable[[], Any], stop: Stop) -> Any:
     """The result of work in a thread, which has ended when this does, cancelled or not."""
     job = threads.submit(work)
     ended = asyncio.wrap_future(job)
     try:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
-        if stop:
-            stop.ask()
+        stop.ask()
         job.cancel()  # does nothing to one that has begun
         await asyncio.gather(ended, return_exceptions=True)
         raise

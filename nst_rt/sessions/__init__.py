@@ -35,7 +35,10 @@ class Session(Protocol):
     """Bytes that one pixel of a picture takes while it is painted, measured at half width."""
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Paint uint8 N×H×W×3, C-contiguous; the result is a new array."""
+        """Paint uint8 N×H×W×3, C-contiguous; the result is a new array.
+
+        On the CPU it ends with `CancelledError` when that is asked for (`nst_rt.stopping`).
+        """
         ...
 
     def run_all(

@@ -13,6 +13,7 @@ from PIL import Image
 
 from nst_rt import Stylizer
 from nst_rt.errors import ClosedError, InputError, UsageError
+from nst_rt.stopping import current_stop, end_if_stopped
 from nst_rt.video.frames import Frame
 
 
@@ -247,3 +248,25 @@ def test_astream_carries_errors_and_ends_early(stylizer, frames, large, asynchro
                 pass
 
     asyncio.run(main())
+
+
+def test_astream_ends_where_its_source_waits_and_can_be_stopped(stylizer, frames) -> None:
+    waiting = threading.Event()
+
+    def source():
+        yield frames[0]
+        with current_stop().calling(stopped.set):
+            waiting.set()
+            assert stopped.wait(20)
+        end_if_stopped()
+
+    stopped = threading.Event()
+
+    async def main() -> None:
+        paintings = stylizer.astream(source())
+        await anext(paintings)
+        await asyncio.to_thread(waiting.wait, 20)
+        await paintings.aclose()
+
+    asyncio.run(main())
+    assert stopped.is_set()
