@@ -46,6 +46,8 @@ class Request:
     rate: Fraction | None
     strength: float
     keep_color: bool
+    steady: float
+    flow: float
     device: Device
     precision: Precision
     threads: int | None
@@ -92,7 +94,7 @@ class Request:
             device=self.device,
             precision=self.precision,
             threads=self.threads,
-            parallel=min(threads, 4),
+            parallel=1 if self.steady or self.flow else min(threads, 4),
             size=self.size.working,
             strength=self.strength,
             keep_color=self.keep_color,
@@ -144,13 +146,16 @@ def convert_all(request: Request, console: Console, results: Results) -> int:
 
 
 def _painter(request: Request, styles: tuple[str, ...], opened: ExitStack) -> FramePainter:
-    from nst_rt.video import SideBySidePainter
+    from nst_rt.video import SideBySidePainter, SteadyStylePainter, StylePainter
     from nst_rt.video.painters import painter_of
 
-    def open_style(style: str) -> Stylizer:
-        return opened.enter_context(request.open_style(style))
+    def open_painter(style: str) -> FramePainter:
+        stylizer = opened.enter_context(request.open_style(style))
+        if request.steady or request.flow:
+            return SteadyStylePainter(stylizer, smoothing=request.steady, flow=request.flow)
+        return StylePainter(stylizer)
 
-    painters = [painter_of(style, open_style, fade=request.fade) for style in styles]
+    painters = [painter_of(style, open_painter, fade=request.fade) for style in styles]
     return painters[0] if len(painters) == 1 else SideBySidePainter(painters)
 
 

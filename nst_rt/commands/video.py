@@ -96,6 +96,20 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
 )
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True)
 @click.option("--keep-color", is_flag=True, help="The video's colors, the painting's light.")
+@click.option(
+    "--steady",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of the statistics of earlier frames, against flicker: 0.9 is much.",
+)
+@click.option(
+    "--flow",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of the painting before, moved along with what moves; slow, needs OpenCV.",
+)
 @click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
 @click.option(
     "--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nst_rt.video.painters import (
         FramePainter,
         SideBySidePainter,
+        SteadyStylePainter,
         StylePainter,
         TimelinePainter,
     )
@@ -33,6 +34,7 @@ _HOMES = {
     "open_source": "opening",
     "FramePainter": "painters",
     "SideBySidePainter": "painters",
+    "SteadyStylePainter": "painters",
     "StylePainter": "painters",
     "TimelinePainter": "painters",
     "pass_through": "passing",
@@ -48,6 +50,7 @@ __all__ = [
     "FrameSource",
     "Selection",
     "SideBySidePainter",
+    "SteadyStylePainter",
     "StylePainter",
     "TimelinePainter",
     "convert",

@@ -16,6 +16,7 @@ from nst_rt.errors import UsageError
 from nst_rt.images import blend
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.frames import Frame
+from nst_rt.video.steadiness import SteadyPainter
 
 
 class FramePainter(Protocol):
@@ -48,21 +49,13 @@ class FramePainter(Protocol):
         ...
 
 
-class _Stateless:
-    """A painter that paints every frame for itself."""
-
+class _SizeStays:
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         return height, width
 
-    def state(self) -> Any:
-        return None
 
-    def restore(self, state: Any) -> None:
-        pass
-
-
-class StylePainter(_Stateless):
-    """Paints in one style."""
+class StylePainter(_SizeStays):
+    """Paints in one style, every frame for itself."""
 
     def __init__(self, stylizer: Stylizer) -> None:
         self._stylizer = stylizer
@@ -71,51 +64,95 @@ class StylePainter(_Stateless):
     def paint(self, frame: Frame) -> Frame:
         return frame.painted(self._stylizer(frame.rgb))
 
+    def state(self) -> Any:
+        return None
+
+    def restore(self, state: Any) -> None:
+        pass
+
     def identity(self) -> dict[str, Any]:
         return {"style": style_identity(self._stylizer)}
 
 
-class TimelinePainter(_Stateless):
-    """Changes the style at given times, each fading in over the one before.
+class SteadyStylePainter(_SizeStays):
+    """Paints in one style with statistics averaged over the frames of a scene, see `SteadyPainter`.
 
-    Args:
-        styles: seconds at which each begins, in order; the first paints what comes before it too.
-        fade: seconds that a change takes.
+    Raises:
+        ModelError: the style has no steady file.
+        ProviderError: the device does not paint it, or OpenCV is wanted and absent.
+        UsageError: a share out of range.
     """
 
-    def __init__(
-        self, styles: Sequence[tuple[Fraction, Stylizer]], *, fade: Fraction = Fraction(0)
-    ) -> None:
-        self._starts = [start for start, _ in styles]
-        self._stylizers = [stylizer for _, stylizer in styles]
-        self._fade = fade
-        self.workers = max(stylizer.parallel for stylizer in self._stylizers)
+    workers = 1
 
-    def paint(self, frame: Frame) -> Frame:
-        index = max(0, bisect_right(self._starts, frame.time) - 1)
-        painting = self._stylizers[index](frame.rgb)
-        since = frame.time - self._starts[index]
-        if index and since < self._fade:
-            before = self._stylizers[index - 1](frame.rgb)
-            painting = blend(before, painting, float(since / self._fade))
-        return frame.painted(painting)
-
-    def identity(self) -> dict[str, Any]:
-        styles = [style_identity(stylizer) for stylizer in self._stylizers]
-        return {
-            "timeline": [
-                [str(start), style] for start, style in zip(self._starts, styles, strict=True)
-            ],
-            "fade": str(self._fade),
+    def __init__(self, stylizer: Stylizer, *, smoothing: float, flow: float = 0.0) -> None:
+        self._steady = SteadyPainter(stylizer, smoothing=smoothing, flow=flow)
+        self._identity = {
+            "style": style_identity(stylizer),
+            "steady": smoothing,
+            "flow": flow,
         }
 
+    def paint(self, frame: Frame) -> Frame:
+        return frame.painted(self._steady.paint(frame.rgb))
 
-class SideBySidePainter:
-    """The paintings of several painters beside each other, in one picture."""
+    def state(self) -> Any:
+        return self._steady.state()
+
+    def restore(self, state: Any) -> None:
+        self._steady.restore(state)
+
+    def identity(self) -> dict[str, Any]:
+        return self._identity
+
+
+class _Several:
+    """A painter made of others."""
 
     def __init__(self, painters: Sequence[FramePainter]) -> None:
         self._painters = painters
         self.workers = min(painter.workers for painter in painters)
+
+    def state(self) -> Any:
+        return [painter.state() for painter in self._painters]
+
+    def restore(self, state: Any) -> None:
+        for painter, its_own in zip(self._painters, state, strict=True):
+            painter.restore(its_own)
+
+
+class TimelinePainter(_Several, _SizeStays):
+    """Changes the painter at given times, each fading in over the one before.
+
+    Args:
+        painters: seconds at which each begins, in order; the first paints what comes before it too.
+        fade: seconds that a change takes.
+    """
+
+    def __init__(
+        self, painters: Sequence[tuple[Fraction, FramePainter]], *, fade: Fraction = Fraction(0)
+    ) -> None:
+        super().__init__([painter for _, painter in painters])
+        self._starts = [start for start, _ in painters]
+        self._fade = fade
+
+    def paint(self, frame: Frame) -> Frame:
+        index = max(0, bisect_right(self._starts, frame.time) - 1)
+        painted = self._painters[index].paint(frame)
+        since = frame.time - self._starts[index]
+        if not index or since >= self._fade:
+            return painted
+        before = self._painters[index - 1].paint(frame)
+        return frame.painted(blend(before.rgb, painted.rgb, float(since / self._fade)))
+
+    def identity(self) -> dict[str, Any]:
+        pairs = zip(self._starts, self._painters, strict=True)
+        timeline = [[str(start), painter.identity()] for start, painter in pairs]
+        return {"timeline": timeline, "fade": str(self._fade)}
+
+
+class SideBySidePainter(_Several):
+    """The paintings of several painters beside each other, in one picture."""
 
     def paint(self, frame: Frame) -> Frame:
         paintings = [painter.paint(frame).rgb for painter in self._painters]
@@ -124,13 +161,6 @@ class SideBySidePainter:
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         sizes = [painter.output_size(height, width) for painter in self._painters]
         return sizes[0][0], sum(size[1] for size in sizes)
-
-    def state(self) -> Any:
-        return [painter.state() for painter in self._painters]
-
-    def restore(self, state: Any) -> None:
-        for painter, its_own in zip(self._painters, state, strict=True):
-            painter.restore(its_own)
 
     def identity(self) -> dict[str, Any]:
         return {"side by side": [painter.identity() for painter in self._painters]}
@@ -168,14 +198,17 @@ def read_timeline(text: str) -> list[tuple[Fraction, str]]:
 
 
 def painter_of(
-    text: str, open_style: Callable[[str], Stylizer], *, fade: Fraction = Fraction(0)
+    text: str, open_painter: Callable[[str], FramePainter], *, fade: Fraction = Fraction(0)
 ) -> FramePainter:
-    """The painter that a style, or a time line of styles, asks for."""
+    """The painter that a style, or a time line of styles, asks for.
+
+    A style that comes twice on the time line is opened once.
+    """
     timeline = read_timeline(text)
-    if len(timeline) == 1:
-        return StylePainter(open_style(timeline[0][1]))
-    opened: dict[str, Stylizer] = {}
+    opened: dict[str, FramePainter] = {}
     for _, name in timeline:
         if name not in opened:
-            opened[name] = open_style(name)
+            opened[name] = open_painter(name)
+    if len(timeline) == 1:
+        return opened[timeline[0][1]]
     return TimelinePainter([(start, opened[name]) for start, name in timeline], fade=fade)
