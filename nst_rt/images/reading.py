@@ -228,7 +228,12 @@ def _resolution(dpi: Any) -> tuple[float, float] | None:
 
 @contextmanager
 def open_image(source: Path | bytes) -> Iterator[Image.Image]:
-    """The PIL image of a file, whose pixels are not decoded yet; errors are those of our own."""
+    """The PIL image of a file, whose pixels are not decoded yet.
+
+    Raises:
+        InputError: absent, a folder, no picture, or damaged at its beginning.
+        OSError: it cannot be read for another reason.
+    """
     from PIL import Image, UnidentifiedImageError
 
     path = source if isinstance(source, Path) else None
@@ -269,7 +274,12 @@ def _check_limits(
 
 
 def load_image(image: Image.Image, source: Path | bytes | None) -> None:
-    """Decode the pixels of a PIL image; errors are those of our own."""
+    """Decode the pixels of a PIL image.
+
+    Raises:
+        InputError: damaged or truncated.
+        LimitError: more than the memory holds.
+    """
     path = source if isinstance(source, Path) else None
     try:
         image.load()

@@ -57,15 +57,11 @@ class AnimationSource:
 
     def __init__(self, path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self._path = path
-        with open_image(path) as image:
-            kind = image.format or ""
-            if kind not in _UNITS:
-                raise InputError(f"is {kind}, no animation", path=path)
-            self.width, self.height = image.size
-            check_pixels(self.height, self.width, max_pixels, path)
-            self.plays = _plays(image, kind)
-            self._skipped = int(bool(image.info.get("default_image")))  # of APNG, for old viewers
-            self._durations = self._read_durations(image, _MAX_PICTURES * max_pixels)
+        try:
+            with open_image(path) as image:
+                self._read_facts(image, max_pixels)
+        except OSError as error:
+            raise _damaged(error, path) from error
         self.count: int | None = len(self._durations)
         total = sum(duration or _UNTOLD for duration in self._durations)
         self.rate: Fraction | None = Fraction(self.count) / total
@@ -83,6 +79,16 @@ class AnimationSource:
     def close(self) -> None:
         """Nothing stays open between two iterations."""
 
+    def _read_facts(self, image: Image.Image, max_pixels: int) -> None:
+        kind = image.format or ""
+        if kind not in _UNITS:
+            raise InputError(f"is {kind}, no animation", path=self._path)
+        self.width, self.height = image.size
+        check_pixels(self.height, self.width, max_pixels, self._path)
+        self.plays = _plays(image, kind)
+        self._skipped = int(bool(image.info.get("default_image")))  # of APNG, for old viewers
+        self._durations = self._read_durations(image, _MAX_PICTURES * max_pixels)
+
     def _read_durations(self, image: Image.Image, max_pixels: int) -> list[Fraction]:
         """Those of all frames that are sound; decoding is the only way to know."""
         durations: list[Fraction] = []
@@ -99,9 +105,9 @@ class AnimationSource:
                 load_image(image, self._path)
             except EOFError:
                 break
-            except (InputError, OSError, SyntaxError, ValueError) as error:
+            except Exception as error:  # formats are taken apart by code that trips in every way
                 if not durations:
-                    raise
+                    raise _damaged(error, self._path) from error
                 logger.warning(
                     "%s: is damaged after frame %d; the rest is left out (%s)",
                     self._path.name, len(durations), error,
@@ -201,6 +207,10 @@ class AnimationSink:
                 self._target.name,
             )
         return delays
+
+
+def _damaged(error: Exception, path: Path) -> InputError:
+    return error if isinstance(error, InputError) else InputError(f"damaged ({error})", path=path)
 
 
 def _plays(image: Image.Image, kind: str) -> int:

@@ -245,6 +245,8 @@ def _known(text: str | None, pattern: str, otherwise: str) -> str:
 
 def _ratio(text: str) -> Fraction | None:
     over, _, under = text.partition(":")
+    if int(over) < 0 or int(under) < 0:
+        raise ValueError(text)
     return Fraction(int(over), int(under)) or None if int(under) else None
 
 

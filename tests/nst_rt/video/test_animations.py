@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from nst_rt.errors import InputError, LimitError, OutputError
@@ -244,3 +246,23 @@ def test_solid_shape_over_nothing_keeps_its_alpha(suffix, tmp_path: Path) -> Non
     sink.finish()
     for pixels, frame in zip(made, AnimationSource(path), strict=True):
         assert (frame.alpha == pixels[..., 3]).all()
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.data())
+def test_damage_of_any_kind_is_one_line_or_fewer_frames(animation, data) -> None:
+    damaged = bytearray(animation.read_bytes())
+    for _ in range(data.draw(st.integers(1, 5))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    path = animation.with_name(f"damaged{animation.suffix}")
+    path.write_bytes(damaged[: data.draw(st.integers(20, len(damaged)))])
+    try:
+        told = len(list(AnimationSource(path, max_pixels=10**6)))
+    except InputError as error:
+        told = len(str(error).splitlines())
+    assert told in range(1, 6)

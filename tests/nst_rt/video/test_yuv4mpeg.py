@@ -218,6 +218,7 @@ def test_bytes_between_frames_are_an_error_that_names_the_frame(tmp_path: Path) 
         (b"YUV4MPEG2 H4 F25:1", "header is damaged"),
         (b"YUV4MPEG2 Wx H4 F25:1", "header is damaged"),
         (b"YUV4MPEG2 W4 H4 F25", "header is damaged"),
+        (b"YUV4MPEG2 W4 H4 F-25:1", "header is damaged"),
         (b"YUV4MPEG2 W4 H4 F25:1 C\xff", "header is damaged"),
         (b"YUV4MPEG2 W0 H4 F25:1", "says that it is 0x4"),
         (b"YUV4MPEG2 W4 H-4 F25:1", "says that it is 4x-4"),
