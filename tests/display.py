@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from mss import MSS
 from numpy.typing import NDArray
 
@@ -71,7 +72,8 @@ class Display:
 def display() -> Iterator[Display]:
     """Start an X server and stop it at the end."""
     program = shutil.which("Xvfb")
-    assert program, "the tests of windows need Xvfb: apt-get install xvfb"
+    if program is None:
+        pytest.skip("windows are tested on a screen of their own: apt-get install xvfb")
     ours, its = os.pipe()
     server = subprocess.Popen(
         [
