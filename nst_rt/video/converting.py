@@ -18,7 +18,7 @@ from nst_rt.video.color import from_rgb
 from nst_rt.video.containers import pyav
 from nst_rt.video.encoding import DEFAULT_ENCODING, ChosenEncoder, Encoding, choose_encoder
 from nst_rt.video.frames import Frame
-from nst_rt.video.job import Job
+from nst_rt.video.job import Job, is_unfinished
 from nst_rt.video.joining import join
 from nst_rt.video.painters import FramePainter
 from nst_rt.video.parts import PartWriter
@@ -90,7 +90,8 @@ def convert(
         ProviderError: the encoder is absent.
         OutputError: the output cannot be written; what is done can be resumed.
     """
-    refuse_target(source, target, overwrite=overwrite)
+    begun_before = resume and is_unfinished(target)  # then that it is replaced was said
+    refuse_target(source, target, overwrite=overwrite or begun_before)
     reader = VideoReader(source, selection)
     facts = reader.facts
     size = painter.output_size(*reader.size)

@@ -56,6 +56,17 @@ def test_resumed_job_paints_only_what_is_left_and_restores_the_painter(unfinishe
     assert not folder_of(target).exists()
 
 
+def test_job_that_overwrites_is_resumed_without_saying_so_again(unfinished) -> None:
+    """The old output lies there until the new one is complete."""
+    clip, target = unfinished
+    target.write_bytes(b"old")
+    done = convert(clip, target, Inverting(workers=1), part_seconds=0.5, resume=True)
+    assert (done.painted, len(shown(target))) == (12, 50)
+    target.write_bytes(b"new")
+    with pytest.raises(UsageError, match="exists already"):
+        convert(clip, target, Inverting(workers=1), part_seconds=0.5, resume=True)
+
+
 def test_resume_without_a_job_begins_one(tmp_path: Path) -> None:
     clip, target = make_clip(tmp_path / "clip.mp4"), tmp_path / "out.mp4"
     assert convert(clip, target, Inverting(), resume=True).painted == 10
