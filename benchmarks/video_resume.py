@@ -79,9 +79,8 @@ def finished(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     return result
 
 
-def kept_frames(target: Path) -> int:
+def kept_frames(folder: Path) -> int:
     """How many frames the finished parts of an unfinished job hold."""
-    folder = target.with_name(f".{target.name}.nst-rt-job")
     notes = [json.loads(note.read_bytes()) for note in folder.glob("0*.json")]
     return sum(note["frames"] for note in notes)
 
@@ -102,27 +101,31 @@ class Trial:
         """One conversion, killed at most `kills` times: a row for each process."""
         rows: list[dict[str, Any]] = []
         self.target.unlink(missing_ok=True)
-        for number in range(kills + 1):
-            resume = ["--resume"] if self.target.with_name(self._folder()).exists() else []
+        while True:
+            resume = ["--resume"] if self._folder().exists() else []
             process = start(self.clip, self.target, self.style, *resume)
-            if number < kills:
-                try:
-                    process.wait(self.chance.uniform(0, self.usual_s))
-                except subprocess.TimeoutExpired:
-                    os.kill(process.pid, signal.SIGKILL)
-                    process.communicate()
-                    rows.append(
-                        {"killed": True, "kept frames": kept_frames(self.target), "same": None}
-                    )
-                    continue
-            result = finished(process)
+            painted = 0
+            if len(rows) < kills and self._kill(process):
+                rows.append({"killed": True, "kept frames": kept_frames(self._folder())})
+                if self._folder().exists() or not self.target.exists():
+                    continue  # else it was killed after its work
+            else:
+                painted = finished(process)["painted"]
             same = decoded(self.target) == self.expected
-            rows.append({"killed": False, "painted at last": result["painted"], "same": same})
-            return rows
-        raise AssertionError("the last process is never killed")
+            return [*rows, {"killed": False, "painted at last": painted, "same": same}]
 
-    def _folder(self) -> str:
-        return f".{self.target.name}.nst-rt-job"
+    def _kill(self, process: subprocess.Popen[bytes]) -> bool:
+        """Kill it at a random moment; whether it still ran."""
+        try:
+            process.wait(self.chance.uniform(0, self.usual_s))
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate()
+            return True
+        return False
+
+    def _folder(self) -> Path:
+        return self.target.with_name(f".{self.target.name}.nst-rt-job")
 
 
 @click.command()
