@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nst_export.builder import GraphBuilder, value_info
 from nst_export.folds import LAST_STRIDE, Convolution, FoldedNetwork, fold
-from nst_export.steady import Shift, mixed_statistics, shift_of
+from nst_export.steady import Shift, affine, mixed_statistics, shift_of
 from nst_rt._version import __version__
 from nst_train.network import MINIMUM, STRIDE, StyleNetwork, missing
 
@@ -188,9 +188,6 @@ class _StyleGraph(GraphBuilder):
         real = x
         if self.flavour == "fp16":
             real = self.op("Cast", x, name=f"{name}_real", to=TensorProto.FLOAT)
-        shape = (1, -1, 1, 1)
-        factor = self.constant(f"{name}_scale", scale.astype(np.float32).reshape(shape))
-        offset = self.constant(f"{name}_shift", shift.astype(np.float32).reshape(shape))
         if self.variant == "steady":
             first = layer is self.folded.down[0]
             used = mixed_statistics(
@@ -201,9 +198,7 @@ class _StyleGraph(GraphBuilder):
             self.collected.append(used.told)
             # one multiplication and one addition, which engines do in one pass over the picture
             y = real
-            factor = self.op("Mul", used.inverse, factor, name=f"{name}_factor")
-            moved = self.op("Mul", used.mean, factor, name=f"{name}_moved")
-            offset = self.op("Sub", offset, moved, name=f"{name}_offset")
+            factor, offset = affine(self, used, scale, shift, name)
         else:
             mean, deviation = (
                 self._measured(real, layer.norm.eps, name)
@@ -212,6 +207,9 @@ class _StyleGraph(GraphBuilder):
             )
             centred = self.op("Sub", real, mean, name=f"{name}_centred")
             y = self.op("Mul", centred, deviation, name=f"{name}_unit")
+            shape = (1, -1, 1, 1)
+            factor = self.constant(f"{name}_scale", scale.astype(np.float32).reshape(shape))
+            offset = self.constant(f"{name}_shift", shift.astype(np.float32).reshape(shape))
         y = self.op("Mul", y, factor, name=f"{name}_scaled")
         if self.flavour == "fp32":
             return self.op("Add", y, offset, name=name)

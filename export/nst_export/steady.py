@@ -9,6 +9,7 @@ a mean far from zero would leave nothing of the variance; and what is mixed stay
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Mixed:
     inverse: str
     """1/σ, N×C×1×1."""
     told: str
-    """Mean and 1/σ, without a shift and mixed in float32, N×2×C."""
+    """Mean and 1/σ without a shift, N×2×C."""
 
 
 def shift_of(
@@ -88,10 +89,8 @@ def mixed_statistics(
     axes = graph.integers(2, 3)
     mean = graph.op("ReduceMean", x, axes, name=f"{name}_own_mean")
     norm = graph.op("ReduceL2", x, axes, name=f"{name}_own_norm")
-    mixing = _Mixing(graph, given, count, epsilon, shift)
-    used_mean, used_inverse = mixing.mix(mean, norm, f"{name}_used")
-    # The same once more to be told. OpenVINO keeps float32 from an output back to the first product
-    # on the way; without this one that would be a convolution, whose output it would convert.
+    # OpenVINO keeps float32 from an output back to the first product on the way; without this one
+    # that would be a convolution, whose whole output it would convert
     pair = graph.op("Concat", mean, norm, name=f"{name}_own", axis=2)
     identity = graph.constant("identity", np.eye(2, dtype=np.float32))
     pair = graph.op("MatMul", identity, pair, name=f"{name}_own_real")
@@ -99,48 +98,69 @@ def mixed_statistics(
         graph.op("Gather", pair, graph.integers(row), name=f"{name}_own_row{row}", axis=2)
         for row in (0, 1)
     )
-    told_mean, told_inverse = mixing.mix(mean, norm, f"{name}_told")
+    deviation = _deviation(graph, mean, norm, name, count, epsilon)
+    given_mean, given_inverse = given
     if shift is not None:
-        told_mean = graph.op("Add", told_mean, shift.means, name=f"{name}_told_unshifted")
-    pair = graph.op("Concat", told_mean, told_inverse, name=f"{name}_told_pair", axis=3)
+        given_mean = graph.op("Sub", given_mean, shift.means, name=f"{name}_given_shifted")
+    smallest = graph.constant("smallest", np.float32(SMALLEST))
+    bounded = graph.op("Max", given_inverse, smallest, name=f"{name}_given_bounded")
+    given_deviation = graph.op("Reciprocal", bounded, name=f"{name}_given_deviation")
+    mean = _mixed(graph, given_mean, mean, f"{name}_used_mean")
+    deviation = _mixed(graph, given_deviation, deviation, f"{name}_used_deviation")
+    inverse = graph.op("Reciprocal", deviation, name=f"{name}_used_inverse")
+    return Mixed(mean, inverse, _told(graph, mean, inverse, name, shift))
+
+
+def affine(
+    graph: GraphBuilder,
+    used: Mixed,
+    scale: NDArray[np.floating[Any]],
+    shift: NDArray[np.floating[Any]],
+    name: str,
+) -> tuple[str, str]:
+    """Factor and offset of a whole normalization, scale and shift included, N×C×1×1.
+
+    As convolutions of one pixel: of other operators OpenVINO would take the memory layout over to
+    the picture and reorder that twice.
+    """
+    weight = scale.astype(np.float32).reshape(-1, 1, 1, 1)
+    options = {"kernel_shape": [1, 1], "group": len(scale)}
+    positive = graph.constant(f"{name}_scale", weight)
+    negative = graph.constant(f"{name}_scale_negative", -weight)
+    bias = graph.constant(f"{name}_shift", shift.astype(np.float32))
+    factor = graph.op("Conv", used.inverse, positive, name=f"{name}_factor", **options)
+    product = graph.op("Mul", used.mean, used.inverse, name=f"{name}_product")
+    offset = graph.op("Conv", product, negative, bias, name=f"{name}_offset", **options)
+    return factor, offset
+
+
+def _told(graph: GraphBuilder, mean: str, inverse: str, name: str, shift: Shift | None) -> str:
+    if shift is not None:
+        mean = graph.op("Add", mean, shift.means, name=f"{name}_told_unshifted")
+    pair = graph.op("Concat", mean, inverse, name=f"{name}_told_pair", axis=3)
     rows = graph.op("Squeeze", pair, graph.integers(2), name=f"{name}_told_rows")
-    told = graph.op("Transpose", rows, name=f"{name}_told", perm=[0, 2, 1])
-    return Mixed(used_mean, used_inverse, told)
+    return graph.op("Transpose", rows, name=f"{name}_told", perm=[0, 2, 1])
 
 
-@dataclass(frozen=True)
-class _Mixing:
-    graph: GraphBuilder
-    given: tuple[str, str]
-    count: str
-    epsilon: float
-    shift: Shift | None
+def _deviation(
+    graph: GraphBuilder, mean: str, norm: str, name: str, count: str, epsilon: float
+) -> str:
+    """Standard deviation of a mean and a Euclidean norm of `count` numbers."""
+    energy = graph.op("Mul", norm, norm, name=f"{name}_energy")
+    mean_energy = graph.op("Div", energy, count, name=f"{name}_mean_energy")
+    square = graph.op("Mul", mean, mean, name=f"{name}_mean_square")
+    difference = graph.op("Sub", mean_energy, square, name=f"{name}_difference")
+    zero = graph.constant("zero", np.float32(0))
+    variance = graph.op("Max", difference, zero, name=f"{name}_variance")
+    small = graph.constant("epsilon", np.float32(epsilon))
+    raised = graph.op("Add", variance, small, name=f"{name}_variance_raised")
+    return graph.op("Sqrt", raised, name=f"{name}_own_deviation")
 
-    def mix(self, mean: str, norm: str, name: str) -> tuple[str, str]:
-        """Mean and 1/σ that are used, of given ones and of own mean and Euclidean norm."""
-        graph, (given_mean, given_inverse) = self.graph, self.given
-        energy = graph.op("Mul", norm, norm, name=f"{name}_energy")
-        mean_energy = graph.op("Div", energy, self.count, name=f"{name}_mean_energy")
-        square = graph.op("Mul", mean, mean, name=f"{name}_mean_square")
-        difference = graph.op("Sub", mean_energy, square, name=f"{name}_difference")
-        zero = graph.constant("zero", np.float32(0))
-        variance = graph.op("Max", difference, zero, name=f"{name}_variance")
-        small = graph.constant("epsilon", np.float32(self.epsilon))
-        raised = graph.op("Add", variance, small, name=f"{name}_variance_raised")
-        deviation = graph.op("Sqrt", raised, name=f"{name}_own_deviation")
-        if self.shift is not None:
-            given_mean = graph.op("Sub", given_mean, self.shift.means, name=f"{name}_given_shifted")
-        smallest = graph.constant("smallest", np.float32(SMALLEST))
-        bounded = graph.op("Max", given_inverse, smallest, name=f"{name}_given_bounded")
-        given_deviation = graph.op("Reciprocal", bounded, name=f"{name}_given_deviation")
-        mean = self._mixed(given_mean, mean, f"{name}_mean")
-        deviation = self._mixed(given_deviation, deviation, f"{name}_deviation")
-        return mean, graph.op("Reciprocal", deviation, name=f"{name}_inverse")
 
-    def _mixed(self, given: str, own: str, name: str) -> str:
-        """The mixture keep · given + (1 − keep) · own."""
-        one = self.graph.constant("one", np.float32(1))
-        rest = self.graph.op("Sub", one, "keep", name=f"{name}_rest")
-        kept = self.graph.op("Mul", given, "keep", name=f"{name}_kept")
-        added = self.graph.op("Mul", own, rest, name=f"{name}_added")
-        return self.graph.op("Add", kept, added, name=name)
+def _mixed(graph: GraphBuilder, given: str, own: str, name: str) -> str:
+    """The mixture keep · given + (1 − keep) · own."""
+    one = graph.constant("one", np.float32(1))
+    rest = graph.op("Sub", one, "keep", name=f"{name}_rest")
+    kept = graph.op("Mul", given, "keep", name=f"{name}_kept")
+    added = graph.op("Mul", own, rest, name=f"{name}_added")
+    return graph.op("Add", kept, added, name=name)
