@@ -81,16 +81,16 @@ class SteadyPainter:
             kept.extend((frame.copy(), painting.copy()))  # the caller's to change
             return painting
 
-        # what shows nothing has no statistics worth keeping, but is painted with those of its scene
-        held = scene is not None and thumbnail.is_flat
         painted, used = self._stylizer.paint_steadily(
             rgb,
             scene.statistics if scene else None,
-            keep=1.0 if held else self._smoothing,
+            keep=1.0 if thumbnail.is_flat else self._smoothing,
             adjust=adjust,
         )
-        seen = scene.thumbnail if scene and held else thumbnail
-        self._scene = _Scene(seen, used, *kept)
+        if not thumbnail.is_flat:
+            self._scene = _Scene(thumbnail, used, *kept)
+        elif scene:  # what shows nothing has no statistics worth keeping: those of its scene go on
+            self._scene = _Scene(scene.thumbnail, scene.statistics, *kept)
         return painted
 
     def state(self) -> dict[str, Any]:

@@ -74,6 +74,14 @@ def test_scene_goes_on_after_a_flash_and_a_black_frame(stylizer, scenes) -> None
         assert (painter.paint(frames[-1]) == expected).all()
 
 
+def test_nothing_is_kept_of_the_black_before_a_scene_fades_in(stylizer, scenes) -> None:
+    painter = SteadyPainter(stylizer)
+    black, dim = np.zeros_like(scenes[0]), (scenes[0] * 0.05).astype(np.uint8)
+    for _ in range(2):
+        painter.paint(black)
+    assert np.abs(painter.paint(dim).astype(int) - stylizer(dim)).max() <= 1
+
+
 def test_scene_that_is_long_gone_begins_anew(stylizer, scenes) -> None:
     frames = entering(scenes[0], 4)
     painter = SteadyPainter(stylizer, smoothing=1.0)
