@@ -40,7 +40,7 @@ class PartWriter:
         seconds: float = 10.0,
     ) -> None:
         self._job, self._encoder, self._facts, self._size = job, encoder, facts, size
-        self._length = Fraction(seconds)
+        self._length = Fraction(seconds).limit_denominator(1_000_000)
         self._container: Any = None
         self._stream: Any = None
         self._path = Path()
