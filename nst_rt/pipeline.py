@@ -69,6 +69,8 @@ class Pipeline:
         self._queues = [_Queue(depth + count - 1) for count in workers]
         self._results = self._queues[-1]
         self._stop = Stop()
+        self.ended = False
+        """Whether no thread works any more: not where the wait for them was interrupted."""
         self._threads = [self._thread("source", self._feed, source)]
         for index, stage in enumerate(stages):
             turn = threading.Lock()
@@ -93,6 +95,7 @@ class Pipeline:
             queue.close()
         for thread in self._threads:
             thread.join()
+        self.ended = True
 
     def __iter__(self) -> Iterator[Any]:
         with suppress(_Ended):

@@ -172,7 +172,8 @@ class _Run:
                     if progress is not None:
                         progress(number, total)
         finally:
-            self._writer.finish()
+            if stages.ended:  # else who stopped it twice does not wait, and the encoder is in use
+                self._writer.finish()
         return stages.profile()
 
     def _left(self) -> Iterator[Decoded]:

@@ -139,6 +139,29 @@ def test_error_of_the_consumer_joins_all_threads_and_stays_itself() -> None:
     assert ours() == []
 
 
+def test_wait_that_is_interrupted_says_that_threads_still_work(monkeypatch) -> None:
+    """Whoever stops twice does not wait; what the threads use must be left alone then."""
+    held, begun = threading.Event(), threading.Event()
+
+    def hold(item: int) -> None:
+        begun.set()
+        held.wait(10)
+
+    def interrupted(thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    stages = Pipeline(range(3), Stage("hold", hold))
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "join", interrupted)
+        with pytest.raises(KeyboardInterrupt), stages:
+            begun.wait(10)
+    assert not stages.ended
+    held.set()
+    stages.__exit__(None, None, None)
+    assert stages.ended
+    assert ours() == []
+
+
 def test_nothing_in_is_nothing_out() -> None:
     with Pipeline([], Stage("a", same)) as results:
         assert list(results) == []
