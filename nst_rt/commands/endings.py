@@ -8,6 +8,7 @@ refused · 5 a provider or extra is absent, or memory · 6 not writable or disk 
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 import threading
@@ -106,16 +107,26 @@ def _usage(error: click.ClickException, console: Console) -> int:
 
 @contextmanager
 def _stopping_at_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the command as Ctrl-C does; what is ignored stays ignored."""
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does; what is ignored stays ignored.
+
+    Who asks twice does not wait: the process ends at once, before threads of engines and encoders
+    that still work meet an interpreter that is being taken down.
+    """
+    asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Terminated(number)
+        nonlocal asked
+        if asked:
+            os._exit(128 + number)
+        asked = True
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
     before = {}
     if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            usual = (signal.SIG_DFL, signal.default_int_handler)
+            if number is not None and signal.getsignal(number) in usual:
                 before[number] = signal.signal(number, stop)
     try:
         yield
