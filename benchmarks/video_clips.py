@@ -51,6 +51,13 @@ class Contents:
     tracks: list[tuple[str, str | None, list[Packet]]] = field(default_factory=list)
     """Kind, language and packets of every track of sound and text."""
 
+    @property
+    def end(self) -> Fraction:
+        """When all is over: a header may forget the last frame, or a text that stays on."""
+        packets = (one for _, _, track in self.tracks for one in track)
+        ends = [time + duration for time, _, duration, _ in packets]
+        return max([self.duration, *ends, *(time + self.last for time in self.times[-1:])])
+
 
 def contents(path: Path) -> Contents:
     """Decode the largest video stream and read all packets of sound and text."""
@@ -115,7 +122,8 @@ def row_of(source: Contents, painted: Contents, name: str, suffix: str) -> dict[
         faults.append("last duration")
     kept = ("rotation", "aspect", "size")
     faults += [what for what in kept if getattr(source, what) != getattr(painted, what)]
-    if source.duration and abs(source.duration - painted.duration) > max(source.last, tick):
+    slack = max(source.last, tick)
+    if not source.duration - slack <= painted.duration <= source.end + slack:
         faults.append("duration")
     if not _tagged_as(source, painted):
         faults.append("colour tags")
