@@ -20,6 +20,10 @@ Field = NDArray[np.float32]
 """Where each pixel goes, H×W×2, x and y in pixels."""
 BRIGHTNESS = 20.0
 """Levels by which a pixel may differ from the one that it comes from."""
+SAME = 4
+"""Levels up to which a pixel shows the same as before, where the camera stands."""
+EDGE = 32.0
+"""Slope in levels, as Sobel's filter counts it, from which on there is an edge to follow."""
 SMALLEST = 16
 """Pixels of a side below which there is nothing to follow."""
 
@@ -46,12 +50,24 @@ class FlowBlend:
         cv2 = self._cv2
         here, there = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (frame, before))
         back, forth = self._dis.calc(here, there, None), self._dis.calc(there, here, None)
+        if _camera_stands(
+            cv2, here, back
+        ):  # the flow wavers on a wall, which has nothing to follow
+            same = cv2.absdiff(here, there) <= SAME
+            back[same] = forth[same] = 0
         grid = _grid(frame.shape[0], frame.shape[1]) + back
         share = self._strength * _seen_in_both(cv2, here, there, back, forth, grid)
         moved = cv2.remap(painted, grid, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         mixed = painting + (moved.astype(np.float32) - painting) * share[..., None]
         blended: Pixels = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
         return blended
+
+
+def _camera_stands(cv2: Any, picture: Pixels, flow: Field) -> bool:
+    """Whether half of all edges moved by less than half a pixel."""
+    across, down = (cv2.Sobel(picture, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    edges = np.abs(across) + np.abs(down) >= EDGE
+    return not edges.any() or float(np.median(_square(flow)[edges])) < 0.25
 
 
 def _seen_in_both(
