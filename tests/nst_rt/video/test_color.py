@@ -117,6 +117,23 @@ def test_b10_b11_colors_stay_within_2_codes_and_are_tagged(
     )  # in full range swscale cuts chroma off where it should round
 
 
+def test_b11_full_range_that_only_the_tag_tells_of_is_respected(tmp_path: Path) -> None:
+    """Decoders of H.264 give it a pixel format of its own, others do not."""
+    clip = make_clip(
+        tmp_path / "clip.mkv",
+        [0, 40],
+        size=(WIDE, 48),
+        picture=patches,
+        codec="ffv1",
+        color=(1, 1, 1, 2),
+    )
+    assert shown(clip)[0].frame.format.name == "yuv420p"
+    painter, target = Watching(), tmp_path / "painted.mkv"
+    convert(clip, target, painter, encoding=Encoding(codec="ffv1"))
+    assert np.abs(painter.seen - PATCHES).max() <= 2
+    assert tags(shown(target)[0].frame) == (1, 1, 1, 2)
+
+
 def test_b10_source_in_rgb_is_coded_and_tagged(tmp_path: Path) -> None:
     clip = make_clip(
         tmp_path / "clip.mkv",
