@@ -22,6 +22,8 @@ FORMATS = (
 """Formats that hold their own data; none of them can name another file."""
 _NETWORK_PROTOCOLS = "file,http,https,tcp,tls,udp,rtp,rtsp,rtmp,rtmps"
 _NETWORK_FORMATS = FORMATS + ",rtsp,sdp,mpjpeg,mjpeg"
+_OLDEST = 18
+"""PyAV that lets swscale round accurately and tells of a track that is not to be shown."""
 SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "tcp")
 """Addresses that `--allow-network` lets through."""
 
@@ -33,7 +35,7 @@ def pyav() -> Any:
     """The module `av`, silent: its bridge from FFmpeg's log to Python's deadlocks under threads.
 
     Raises:
-        ProviderError: it is not installed.
+        ProviderError: it is not installed, or too old to know what is needed of it.
     """
     try:
         import av
@@ -41,6 +43,11 @@ def pyav() -> Any:
         raise ProviderError(
             "video needs PyAV, which is not installed", cure='pip install "nst-rt[video]"'
         ) from error
+    if int(av.__version__.split(".")[0]) < _OLDEST:
+        raise ProviderError(
+            f"video needs PyAV {_OLDEST} or newer, and this is {av.__version__}",
+            cure='pip install --upgrade "nst-rt[video]"',
+        )
     av.logging.set_level(None)
     os.environ.setdefault("SVT_LOG", "1")  # its encoder has no option for that
     return av

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.errors import InputError, UnsafeError, UsageError
-from nst_rt.video.containers import is_address, open_input
+from nst_rt.errors import InputError, ProviderError, UnsafeError, UsageError
+from nst_rt.video.containers import is_address, open_input, pyav
 
 from .clips import make_clip
 
@@ -194,6 +194,12 @@ def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
         open_input(tmp_path / "absent.mp4")
     with pytest.raises(UsageError, match="is no path"):
         open_input("a\0b.mp4")
+
+
+def test_old_pyav_is_told(monkeypatch) -> None:
+    monkeypatch.setattr("av.__version__", "17.1.0")
+    with pytest.raises(ProviderError, match=r"needs PyAV 18 or newer, and this is 17\.1\.0; pip"):
+        pyav.__wrapped__()
 
 
 def test_300_opened_and_closed_leave_no_descriptor_and_no_thread(tmp_path: Path) -> None:
