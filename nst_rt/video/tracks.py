@@ -27,6 +27,8 @@ _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "we
 _TEXT_CODECS = ("mov_text", "subrip", "ass", "ssa", "webvtt", "text")
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
 """What Matroska, which keeps a cover as an attachment, calls it by its codec."""
+_QUICKTIME = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi", "mkd": "mac"}
+"""Languages that QuickTime's muxer knows by their other code alone."""
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "ENCODER")
 _STREAM_TAGS = ("encoder", "ENCODER", "DURATION", "vendor_id")
 
@@ -120,6 +122,9 @@ def _copy_of(target: Any, stream: Any) -> Any:
 def copy_tags(stream: Any, copy: Any) -> None:
     """Language, title, default and forced marks of a stream."""
     copy.metadata.update(_kept(stream.metadata, _STREAM_TAGS))
+    if copy.container.format.name == "mov" and "language" in copy.metadata:
+        language = copy.metadata["language"]
+        copy.metadata["language"] = _QUICKTIME.get(language, language)
     copy.disposition = stream.disposition
 
 
