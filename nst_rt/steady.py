@@ -99,7 +99,7 @@ class SteadyStyle:
             raise ModelError("a model of another program takes no statistics", path=self._style)
         model = read_model(self._style, variant="steady", verify=self._verify)
         if model.num_statistics is None:
-            raise ModelError("takes no statistics, as its name says", path=model.path)
+            raise ModelError("takes no statistics, though it is called so", path=model.path)
         one, other = (m.metadata.get("checkpoint_sha256") for m in (model, self._plain))
         if one != other:
             raise ModelError(
