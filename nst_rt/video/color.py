@@ -21,6 +21,7 @@ LIMITED, FULL = 1, 2
 _HDR = {16: "PQ", 18: "HLG"}
 _SWSCALE = {BT709: 1, FCC: 4, BT470BG: 5, SMPTE170M: 5, SMPTE240M: 7, BT2020: 9, 10: 9}
 """The matrices that swscale has, by the number of the tag."""
+_DEEPER = {"yuv420p": "yuv420p10le", "yuv444p": "yuv444p10le"}
 _HD_LINES = 720
 """From here on an untagged video is taken for BT.709, below for BT.601."""
 
@@ -112,17 +113,45 @@ def _decoded(frame: Any, color: Color, width: int, height: int, pixel_format: st
 def from_rgb(pixels: NDArray[np.uint8], color: Color, pixel_format: str) -> Any:
     """uint8 H×W×3 RGB as a frame for an encoder, tagged as it is coded."""
     frame = pyav().VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), "rgb24")
-    converted = _reformatter().reformat(
+    if color.range == FULL and pixel_format in _DEEPER:
+        converted = _full_range(_coded(frame, color, _DEEPER[pixel_format], LIMITED), pixel_format)
+    else:
+        converted = _coded(frame, color, pixel_format, color.range)
+    converted.colorspace, converted.color_range = color.matrix, color.range
+    converted.color_primaries, converted.color_trc = color.primaries, color.transfer
+    return converted
+
+
+def _coded(frame: Any, color: Color, pixel_format: str, told: int) -> Any:
+    return _reformatter().reformat(
         frame,
         format=pixel_format,
         src_color_range=FULL,
         dst_colorspace=_SWSCALE[color.matrix],
-        dst_color_range=color.range,
+        dst_color_range=told,
         interpolation=_accurate(),
     )
-    converted.colorspace, converted.color_range = color.matrix, color.range
-    converted.color_primaries, converted.color_trc = color.primaries, color.transfer
-    return converted
+
+
+def _full_range(deep: Any, pixel_format: str) -> Any:
+    """Limited range of 10 bits as full range of 8.
+
+    swscale does not do this well by itself: its chroma of full range is cut off where it should be
+    rounded, so that every generation would be greener.
+    """
+    samples, (luma, chroma) = deep.to_ndarray(), _full_range_tables()
+    lines = 1 if samples.ndim == 3 else deep.height  # planes apart, or below each other
+    coded = np.concatenate([luma.take(samples[:lines]), chroma.take(samples[lines:])])
+    return pyav().VideoFrame.from_ndarray(coded, pixel_format)
+
+
+@cache
+def _full_range_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What becomes of each of 1,024 levels of luma and of chroma."""
+    levels = np.arange(1024)
+    luma, chroma = (levels - 64) * 255 / 876, (levels - 512) * 255 / 896 + 128
+    full = [np.clip(np.rint(table), 0, 255).astype(np.uint8) for table in (luma, chroma)]
+    return full[0], full[1]
 
 
 _local = threading.local()
