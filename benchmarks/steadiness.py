@@ -26,7 +26,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from benchmarks import measure
 from benchmarks.photos import fit
@@ -45,8 +44,8 @@ VIDEO, SINGLE, SMOOTHED, FLOWED = "the video", "frame by frame", "smoothed", "sm
 SMOOTHING, FLOW = 0.9, 0.5
 MAX_LEVELS = 20
 """Levels by which what is moved by the true flow may differ: beyond is hidden in one frame."""
-STILL = 2.0
-"""Standard deviation over the clip, in levels, below which a pixel of the video stands still."""
+STILL = 1
+"""Levels up to which a pixel of the video, its neighbours averaged in, is as it was before."""
 DIM = 0.15
 SPEED_SIZE = (720, 1280)
 
@@ -103,19 +102,21 @@ def warping_error(first: Pixels, second: Pixels, pair: Pair) -> float:
     return float((difference[pair.mask] ** 2).mean())
 
 
-def still_pixels(frames: Sequence[Pixels]) -> NDArray[np.bool_]:
-    """Where a fixed camera sees no change."""
-    luminance = np.stack([np.asarray(Image.fromarray(frame).convert("L")) for frame in frames])
-    return luminance.std(axis=0) < STILL
-
-
-def flicker(frames: Sequence[Pixels], still: NDArray[np.bool_]) -> float:
-    """Mean change from one frame to the next in levels, where nothing should change."""
-    changes = [
-        np.abs(one[still].astype(np.int16) - other[still]).mean()
-        for one, other in itertools.pairwise(frames)
+def still_pixels(frames: Sequence[Pixels]) -> list[NDArray[np.bool_]]:
+    """For every frame but the first, where the video is as in the frame before."""
+    luminance = [
+        cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (3, 3), 0) for frame in frames
     ]
-    return float(np.mean(changes))
+    return [cv2.absdiff(one, other) <= STILL for one, other in itertools.pairwise(luminance)]
+
+
+def flicker(frames: Sequence[Pixels], still: Sequence[NDArray[np.bool_]]) -> float:
+    """Mean change from one frame to the next in levels, where nothing should change."""
+    change, count = 0.0, 0
+    for (one, other), mask in zip(itertools.pairwise(frames), still, strict=True):
+        change += float(np.abs(one[mask].astype(np.int16) - other[mask]).sum())
+        count += 3 * int(mask.sum())
+    return change / max(count, 1)
 
 
 def detail(frames: Sequence[Pixels]) -> float:
@@ -229,7 +230,7 @@ def steadiness(
     height, width = video[0].shape[:2]
     setting = {
         "clip": f"{width}x{height}, {len(video)} frames",
-        "still": round(float(still_pixels(video).mean()), 3),
+        "still": round(float(np.mean(still_pixels(video))), 3),
         "compared": {pair.name: round(float(pair.mask.mean()), 3) for pair in pairs},
         "smoothing": SMOOTHING,
         "flow": FLOW,

@@ -3,14 +3,14 @@
     python -m benchmarks.strips --photos FOLDER [STYLE…]
 
 All parts are painted with the same statistics, so what differs is where these come from: from a
-thumbnail of the picture, from pieces of it side by side (what `Stylizer` does), or from its parts
-one by one, pooled; each of a half and a quarter of the picture's pixels. A picture painted at once
-with given statistics is what its parts give together, to a level: that is measured too, in float32.
+thumbnail of the picture, from pieces of it side by side, from the middle of both (what `Stylizer`
+does), or from its parts one by one, pooled; each of a half and a quarter of the picture's pixels.
+A picture painted at once with given statistics is what its parts give together, to a level: that is
+measured too, in float32.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,19 @@ from benchmarks import measure
 from nst_export.verification import compare
 from nst_rt import zoo
 from nst_rt.errors import InputError
-from nst_rt.images import read_picture, shrink
+from nst_rt.images import read_picture, shrink, working_size
 from nst_rt.model import read_model
 from nst_rt.sessions import Precision
 from nst_rt.steady import Statistics, SteadyStyle
-from nst_rt.strips import SteadyPaint, Tiling, paint_tiles, pieces, tiling
+from nst_rt.strips import (
+    SteadyPaint,
+    Tiling,
+    paint_tiles,
+    pieces,
+    statistics_of,
+    thumbnail,
+    tiling,
+)
 from nst_train.photos import find_photos
 
 Pixels = NDArray[np.uint8]
@@ -40,14 +48,17 @@ EPSILON = 1e-5
 
 def of_thumbnail(paint: SteadyPaint, photo: Pixels, pixels: int) -> Statistics:
     """Statistics of the picture made small."""
-    height, width = photo.shape[:2]
-    scale = math.sqrt(pixels / (height * width))
-    return paint(shrink(photo, int(height * scale), int(width * scale)), None, 0.0)[1]
+    return paint(thumbnail(photo, pixels), None, 0.0)[1]
 
 
 def of_pieces(paint: SteadyPaint, photo: Pixels, pixels: int) -> Statistics:
     """Statistics of pieces side by side."""
     return paint(pieces(photo, pixels), None, 0.0)[1]
+
+
+def of_both(paint: SteadyPaint, photo: Pixels, pixels: int) -> Statistics:
+    """Those that parts are painted with."""
+    return statistics_of(photo, paint, pixels)
 
 
 def of_parts(paint: SteadyPaint, photo: Pixels, pixels: int) -> Statistics:
@@ -69,6 +80,7 @@ def of_parts(paint: SteadyPaint, photo: Pixels, pixels: int) -> Statistics:
 WAYS: dict[str, Callable[[SteadyPaint, Pixels, int], Statistics]] = {
     "thumbnail": of_thumbnail,
     "pieces": of_pieces,
+    "thumbnail and pieces": of_both,
     "parts, pooled": of_parts,
 }
 
@@ -99,7 +111,7 @@ def measure_photo(paint: SteadyPaint, photo: Pixels) -> dict[str, float]:
 def seam(paint: SteadyPaint, photo: Pixels) -> int:
     """Largest difference in levels between parts and the whole with the same statistics."""
     pixels = photo.shape[0] * photo.shape[1] // SHARES[-1]
-    whole, _ = paint(photo, of_pieces(paint, photo, pixels), 1.0)
+    whole, _ = paint(photo, of_both(paint, photo, pixels), 1.0)
     parts = paint_tiles(photo, paint, tiles_of(photo, pixels), pixels)
     return compare("at once", whole[None], parts[None]).largest
 
@@ -115,12 +127,13 @@ def summarize(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def read_photos(folder: Path, count: int) -> list[tuple[str, Pixels]]:
-    """The first photos by name whose long side is at least `LONG_SIDE`."""
+    """The first photos by name whose long side is at least `LONG_SIDE`, shrunk to that."""
     found = []
     for path in find_photos(folder):
         rgb = read_picture(path).rgb
         if max(rgb.shape[:2]) >= LONG_SIDE:
-            found.append((path.name, rgb))
+            size = working_size(*rgb.shape[:2], LONG_SIDE)
+            found.append((path.name, shrink(rgb, *size)))
         if len(found) == count:
             return found
     if not found:

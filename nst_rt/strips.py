@@ -2,11 +2,12 @@
 
 Every tile is painted with the same statistics, and overlaps its neighbours by as much as an output
 pixel sees, so that what is left of it is the same as if the picture had been painted at once with
-these statistics. They come from full-size pieces of the whole picture, side by side as one.
+these statistics. They are the middle between those of a thumbnail, which shows all of the picture
+but coarser lines, and those of full-size pieces of it, side by side as one.
 
 Source: Chen, Wang, Xie, Lu, Luo 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail
-Instance Normalization" (arXiv 2103.11784). Departs from the paper: pieces instead of a thumbnail,
-whose lines and textures are of another size; and an overlap that leaves no seam.
+Instance Normalization" (arXiv 2103.11784). Departs from the paper: the pieces beside the thumbnail,
+and an overlap that leaves no seam.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.errors import ModelError, ProviderError
+from nst_rt.images import shrink
 from nst_rt.model import ModelFile
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.stopping import end_if_stopped
@@ -129,7 +131,7 @@ def tiling(height: int, width: int, pixels: int, *, radius: int, multiple: int) 
 
 def paint_tiles(photo: Pixels, paint: SteadyPaint, tiles: Tiling, pixels: int) -> Pixels:
     """Paint uint8 H×W×3 tile by tile, with statistics of at most `pixels` of it."""
-    _, statistics = paint(pieces(photo, pixels), None, 0.0)
+    statistics = statistics_of(photo, paint, pixels)
     painting = np.empty_like(photo)
     for row, column in tiles:
         end_if_stopped()
@@ -140,6 +142,20 @@ def paint_tiles(photo: Pixels, paint: SteadyPaint, tiles: Tiling, pixels: int) -
             column.first - column.start : column.last - column.start,
         ]
     return painting
+
+
+def statistics_of(photo: Pixels, paint: SteadyPaint, pixels: int) -> Statistics:
+    """Statistics near those of all of a picture, from two paintings of at most `pixels`."""
+    _, coarse = paint(thumbnail(photo, pixels), None, 0.0)
+    _, both = paint(pieces(photo, pixels), coarse, 0.5)
+    return both
+
+
+def thumbnail(photo: Pixels, pixels: int) -> Pixels:
+    """The picture made so small that it has at most that many pixels."""
+    height, width = photo.shape[:2]
+    scale = min(1.0, math.sqrt(pixels / (height * width)))
+    return shrink(photo, max(1, int(height * scale)), max(1, int(width * scale)))
 
 
 def pieces(photo: Pixels, pixels: int) -> Pixels:

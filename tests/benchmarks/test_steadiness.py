@@ -70,11 +70,12 @@ def test_what_the_flow_does_not_explain_is_masked(flow_folder) -> None:
 def test_flicker_counts_still_pixels_alone(clip) -> None:
     frames = steadiness.read_clip(clip)
     still = steadiness.still_pixels(frames)
-    assert not still[25:35, :30].any()
-    assert still[:, 64:].all()
-    assert steadiness.flicker(frames, still) == 0
+    assert len(still) == 5
+    assert not still[0][25:35, 2:4].any()
+    assert all(mask[:, 64:].all() for mask in still)
+    assert steadiness.flicker(frames, still) < 0.1
     flickering = [frame // 2 + 10 * (index % 2) for index, frame in enumerate(frames)]
-    assert steadiness.flicker(flickering, still) == pytest.approx(10)
+    assert steadiness.flicker(flickering, still) == pytest.approx(10, abs=0.2)
 
 
 def test_blur_shows_in_the_detail(photo) -> None:
@@ -102,6 +103,6 @@ def test_program_writes_a_row_for_every_way(
         "the video", "frame by frame", "smoothed", "smoothed, flow",
     ]  # fmt: skip
     video, single, _, flowed = style["rows"]
-    assert video["flicker"] == 0
+    assert video["flicker"] < 0.1
     assert flowed["flicker"] < single["flicker"]
     assert [row["picture"] for row in style["parity"]] == ["as it is", "dim"]

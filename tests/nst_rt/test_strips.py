@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nst_rt import LimitError, Stylizer
 from nst_rt.model import read_model
 from nst_rt.steady import SteadyStyle
-from nst_rt.strips import paint_tiles, pieces, pixels_within, tiling
+from nst_rt.strips import paint_tiles, pieces, pixels_within, statistics_of, tiling
 
 SIDES = st.integers(1, 2000)
 
@@ -52,7 +52,7 @@ def test_tiles_leave_no_seam(steady_style, photo) -> None:
     tiles = tiling(301, 502, pixels, radius=25, multiple=4)
     assert tiles is not None
     assert len(tiles) > 10
-    _, statistics = steady.paint(pieces(picture, pixels), None, 0.0)
+    statistics = statistics_of(picture, steady.paint, pixels)
     whole, _ = steady.paint(picture, statistics, 1.0)
     difference = np.abs(paint_tiles(picture, steady.paint, tiles, pixels).astype(int) - whole)
     assert difference.max() <= 1
