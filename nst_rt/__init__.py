@@ -5,6 +5,7 @@ Importing this package costs numpy and nothing else; what is heavy loads on firs
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from nst_rt._version import __version__
@@ -38,6 +39,8 @@ __all__ = [
     "UsageError",
     "__version__",
 ]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # who wants to hear us says so
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -71,6 +71,9 @@ class Request:
 
     def outputs(self) -> list[tuple[str, tuple[str, ...]]]:
         """Every output, with the styles that it shows."""
+        if len(self.styles) == 1 and _PLACE in self.target:
+            name = Path(self.styles[0]).stem
+            return [(self.target.replace(_PLACE, name.replace(":", "-")), self.styles)]
         if len(self.styles) == 1 or self.side_by_side:
             return [(self.target, self.styles)]
         if _PLACE not in self.target:
@@ -131,7 +134,11 @@ def convert_all(request: Request, console: Console, results: Results) -> int:
         if results.is_terminal:
             raise UsageError("standard output is a terminal", cure="redirect it, or name a file")
     damaged = 0
-    for target, styles in request.outputs():
+    outputs = request.outputs()
+    for target, styles in outputs:
+        if request.resume and len(outputs) > 1 and _is_done(target):
+            console.note(f"{shown(target)}: is there already")
+            continue
         with ExitStack() as opened:
             painter = _painter(request, styles, opened)
             progress = opened.enter_context(
@@ -143,6 +150,12 @@ def convert_all(request: Request, console: Console, results: Results) -> int:
             console.warning(f"{shown(request.source)}: {done.damaged_packets} packets are damaged")
         tell(done, console, results, as_json=request.as_json, profile=request.profile)
     return SOME_FAILED if damaged and request.strict else 0
+
+
+def _is_done(target: str) -> bool:
+    from nst_rt.video.job import is_unfinished
+
+    return Path(target).exists() and not is_unfinished(Path(target))
 
 
 def _painter(request: Request, styles: tuple[str, ...], opened: ExitStack) -> FramePainter:
@@ -170,6 +183,7 @@ def _convert(
     """From file to file with all that goes along, or frame by frame where either end is none."""
     from nst_rt.video import convert, pass_through
     from nst_rt.video.containers import is_address
+    from nst_rt.video.lock import locked
     from nst_rt.video.opening import is_of_frames, open_source
 
     if is_address(request.source):
@@ -184,6 +198,8 @@ def _convert(
         rate=request.rate,
         pixel_format=request.raw_format(),
     )
+    if source is None and request.rate is not None:
+        raise UsageError("a video file has its own times", cure="drop --rate")
     if source is None and not is_of_frames(target):
         with telling_how_to_resume(console, target):
             return convert(
@@ -198,14 +214,26 @@ def _convert(
                 progress=progress,
             )
     if request.resume:
-        raise UsageError("only what goes from file to file can be resumed", cure="drop --resume")
-    frames = _frames(request, source)
-    try:
-        sink = _sink(request, target, frames, painter, results)
-    except BaseException:
-        frames.close()
-        raise
-    return pass_through(frames, sink, painter, progress=progress, name=target)
+        raise UsageError(
+            "only what goes from video file to video file can be resumed", cure="drop --resume"
+        )
+    with locked(Path(target)) if target != STANDARD else nullcontext():
+        frames = _frames(request, source)
+        try:
+            sink = _sink(request, target, frames, painter, results)
+        except BaseException:
+            frames.close()
+            raise
+        return pass_through(frames, sink, painter, progress=progress, name=target)
+
+
+def _refuse_itself(source: str, target: str) -> None:
+    """What is painted frame by frame must not replace what is still being read."""
+    if STANDARD in (source, target):
+        return
+    one, other = (Path(name).parent if "%" in name else Path(name) for name in (source, target))
+    if one.exists() and other.exists() and one.samefile(other):
+        raise UsageError("is the video itself", path=target, cure="choose another output")
 
 
 def _frames(request: Request, source: FrameSource | None) -> FrameSource:
@@ -226,6 +254,7 @@ def _sink(
     from nst_rt.video.files import VideoFileSink
     from nst_rt.video.opening import open_sink
 
+    _refuse_itself(request.source, target)
     size = painter.output_size(source.height, source.width)
     sink = open_sink(
         target,

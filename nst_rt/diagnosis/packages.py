@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 PARTS = (
     "numpy", "pillow", "openvino", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx",
-    "cuda-bindings", "onnx", "torch",
+    "cuda-bindings", "onnx", "torch", "av", "opencv-python",
 )  # fmt: skip
 BUILDS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 """Packages that bring one and the same module `onnxruntime`."""

@@ -72,9 +72,10 @@ def open_input(
             `allow_network` says so.
         allow_network: whether addresses may be opened.
         timeout: seconds that an address may take to answer, or to open and to answer.
-        hwaccel: name of a hardware decoder; where it is absent software decodes.
+        hwaccel: name of a hardware decoder, for what it decodes.
 
     Raises:
+        ProviderError: the hardware decoder is absent.
         UnsafeError: it is a list of other files or addresses, or an address without leave.
         InputError: it is not there, not a video, or its index is missing.
     """
@@ -115,6 +116,13 @@ def _opened(
         decoder = av.codec.hwaccel.HWAccel(hwaccel) if hwaccel else None
         return av.open(source, options=options, timeout=timeout, hwaccel=decoder)
     except (av.FFmpegError, ValueError, OSError) as error:
+        if hwaccel:
+            _opened(av, source, path, options, timeout).close()  # unless that is not the reason
+            known = ", ".join(av.codec.hwaccel.hwdevices_available()) or "none"
+            raise ProviderError(
+                f"the hardware decoder {hwaccel} does not work here",
+                cure=f"drop --hwaccel, or choose another (FFmpeg knows {known})",
+            ) from error
         raise _refusal(error, name, _beginning(path, source)) from error
 
 
@@ -149,6 +157,10 @@ def _refusal(error: Exception, path: Any, start: bytes) -> InputError:
     if start.startswith((b"\xff\xd8\xff", b"\x89PNG", b"BM", b"II*\0", b"MM\0*")):
         return InputError("is a picture", path=path, cure="nst-rt stylize paints it")
     text = getattr(error, "strerror", None) or str(error)
+    if is_address(path):
+        return InputError(
+            f"cannot be opened ({text})", path=path, cure="see that it is right and sends"
+        )
     return InputError(
         f"is not a video that can be opened ({text})", path=path, cure="copy or convert it again"
     )

@@ -60,8 +60,8 @@ class Converted:
 
 
 def convert(
-    source: Path,
-    target: Path,
+    source: str | Path,
+    target: str | Path,
     painter: FramePainter,
     *,
     encoding: Encoding = DEFAULT_ENCODING,
@@ -90,6 +90,7 @@ def convert(
         ProviderError: the encoder is absent.
         OutputError: the output cannot be written; what is done can be resumed.
     """
+    source, target = Path(source), Path(target)
     begun_before = resume and is_unfinished(target)  # then that it is replaced was said
     refuse_target(source, target, overwrite=overwrite or begun_before)
     reader = VideoReader(source, selection)

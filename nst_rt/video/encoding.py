@@ -105,6 +105,8 @@ def choose_encoder(
             "the video has %d bits, the painting is written with 8; --pixel-format yuv420p10le "
             "writes 10", facts.bits,
         )  # fmt: skip
+    if facts.has_alpha:
+        logger.warning("the video is transparent in places, the painting is not")
     if "420" in pixel_format and (size[0] % 2 or size[1] % 2):
         raise UsageError(
             f"{pixel_format} has no odd sizes, and this is {size[1]}x{size[0]}",
@@ -138,8 +140,13 @@ def _codec(encoding: Encoding, target: Path) -> str:
     av = pyav()
     suffix = target.suffix.lower()
     if suffix not in CONTAINERS:
-        why = "keeps no times" if suffix == ".avi" else "is no video format that is written here"
-        raise UsageError(f"{suffix or 'no suffix'} {why}", path=target, cure=_choose_container())
+        why = (
+            "does not keep when frames are shown"
+            if suffix == ".avi"
+            else "is no video format that is written here"
+        )
+        what = f"{suffix} {why}" if suffix else "has no suffix that says what it is"
+        raise UsageError(what, path=target, cure=_choose_container())
     if encoding.codec == "hardware":
         here = [name for name in _HARDWARE if _opens(name)]
         if not here:
@@ -156,7 +163,7 @@ def _codec(encoding: Encoding, target: Path) -> str:
 
 
 def _choose_container() -> str:
-    return f"choose {', '.join(CONTAINERS)}"
+    return f"choose {', '.join(CONTAINERS)}, .gif, .webp, .y4m, or a folder/"
 
 
 def _encodes(codec: str) -> bool:

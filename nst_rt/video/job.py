@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,8 +18,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from nst_rt.atomic import MAX_NAME, replace_file
-from nst_rt.errors import OutputError, UsageError
+from nst_rt.errors import UsageError
 from nst_rt.video.encoding import ChosenEncoder
+from nst_rt.video.lock import lock
 
 _SUFFIX = ".nst-rt-job"
 
@@ -76,18 +77,7 @@ class Job:
         return sum(part.frames for part in self.parts)
 
     def __enter__(self) -> Self:
-        from filelock import FileLock, Timeout
-
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.folder / "lock")
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise UsageError(
-                f"is being written by {self._owner()}", path=self.target, cure="wait, or stop that"
-            ) from error
-        except OSError as error:
-            raise OutputError(f"cannot be written ({error.strerror})", path=self.folder) from error
+        self._lock = lock(self.target, self.folder / "lock", self._owner)
         try:
             self._settle()
         except BaseException:
@@ -148,11 +138,7 @@ class Job:
 
     def _check(self, before: dict[str, Any]) -> None:
         before.pop("owner", None)
-        differing = [
-            f"{key} was {before.get(key)!r} and is {self._identity.get(key)!r}"
-            for key in sorted({*before, *self._identity})
-            if before.get(key) != self._identity.get(key)
-        ]
+        differing = list(_differences(before, self._identity))
         if differing:
             raise UsageError(
                 f"cannot be resumed: {'; '.join(differing)}",
@@ -185,6 +171,23 @@ class Job:
 def is_unfinished(target: Path) -> bool:
     """Whether parts of this output wait for being gone on with."""
     return any(_folder(target).glob("[0-9]*.json"))
+
+
+def _differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """What differs between two identities, each fact by the name that it has."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _differences(before.get(key), now.get(key), key)
+    elif before != now:
+        if name in ("sha256", "source"):
+            yield f"the {'style' if name == 'sha256' else name} is another file"
+        else:
+            yield f"{name} was {_short(before)} and is {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
 
 
 def _folder(target: Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -173,28 +174,38 @@ def style_identity(stylizer: Stylizer) -> dict[str, Any]:
     return {key: facts[key] for key in kept} | {"parallel": stylizer.parallel}
 
 
-_ENTRY = re.compile(r"(\d+(?:\.\d+)?):(.+)", re.DOTALL)
+_ENTRY = re.compile(r"((?:\d+:){0,2}\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
 
 def read_timeline(text: str) -> list[tuple[Fraction, str]]:
-    """`0:starry-night,5.5:great-wave` as times in seconds and styles; a style alone begins at 0.
+    """`0:starry-night,1:05.5:great-wave` as times in seconds and styles.
+
+    A style alone begins at 0; the first of several paints what comes before its time too.
 
     Raises:
-        UsageError: times that do not rise.
+        UsageError: times that are missing or do not rise.
     """
-    if not _ENTRY.match(text):
+    if not _ENTRY.match(text) and ("," not in text or Path(text).exists()):
         return [(Fraction(0), text)]
     entries = []
     for part in text.split(","):
         found = _ENTRY.fullmatch(part.strip())
         if not found:
             raise UsageError(
-                f"{part!r} has no time", cure="write it like 0:starry-night,5:great-wave"
+                f"{part!r} has no time",
+                cure="a time line is 0:starry-night,5:great-wave; else give --style several times",
             )
-        entries.append((Fraction(found[1]), found[2]))
+        entries.append((_seconds(found[1]), found[2]))
     if any(one[0] >= other[0] for one, other in pairwise(entries)):
         raise UsageError(f"the times of {text!r} do not rise", cure="put them in order")
     return entries
+
+
+def _seconds(text: str) -> Fraction:
+    total = Fraction(0)
+    for part in text.split(":"):
+        total = total * 60 + Fraction(part)
+    return total
 
 
 def painter_of(

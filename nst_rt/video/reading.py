@@ -47,6 +47,7 @@ class VideoFacts:
     pixel_format: str
     bits: int
     interlaced: bool
+    has_alpha: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +143,11 @@ class VideoReader:
         with open_input(self.path, hwaccel=self.selection.hwaccel) as container:
             video = self._chosen(container)
             video.thread_type = "AUTO"
+            if self.selection.hwaccel and not video.codec_context.is_hwaccel:
+                self.repairs.say_once(
+                    f"{self.path.name}: {self.selection.hwaccel} does not decode it here, software "
+                    "does"
+                )
             frames = self._frames(container, video)
             if self.selection.deinterlace and self.facts.interlaced:
                 frames = _deinterlaced(frames, video)
@@ -190,11 +196,14 @@ class VideoReader:
     def _frames(self, container: Any, video: Any) -> Iterator[Any]:
         errors = pyav().error
         packets = container.demux(video)
+        read, promised = 0, len(video.index_entries) if video.frames else 0
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
+                    self._tell_of_missing(read, promised)
                     return
+                read += packet.size > 0
                 for frame in packet.decode():
                     self.repairs.damaged_packets += frame.is_corrupt  # shown, with what was lost
                     yield frame
@@ -206,6 +215,15 @@ class VideoReader:
                 self.repairs.damaged_packets += 1
                 self.repairs.say_once(f"{self.path.name}: reading ended early ({error.strerror})")
                 return
+
+    def _tell_of_missing(self, read: int, promised: int) -> None:
+        """A file whose index comes first may break off anywhere without an error."""
+        if read < promised:
+            self.repairs.damaged_packets += promised - read
+            self.repairs.say_once(
+                f"{self.path.name}: ends after {read} of {promised} packets; copy or download it "
+                "again"
+            )
 
     def _timed(self, frames: Iterator[Any], video: Any) -> Iterator[Decoded]:
         """Give every frame a time after the one before, whatever the file says."""
@@ -264,6 +282,7 @@ def _facts(video: Any, frame: Any) -> VideoFacts:
         pixel_format=frame.format.name,
         bits=max(component.bits for component in frame.format.components),
         interlaced=bool(frame.interlaced_frame),
+        has_alpha=any(component.is_alpha for component in frame.format.components),
     )
 
 

@@ -185,11 +185,12 @@ def _numbered(pattern: Path, number: int) -> Path:
 
 
 def _scaled(picture: Picture, height: int, width: int) -> Picture:
-    from PIL import Image
+    """The picture inside a frame of this size, black bars where its shape is another."""
+    from PIL import Image, ImageOps
 
-    def resized(pixels: np.ndarray) -> np.ndarray:
-        size = width, height
-        return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    def fitted(pixels: np.ndarray) -> np.ndarray:
+        kernel = Image.Resampling.LANCZOS
+        return np.asarray(ImageOps.pad(Image.fromarray(pixels), (width, height), kernel))
 
-    alpha = None if picture.alpha is None else resized(picture.alpha)
-    return Picture(resized(picture.rgb), alpha)
+    alpha = None if picture.alpha is None else fitted(picture.alpha)
+    return Picture(fitted(picture.rgb), alpha)

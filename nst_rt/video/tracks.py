@@ -30,7 +30,7 @@ _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg
 _QUICKTIME = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi", "mkd": "mac"}
 """Languages that QuickTime's muxer knows by their other code alone."""
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "ENCODER")
-_STREAM_TAGS = ("encoder", "ENCODER", "DURATION", "vendor_id")
+_STREAM_TAGS = ("encoder", "ENCODER", "DURATION", "vendor_id", "alpha_mode", "ALPHA_MODE")
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,9 @@ class Companions:
             moment = packet.pts if packet.pts is not None else packet.dts
             if moment is None:
                 continue
+            if packet.stream.type == "subtitle":
+                self._cut(packet)
+                moment = packet.pts
             time = moment * packet.time_base
             if not cover and (self._start and time < self._start):
                 continue
@@ -202,6 +205,19 @@ class Companions:
 
     def close(self) -> None:
         self._container.close()
+
+    def _cut(self, packet: Any) -> None:
+        """Let a subtitle that is shown when the output begins or ends do so with it."""
+        unit = packet.time_base
+        if packet.pts is None or not packet.duration:
+            return
+        end = packet.pts + packet.duration
+        first = round(self._start / unit)
+        if self._start and packet.pts < first < end:
+            packet.pts = packet.dts = first
+        if self._end is not None:
+            end = min(end, round(self._end / unit))
+        packet.duration = max(0, end - packet.pts)
 
     def _chapters(self, target: Any) -> None:
         kept = []

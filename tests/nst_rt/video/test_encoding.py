@@ -48,9 +48,9 @@ def test_container_decides_the_codec_unless_told(facts, name, codec) -> None:
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("a.avi", r"\.avi keeps no times; choose \.mp4, "),
+        ("a.avi", r"\.avi does not keep when frames are shown; choose \.mp4, "),
         ("a.ogv", r"\.ogv is no video format that is written here; choose \.mp4, "),
-        ("a", "no suffix is no video format that is written here; choose"),
+        ("a", "has no suffix that says what it is; choose .* or a folder/"),
     ],
 )
 def test_b31_container_that_cannot_keep_times_is_refused_with_those_that_do(
@@ -166,6 +166,15 @@ def test_quality_and_preset_reach_the_encoder(facts) -> None:
     options = dict(choose(facts, "a.webm", preset="3", crf=40).options)
     assert (options["cpu-used"], options["crf"], options["b"]) == ("3", "40", "0")
     assert dict(choose(facts, "a.mkv", codec="libsvtav1", preset="12").options)["preset"] == "12"
+
+
+def test_processor_whose_x264_would_differ_from_run_to_run_is_noticed(tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    info.write_text("model name : one\nflags : sse avx2 avx512f avx512bw\n\nflags : none\n")
+    assert module._has_avx512(info)
+    assert not module._has_avx512(tmp_path / "absent")
+    (tmp_path / "older").write_text("flags : sse avx2\n")
+    assert not module._has_avx512(tmp_path / "older")
 
 
 def test_finer_colors_are_told_of_where_they_are_lost(facts, caplog) -> None:

@@ -85,8 +85,10 @@ def test_state_of_several_is_that_of_each() -> None:
 def test_time_lines_are_read_and_refused_in_one_line() -> None:
     assert read_timeline("great-wave") == [(Fraction(0), "great-wave")]
     assert read_timeline("0:a, 2.5:b") == [(Fraction(0), "a"), (Fraction(5, 2), "b")]
-    with pytest.raises(UsageError, match="'b' has no time; write it like 0:"):
-        read_timeline("0:a,b")
+    assert read_timeline("0:a,1:05:b")[1] == (Fraction(65), "b")
+    for text in ("0:a,b", "a,b"):
+        with pytest.raises(UsageError, match="has no time; a time line is 0:"):
+            read_timeline(text)
     with pytest.raises(UsageError, match="do not rise"):
         read_timeline("0:a,2:b,2:c")
 
