@@ -106,7 +106,11 @@ def _tags(frame: Any) -> tuple[int, int, int, int]:
 def _packet(packet: Any) -> Packet:
     unit = packet.time_base
     digest = hashlib.md5(bytes(packet)).hexdigest()
-    return packet.pts * unit, packet.dts * unit, packet.duration * unit, digest
+    duration = packet.duration * unit
+    if not duration and packet.stream.type == "audio":  # read before the codec was known
+        context = packet.stream.codec_context
+        duration = Fraction(context.frame_size, context.sample_rate)
+    return packet.pts * unit, packet.dts * unit, duration, digest
 
 
 def row_of(source: Contents, painted: Contents, name: str, suffix: str) -> dict[str, Any]:

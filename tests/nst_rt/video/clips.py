@@ -298,6 +298,14 @@ class Copied:
     data: bytes
 
 
+def _usual_duration(stream: Any) -> Fraction:
+    """Of a packet of sound, where it was read before libavformat knew the codec and says 0."""
+    context = stream.codec_context
+    if stream.type != "audio" or not context.frame_size:
+        return Fraction(0)
+    return Fraction(context.frame_size, context.sample_rate)
+
+
 def packets(path: Path, kind: str, number: int = 0) -> list[Copied]:
     """The packets of a clip's `number`th stream of a kind ("audio", "subtitle", …)."""
     with av.open(str(path)) as container:
@@ -306,7 +314,7 @@ def packets(path: Path, kind: str, number: int = 0) -> list[Copied]:
             Copied(
                 packet.pts * packet.time_base,
                 packet.dts * packet.time_base,
-                packet.duration * packet.time_base,
+                packet.duration * packet.time_base or _usual_duration(stream),
                 bytes(packet),
             )
             for packet in container.demux(stream)

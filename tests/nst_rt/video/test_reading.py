@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -237,6 +238,31 @@ def test_b20_cut_recording_gives_what_is_there(tmp_path: Path, suffix) -> None:
     frames = paint(cut, tmp_path / "painted.mp4")
     assert 40 <= len(frames) <= 52
     assert [frame.number for frame in frames[:40]] == [255 - index for index in range(40)]
+
+
+def test_b20_download_that_broke_off_gives_what_is_there_with_a_line(
+    tmp_path: Path, caplog
+) -> None:
+    """Its index comes first, and tells of packets that never arrived."""
+    whole = make_clip(
+        tmp_path / "whole.mp4",
+        range(0, 4000, 40),
+        picture=noisy,
+        sounds=[Sound(seconds=Fraction(4096, 1000))],
+        muxing={"movflags": "faststart"},
+    )
+    cut, target = tmp_path / "cut.mp4", tmp_path / "painted.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    done = convert(cut, target, Inverting())
+    frames = shown(target)
+    assert 30 <= len(frames) < 60
+    assert [frame.number for frame in frames[:30]] == [255 - index for index in range(30)]
+    sound = packets(target, "audio")
+    assert sound == packets(whole, "audio")[: len(sound)]
+    assert len(sound) >= 8
+    assert done.damaged_packets >= 50
+    (line,) = caplog.messages
+    assert re.search(r"^cut\.mp4: ends after \d\d of 100 packets; copy or download it again$", line)
 
 
 def test_b21_other_size_after_a_cut_is_fitted_and_time_goes_on(tmp_path: Path, caplog) -> None:
