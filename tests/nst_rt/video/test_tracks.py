@@ -272,7 +272,10 @@ def test_sound_and_texts_that_lie_after_the_stretch_are_cut_and_chapters_clipped
     target = tmp_path / "painted.mkv"
     chosen = Selection(start=Fraction(1), duration=Fraction(1, 2))
     convert(clip, target, Inverting(), selection=chosen)
-    assert [(float(start), said[-1]) for start, _, said in lines(target)] == [(0.3, "c")]
+    assert [(float(start), float(stays), said[-1]) for start, stays, said in lines(target)] == [
+        (0.0, 0.2, "b"),  # was shown when the stretch began
+        (0.3, 0.05, "c"),
+    ]
     with av.open(str(target)) as container:
         chapters = [
             (one["start"] * one["time_base"], one["end"] * one["time_base"])
