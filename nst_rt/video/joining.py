@@ -85,10 +85,8 @@ def _write(
         with open_input(parts[0].path) as first:
             video = output.add_stream_from_template(first.streams.video[0], opaque=True)
         video.time_base = unit
-        if facts.rate:  # Matroska writes it as the usual duration of a frame
+        if facts.rate:  # Matroska's usual duration of a frame, and what timecodes count in
             video.codec_context.framerate = facts.rate
-        if muxer in ("mp4", "mov") and facts.rate:
-            video.codec_context.framerate = facts.rate  # a track of timecodes counts in it
         with open_input(source) as original:
             copy_tags(original.streams[facts.index], video)
         if facts.display_matrix and not turned:
