@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,15 @@ class Display:
             shot = screens.grab(screens.monitors[0])
             bgra = np.frombuffer(shot.bgra, np.uint8).reshape(shot.height, shot.width, 4)
             return bgra[..., 2::-1].copy()
+
+    def is_lit(self) -> bool:
+        """Whether anything can be seen, now or in a few seconds."""
+        patience = time.monotonic() + 3
+        while not self.picture().any():
+            if time.monotonic() > patience:
+                return False
+            time.sleep(0.02)
+        return True
 
     def press(self, title: str, key: str) -> None:
         """Press and release a key (X's name for it) in the window of that title."""

@@ -104,6 +104,7 @@ class Live:
         """
         try:
             self._capture.start()
+            self._sink.open()
             self._meter = Meter(self._clock.now())
             self._painter.start()
             while not self._done:

@@ -49,6 +49,9 @@ class LiveSink:
         """Frames that it was shown and left out."""
         return 0
 
+    def open(self) -> None:
+        """The source is there and painting is about to begin."""
+
     def show(self, shown: Shown, state: State) -> None:
         """Put a frame out; the first opens what needs a size."""
 

@@ -19,6 +19,7 @@ from nst_rt.video.live.sinks import LiveSink, Shown, State
 TITLE = "nst-rt live"
 _LARGEST = 1280
 """Long side in pixels of a window that opens; it can be pulled larger."""
+_SETTLING_MS = 100
 _INSTEAD = "or choose --output FILE, or --output virtual-camera"
 
 
@@ -40,7 +41,21 @@ class Window(LiveSink):
         self._frame: NDArray[np.uint8] | None = None
         self._drawn: State | None = None
 
+    def open(self) -> None:
+        """Open the window while nothing is painted yet, since Qt has to be served at once then.
+
+        Where other work holds it up as a window appears, it may never draw into that window.
+        """
+        cv2 = opencv()
+        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.waitKey(_SETTLING_MS)
+        self._open = True
+
     def show(self, shown: Shown, state: State) -> None:
+        if self._frame is None:
+            height, width = shown.size
+            scale = min(1.0, _LARGEST / max(height, width))
+            opencv().resizeWindow(TITLE, round(width * scale), round(height * scale))
         self._frame = fitted(shown.rgb, *shown.size)
         self._draw(state)
 
@@ -75,14 +90,7 @@ class Window(LiveSink):
     def _draw(self, state: State) -> None:
         if self._frame is None:
             return
-        cv2 = opencv()
-        if not self._open:
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-            height, width = self._frame.shape[:2]
-            scale = min(1.0, _LARGEST / max(height, width))
-            cv2.resizeWindow(TITLE, round(width * scale), round(height * scale))
-            self._open = True
-        cv2.imshow(TITLE, with_state(self._frame, state))
+        opencv().imshow(TITLE, with_state(self._frame, state))
         self._drawn = state
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.display import display
+from tests.display import Display, display
 from tests.streaming import served
 
 from .conftest import finish, records, start
@@ -58,6 +58,19 @@ def wait_for_frames(process: subprocess.Popen) -> None:
     """Until a second is over in which frames were shown."""
     while json.loads(process.stdout.readline())["fps"] == 0:
         pass
+
+
+def begin_in_sight(begin, screen: Display, *arguments) -> subprocess.Popen:
+    """Begin until something is seen: a Qt that is held up as it starts may never draw."""
+    for _ in range(5):
+        environment = {"DISPLAY": screen.name, "WAYLAND_DISPLAY": ""}
+        process = begin(*arguments, "--loop", "--json", env=environment)
+        wait_for_frames(process)
+        if screen.is_lit():
+            return process
+        process.kill()
+        process.wait()
+    raise AssertionError("nothing is to be seen")
 
 
 def frames(path: Path | str) -> int:
@@ -133,11 +146,7 @@ def test_signal_ends_it_and_the_recording_is_whole(begin, clip, style, number) -
 
 def test_window_shows_the_picture_and_obeys_its_keys(begin, clip, style) -> None:
     with display() as screen:
-        process = begin(
-            clip, "--loop", "--strength", "0", "--json", *style,
-            env={"DISPLAY": screen.name, "WAYLAND_DISPLAY": ""},
-        )  # fmt: skip
-        wait_for_frames(process)
+        process = begin_in_sight(begin, screen, clip, "--strength", "0", *style)
         picture = screen.picture()
         lit = np.argwhere(picture.any(2))
         assert tuple(lit.max(0) + 1) == (64, 96)
@@ -158,11 +167,7 @@ def test_window_shows_the_picture_and_obeys_its_keys(begin, clip, style) -> None
 @pytest.mark.parametrize("way", ["Escape", "button"])
 def test_window_that_is_closed_ends_it(begin, clip, style, way) -> None:
     with display() as screen:
-        process = begin(
-            clip, "--loop", *style, "--json",
-            env={"DISPLAY": screen.name, "WAYLAND_DISPLAY": ""},
-        )  # fmt: skip
-        wait_for_frames(process)
+        process = begin_in_sight(begin, screen, clip, *style)
         if way == "button":
             screen.close(TITLE)
         else:

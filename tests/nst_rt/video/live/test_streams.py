@@ -125,7 +125,7 @@ def test_stream_that_dies_is_found_again() -> None:
 
 
 def test_nobody_answers() -> None:
-    with served() as address, pytest.raises(InputError, match="is not a video that can be opened"):
+    with served() as address, pytest.raises(InputError, match="cannot be opened"):
         Stream(address, allow_network=True).open()
 
 
