@@ -249,10 +249,10 @@ def test_b27_unfinished_job_goes_on_only_as_it_was_begun_and_only_if_told(nst, c
     kept = sorted(Path(".out.mp4.nst-rt-job").glob("0*"))
     assert len(kept) >= 2
     for changed, said in {
-        ("--crf", "30"): "encoder was ",
-        ("--strength", "0.5"): "painter was ",
+        ("--crf", "30"): "crf was 20 and is 30; use ",
+        ("--strength", "0.5"): "strength was 1.0 and is 0.5; use ",
         ("--part-seconds", "2"): "part_seconds was 1.0 and is 2.0; use ",
-        ("--start", "1"): "selection was ",
+        ("--start", "1"): "start was 0 and is 1; use ",
     }.items():
         ended = nst("video", *arguments, *changed, "--resume")
         assert (ended.code, len(ended.lines)) == (2, 1)
@@ -268,7 +268,9 @@ def test_b27_unfinished_job_goes_on_only_as_it_was_begun_and_only_if_told(nst, c
     )
     make_clip(clip, range(0, 3000, 40))
     ended = nst("video", *arguments, "--resume")
-    assert ended.lines[0].startswith("nst-rt: out.mp4: cannot be resumed: source was ")
+    assert ended.lines[0].startswith(
+        "nst-rt: out.mp4: cannot be resumed: the source is another file; "
+    )
     assert sorted(Path(".out.mp4.nst-rt-job").glob("0*")) == kept
     assert nst("video", *arguments, "--overwrite").code == 0
     assert len(shown(Path("out.mp4"))) == 75

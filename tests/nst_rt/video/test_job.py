@@ -129,9 +129,7 @@ def test_what_differs_is_named(tmp_path: Path) -> None:
         part.write_bytes(b"part")
         job.add(part, 5, Fraction(0), {"count": 5})
     with (
-        pytest.raises(
-            UsageError, match="crf was 20 and is 30; source was 'a' and is 'b'; use what"
-        ),
+        pytest.raises(UsageError, match="crf was 20 and is 30; the source is another file; use wh"),
         Job(target, {"source": "b", "crf": 30}, resume=True),
     ):
         pass
