@@ -14,7 +14,7 @@ import click
 from nst_rt import zoo
 from nst_rt.commands.console import Console
 from nst_rt.commands.stdout import Results, clean_stdout
-from nst_rt.errors import UsageError
+from nst_rt.errors import InputError, UsageError, shown
 from nst_rt.model import read_model
 from nst_rt.options import DEFAULT_SIZE
 from nst_rt.sessions import Device, Precision
@@ -231,8 +231,14 @@ def _run(request: Request, console: Console, results: Results) -> None:
             source, styles, sink, request.options(), tell=console.note, clock=clock, report=report
         )
         totals = live.run()
+    if not totals["frames"]:
+        raise InputError("gave no frame", path=request.source)
     if request.as_json:
         results.json(totals)
+        return
+    kept = "" if request.output == "window" else f" into {shown(request.output)}"
+    shown_in = f"{totals['frames']} frames{kept} in {totals['seconds']:.1f} s"
+    console.note(f"{shown_in}, {totals['dropped']} left out")
 
 
 @contextmanager
