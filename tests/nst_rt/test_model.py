@@ -161,7 +161,7 @@ def test_weights_in_other_files_are_never_followed(tmp_path: Path, location: str
 
 
 @pytest.mark.parametrize("link", [os.link, os.symlink, None])
-def test_c08_weights_that_lie_beside_the_model_are_no_exception(tmp_path: Path, link) -> None:
+def test_weights_that_lie_beside_the_model_are_no_exception(tmp_path: Path, link) -> None:
     """Nor does it matter what they are: what a link leads to is never looked at."""
     model = tiny_model()
     tensor = numpy_helper.from_array(np.ones(4, np.float32), "w")

@@ -121,7 +121,7 @@ def test_any_size_is_painted_as_the_network_does_and_stays(stylizer, network, ph
     assert np.abs(painted.astype(int) - expected).max() <= 1
 
 
-def test_a01_what_is_too_small_is_continued_by_its_edge(stylizer, photo) -> None:
+def test_what_is_too_small_is_continued_by_its_edge(stylizer, photo) -> None:
     """The painting of a picture that is padded by hand, cut back."""
     tiny = photo[:3, :5]
     padded = np.pad(tiny, ((0, 13), (0, 11), (0, 0)), mode="edge")
@@ -207,7 +207,7 @@ def test_four_threads_give_the_same_bytes(stylizer, photo) -> None:
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
-def test_d21_the_same_input_gives_the_same_bytes(engine, model_path, photo) -> None:
+def test_the_same_input_gives_the_same_bytes(engine, model_path, photo) -> None:
     paintings = []
     for _ in range(2):
         with Stylizer(model_path, device=engine, threads=2) as stylizer:
@@ -215,7 +215,7 @@ def test_d21_the_same_input_gives_the_same_bytes(engine, model_path, photo) -> N
     assert len(set(paintings)) == 1
 
 
-def test_d19_missing_engine_is_an_import_error_when_a_stylizer_is_made(model_path) -> None:
+def test_missing_engine_is_an_import_error_when_a_stylizer_is_made(model_path) -> None:
     code = """
 import sys
 sys.modules["openvino"] = sys.modules["onnxruntime"] = None
@@ -404,7 +404,7 @@ def test_library_logs_and_never_prints(model_path, photo, capfd, caplog) -> None
     assert capfd.readouterr() == ("", "")
 
 
-def test_d17_import_loads_numpy_and_nothing_else() -> None:
+def test_import_loads_numpy_and_nothing_else() -> None:
     code = """
 import sys, numpy
 before = set(sys.modules)
@@ -417,7 +417,7 @@ assert nst_rt.Stylizer.__name__ == "Stylizer"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_d17_import_takes_little_memory() -> None:
+def test_import_takes_little_memory() -> None:
     code = """
 from pathlib import Path
 import nst_rt

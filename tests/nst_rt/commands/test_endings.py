@@ -60,7 +60,7 @@ def test_interrupted_batch_says_what_is_left(folder, style) -> None:
     assert ended.lines == ["nst-rt: 3 left", "nst-rt: stopped by SIGINT"]
 
 
-def test_a30_kill_leaves_no_final_name_and_the_next_start_clears_up(nst, folder, style) -> None:
+def test_kill_leaves_no_final_name_and_the_next_start_clears_up(nst, folder, style) -> None:
     save("a.png")
     process = start("stylize", "a.png", "-o", "out/", *style, code=HELD)
     assert process.stderr.readline() == b"writing\n"
@@ -75,7 +75,7 @@ def small_files_only() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
 
-def test_a29_full_disk_is_exit_6_and_the_old_output_stays(folder, style) -> None:
+def test_full_disk_is_exit_6_and_the_old_output_stays(folder, style) -> None:
     save("a.png", size=(64, 64)), save("b.png")
     Path("out").mkdir()
     Path("out/a.png").write_bytes(b"old")
@@ -103,7 +103,7 @@ def test_reader_that_left_is_exit_141_and_silence(folder, style, arguments) -> N
     assert (ended.code, ended.err) == (141, "")
 
 
-def test_d18_what_engines_print_never_reaches_standard_output(nst, folder, style) -> None:
+def test_what_engines_print_never_reaches_standard_output(nst, folder, style) -> None:
     photo = save("a.png")
     assert nst("stylize", "a.png", "-o", "out.png", *style).code == 0
     noisy = f"""

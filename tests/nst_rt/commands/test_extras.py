@@ -19,7 +19,7 @@ from .conftest import save
         ("nst_export.exporter", ["export", "starry-night", "x.onnx"], "export"),
     ],
 )
-def test_d19_missing_extra_is_exit_5_with_the_pip_line(
+def test_missing_extra_is_exit_5_with_the_pip_line(
     nst, folder, monkeypatch, absent, arguments, extra
 ) -> None:
     monkeypatch.setitem(sys.modules, absent, None)
@@ -29,7 +29,7 @@ def test_d19_missing_extra_is_exit_5_with_the_pip_line(
     assert f'pip install "nst-rt[{extra}]"' in ended.err
 
 
-def test_d19_no_engine_is_exit_5_with_the_pip_line(nst, folder, style, monkeypatch) -> None:
+def test_no_engine_is_exit_5_with_the_pip_line(nst, folder, style, monkeypatch) -> None:
     save("a.png")
     monkeypatch.setitem(sys.modules, "openvino", None)
     ended = nst("stylize", "a.png", "--device", "openvino", *style)

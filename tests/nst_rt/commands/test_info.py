@@ -91,7 +91,7 @@ def test_refused_model_is_exit_4_and_one_line(nst, folder, command, make, says) 
     assert not list(Path().glob("a-*"))
 
 
-def test_c05_foreign_model_that_is_described_paints(nst, folder) -> None:
+def test_foreign_model_that_is_described_paints(nst, folder) -> None:
     foreign("f.onnx", TensorProto.FLOAT, 1, 3, "H", "W")
     photo = save("a.png")
     described = ["--layout", "nchw", "--range", "255", "--style", "f.onnx"]

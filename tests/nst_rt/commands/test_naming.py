@@ -45,7 +45,7 @@ def test_format_that_is_not_written_becomes_png(name: str, plain: str, kept: str
 
 
 @pytest.mark.parametrize("stem", ["x" * 251, "é" * 125 + "x", "\U0001f3a8" * 62 + "xyz"])
-def test_a27_longest_name_is_shortened_by_whole_characters(stem: str) -> None:
+def test_longest_name_is_shortened_by_whole_characters(stem: str) -> None:
     name = f"{stem}.png"
     assert len(os.fsencode(name)) == 255
     painting = BESIDE.beside(name)
@@ -114,7 +114,7 @@ def test_in_and_out_that_do_not_fit_are_refused(folder, inputs, out, in_place, m
 
 
 @pytest.mark.parametrize("out", ["file.png", "file.png/"])
-def test_a28_file_in_the_place_of_the_folder_is_refused(folder: Path, out: str) -> None:
+def test_file_in_the_place_of_the_folder_is_refused(folder: Path, out: str) -> None:
     (folder / "file.png").touch()
     with pytest.raises(OutputError, match="is a file where a folder is needed") as caught:
         choose("a.png", "b.png", out=out)

@@ -85,7 +85,7 @@ class Copier:
         return height, width
 
 
-def test_a33_memory_is_flat_over_many_pictures(folder, monkeypatch) -> None:
+def test_memory_is_flat_over_many_pictures(folder, monkeypatch) -> None:
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
     monkeypatch.setattr(
         "nst_rt.commands.painting.read_picture",

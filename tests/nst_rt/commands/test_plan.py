@@ -45,7 +45,7 @@ def test_input_named_twice_is_painted_once(touch) -> None:
     assert jobs == [Job("photos/a.png", "out/a.png")]
 
 
-def test_a34_two_inputs_for_one_output_are_refused(touch) -> None:
+def test_two_inputs_for_one_output_are_refused(touch) -> None:
     touch("a.png", "a.pgm", "sub/a.png")
     with pytest.raises(UsageError, match=r"a\.png and a\.pgm .* out/a\.png; add --keep-ext"):
         plan("a.png", "a.pgm", out="out")
@@ -55,7 +55,7 @@ def test_a34_two_inputs_for_one_output_are_refused(touch) -> None:
         plan("a.png", "sub/a.png", out="out")
 
 
-def test_a34_one_output_by_two_paths_is_seen(touch, folder: Path) -> None:
+def test_one_output_by_two_paths_is_seen(touch, folder: Path) -> None:
     touch("real/x.pgm", "real/x.ppm")
     (folder / "link").symlink_to("real")
     with pytest.raises(UsageError, match="would both become"):
@@ -63,7 +63,7 @@ def test_a34_one_output_by_two_paths_is_seen(touch, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("link", [os.link, os.symlink])
-def test_a31_output_that_is_a_link_to_an_input_is_refused(touch, folder: Path, link) -> None:
+def test_output_that_is_a_link_to_an_input_is_refused(touch, folder: Path, link) -> None:
     touch("a.png", "b.png")
     link(folder / "a.png", folder / "c.png")
     for existing in ("refuse", "overwrite", "skip"):
@@ -75,7 +75,7 @@ def test_a31_output_that_is_a_link_to_an_input_is_refused(touch, folder: Path, l
         plan("a.png", "b.png", out="out", existing="overwrite")
 
 
-def test_a31_output_that_is_its_input_needs_in_place(touch, folder: Path) -> None:
+def test_output_that_is_its_input_needs_in_place(touch, folder: Path) -> None:
     touch("a.png")
     for out in ("a.png", ".", "./", str(folder)):
         with pytest.raises(UsageError, match=r"is the input a\.png"):
@@ -95,7 +95,7 @@ def test_in_place_spares_other_inputs_and_formats_that_are_not_written(touch) ->
         plan("b.pgm", in_place=True)
 
 
-def test_a26_existing_outputs(touch) -> None:
+def test_existing_outputs(touch) -> None:
     touch("a.png", "b.png", "out/a.png")
     made = plan("a.png", "b.png", out="out")
     assert [job.source for job in made.jobs] == ["b.png"]
@@ -121,7 +121,7 @@ def test_output_that_is_a_folder_is_refused(touch, folder: Path) -> None:
         plan("a.png", out="out", existing="overwrite")
 
 
-def test_a28_file_above_the_output_folder_is_refused(touch) -> None:
+def test_file_above_the_output_folder_is_refused(touch) -> None:
     touch("a.png", "file")
     with pytest.raises(OutputError, match="file: is a file where a folder is needed"):
         plan("a.png", out="file/sub/")
@@ -134,7 +134,7 @@ def test_folder_that_takes_no_files_is_refused(touch, monkeypatch) -> None:
         plan("a.png")
 
 
-def test_a30_leftovers_of_dead_processes_are_removed(touch, folder: Path) -> None:
+def test_leftovers_of_dead_processes_are_removed(touch, folder: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     stale = f".x\n.png.part-{dead.pid}"
@@ -145,7 +145,7 @@ def test_a30_leftovers_of_dead_processes_are_removed(touch, folder: Path) -> Non
     assert all((folder / name).exists() for name in [*living, "sub/" + stale])
 
 
-def test_a33_plan_of_many_files_is_light(folder: Path) -> None:
+def test_plan_of_many_files_is_light(folder: Path) -> None:
     count = 500
     for index in range(count):
         (folder / f"photo-{index:05}.jpg").touch()

@@ -90,7 +90,7 @@ def test_picture_and_json_do_not_share_standard_output(nst, folder, style) -> No
     assert (ended.code, ended.out) == (2, b"")
 
 
-def test_a26_existing_outputs_are_not_replaced_unasked(nst, folder, style) -> None:
+def test_existing_outputs_are_not_replaced_unasked(nst, folder, style) -> None:
     save("a.png"), save("b.png")
     Path("out").mkdir()
     Path("out/a.png").write_bytes(b"precious")
@@ -109,7 +109,7 @@ def test_a26_existing_outputs_are_not_replaced_unasked(nst, folder, style) -> No
 
 
 @pytest.mark.parametrize("change", ["photo", "style", "options", "nothing", "copied"])
-def test_a26_paintings_made_otherwise_are_not_skipped(nst, folder, style, change) -> None:
+def test_paintings_made_otherwise_are_not_skipped(nst, folder, style, change) -> None:
     photo = save("in/a.png")
     assert nst("stylize", "in", "-o", "out", *style).code == 0
     before = Path("out/a.png").read_bytes()
@@ -146,7 +146,7 @@ def test_hidden_file_is_written_beside_photos_only_when_paintings_are_to_be_skip
     assert Path(RECORD).exists()
 
 
-def test_a28_missing_folders_are_made_and_a_file_in_their_place_is_exit_6(
+def test_missing_folders_are_made_and_a_file_in_their_place_is_exit_6(
     nst, folder, style
 ) -> None:
     save("a.png")
@@ -158,7 +158,7 @@ def test_a28_missing_folders_are_made_and_a_file_in_their_place_is_exit_6(
         assert "a.png: is a file where a folder is needed" in ended.err.replace("a.png/:", "a.png:")
 
 
-def test_a31_photo_is_replaced_only_in_place(nst, folder, style) -> None:
+def test_photo_is_replaced_only_in_place(nst, folder, style) -> None:
     photo = save("a.png")
     before = photo.read_bytes()
     Path("hard.png").hardlink_to(photo)
@@ -174,7 +174,7 @@ def test_a31_photo_is_replaced_only_in_place(nst, folder, style) -> None:
     assert Path("hard.png").read_bytes() == before
 
 
-def test_a33_one_bad_file_among_many_does_not_stop_the_rest(
+def test_one_bad_file_among_many_does_not_stop_the_rest(
     nst, folder, style, monkeypatch
 ) -> None:
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
@@ -195,7 +195,7 @@ def test_a33_one_bad_file_among_many_does_not_stop_the_rest(
     assert [one["input"] for one in failed] == ["in/3/017.png"]
 
 
-def test_a34_two_inputs_for_one_output_are_refused_before_any_work(nst, folder, style) -> None:
+def test_two_inputs_for_one_output_are_refused_before_any_work(nst, folder, style) -> None:
     save("a.png"), save("a.pgm", "L")
     ended = nst("stylize", "a.png", "a.pgm", "-o", "out", *style)
     assert ended.code == 2

@@ -15,7 +15,7 @@ from tests.users import ordinary_user
 from .conftest import opened, pixels, records, save
 
 
-def test_a09_transparency_in_jpeg_lies_on_the_background(nst, folder, style) -> None:
+def test_transparency_in_jpeg_lies_on_the_background(nst, folder, style) -> None:
     Image.new("RGBA", (16, 16), (200, 10, 10, 0)).save("clear.png")
     ended = nst("stylize", "clear.png", "-o", "out.jpg", "--background", "#0040ff", *style)
     assert ended.code == 0
@@ -45,7 +45,7 @@ def test_metadata_and_quality_as_asked(nst, folder, style) -> None:
     assert Path("bare.jpg").stat().st_size < Path("kept.jpg").stat().st_size / 2
 
 
-def test_a25_read_only_is_fine_and_unreadable_is_named(nst, folder, style) -> None:
+def test_read_only_is_fine_and_unreadable_is_named(nst, folder, style) -> None:
     save("in/a.png").chmod(0o444), save("in/secret.png").chmod(0)
     Path("thin.onnx").write_bytes(Path(style[1]).read_bytes())
     Path("out").mkdir(mode=0o777)
@@ -62,7 +62,7 @@ def test_a25_read_only_is_fine_and_unreadable_is_named(nst, folder, style) -> No
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_a13_truncated_picture_is_named_and_the_rest_is_done(nst, folder, style, suffix) -> None:
+def test_truncated_picture_is_named_and_the_rest_is_done(nst, folder, style, suffix) -> None:
     save("in/good.png")
     data = save(f"whole{suffix}", size=(96, 96)).read_bytes()
     for percent in (10, 50, 99):
@@ -80,7 +80,7 @@ def test_a13_truncated_picture_is_named_and_the_rest_is_done(nst, folder, style,
     assert (ended.code, pixels(f"out/cut50{suffix}").shape) == (0, (96, 96, 3))
 
 
-def test_a14_bomb_is_refused_before_it_is_decoded(nst, folder, style, monkeypatch) -> None:
+def test_bomb_is_refused_before_it_is_decoded(nst, folder, style, monkeypatch) -> None:
     Image.new("1", (14_000, 14_000)).save("bomb.png")
     assert Path("bomb.png").stat().st_size < 50_000
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
@@ -94,7 +94,7 @@ def test_a14_bomb_is_refused_before_it_is_decoded(nst, folder, style, monkeypatc
     assert "24x16 is 384 pixels, the limit is 383" in ended.err
 
 
-def test_d14_what_takes_too_much_memory_is_refused(nst, folder, style) -> None:
+def test_what_takes_too_much_memory_is_refused(nst, folder, style) -> None:
     Image.new("RGB", (200, 200)).save("photo.png")
     ended = nst("stylize", "photo.png", "--max-memory", "1", *style)
     assert ended.code == 3
@@ -102,7 +102,7 @@ def test_d14_what_takes_too_much_memory_is_refused(nst, folder, style) -> None:
     assert nst("stylize", "photo.png", "--max-memory", "1", "--size", "32", *style).code == 0
 
 
-def test_a15_what_a_format_cannot_hold_is_refused_before_it_is_painted(
+def test_what_a_format_cannot_hold_is_refused_before_it_is_painted(
     nst, folder, style, monkeypatch
 ) -> None:
     Image.new("RGB", (16_384, 1)).save("long.png")
@@ -123,7 +123,7 @@ def test_large_photo_within_the_limit_brings_no_warning(nst, folder, style, monk
     assert nst("stylize", "photo.png", *style).lines == []
 
 
-def test_a18_content_decides_and_not_the_suffix(nst, folder, style) -> None:
+def test_content_decides_and_not_the_suffix(nst, folder, style) -> None:
     save("photo.png").rename("really-png.jpg")
     save("none")
     ended = nst("stylize", "really-png.jpg", "none", "-o", "out", *style)
@@ -132,7 +132,7 @@ def test_a18_content_decides_and_not_the_suffix(nst, folder, style) -> None:
     assert opened("out/none.png").format == "PNG"
 
 
-def test_a19_files_that_are_no_pictures_are_named_and_the_rest_is_done(nst, folder, style) -> None:
+def test_files_that_are_no_pictures_are_named_and_the_rest_is_done(nst, folder, style) -> None:
     contents = {
         "zero.png": b"", "a.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
         "b.jpg": b"%PDF-1.7\n", "c.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -158,7 +158,7 @@ NAMES = [
 ]  # fmt: skip
 
 
-def test_a27_no_file_name_is_too_odd(nst, folder, style) -> None:
+def test_no_file_name_is_too_odd(nst, folder, style) -> None:
     for name in NAMES:
         save(folder / "in" / name)
     ended = nst("stylize", "in", "-o", "out", *style)
@@ -175,7 +175,7 @@ def test_a27_no_file_name_is_too_odd(nst, folder, style) -> None:
     assert (ended.code, ended.lines) == (0, [f"nst-rt: {said}"])
 
 
-def test_a27_names_with_a_dash_can_be_given(nst, folder, style, monkeypatch) -> None:
+def test_names_with_a_dash_can_be_given(nst, folder, style, monkeypatch) -> None:
     save("-dash.png")
     assert nst("stylize", *style, "--", "-dash.png").out == b"-dash-thin.png\n"
     assert nst("stylize", *style, "./-dash.png", "-o", "./-out.png").code == 0

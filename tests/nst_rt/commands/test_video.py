@@ -147,14 +147,14 @@ def test_what_cannot_be_done_is_one_line_and_no_output(
     assert names(Path()) == ["in.mp4"]
 
 
-def test_b39_playlist_is_exit_3(nst, folder, style) -> None:
+def test_playlist_is_exit_3(nst, folder, style) -> None:
     Path("in.mp4").write_text("#EXTM3U\n#EXTINF:1,\n/etc/passwd\n")
     ended = nst("video", "in.mp4", "out.mp4", *style)
     assert ended.code == 3
     assert "is an HLS playlist, a list of other files or addresses" in ended.lines[0]
 
 
-def test_b19_damage_is_a_warning_and_exit_3_where_it_is_strict(nst, folder, style) -> None:
+def test_damage_is_a_warning_and_exit_3_where_it_is_strict(nst, folder, style) -> None:
     whole = make_clip(folder / "in.mp4", range(0, 4000, 40), picture=noisy)
     data = bytearray(whole.read_bytes())
     chance = np.random.default_rng(3)
@@ -173,7 +173,7 @@ def test_b19_damage_is_a_warning_and_exit_3_where_it_is_strict(nst, folder, styl
     ("number", "code", "name"),
     [(signal.SIGINT, 130, "SIGINT"), (signal.SIGTERM, 143, "SIGTERM")],
 )
-def test_b24_b25_stopped_conversion_keeps_its_frames_and_says_how_to_go_on(
+def test_stopped_conversion_keeps_its_frames_and_says_how_to_go_on(
     nst, clip, style, number, code, name
 ) -> None:
     arguments = ("in.mp4", "out.mp4", "--part-seconds", "60", *style)
@@ -203,7 +203,7 @@ def len_of_first(ended: Ended) -> int:
     return int(words[words.index("frames") - 1]) - int(words[words.index("painted") - 1])
 
 
-def test_b24_stopped_twice_ends_at_once_and_damages_nothing(nst, clip, style) -> None:
+def test_stopped_twice_ends_at_once_and_damages_nothing(nst, clip, style) -> None:
     arguments = ("in.mp4", "out.mp4", "--part-seconds", "1", *style)
     process = started_to_second(2, *arguments)
     process.send_signal(signal.SIGINT)
@@ -220,7 +220,7 @@ def test_b24_stopped_twice_ends_at_once_and_damages_nothing(nst, clip, style) ->
     assert names(Path()) == ["in.mp4", "out.mp4"]
 
 
-def test_b26_b40_killed_twice_and_resumed_gives_the_same_video(nst, clip, style) -> None:
+def test_killed_twice_and_resumed_gives_the_same_video(nst, clip, style) -> None:
     arguments = ("--part-seconds", "1", *style)
     assert nst("video", "in.mp4", "whole.mp4", *arguments).code == 0
     for second in (2, 3):
@@ -240,7 +240,7 @@ def test_b26_b40_killed_twice_and_resumed_gives_the_same_video(nst, clip, style)
     assert names(Path()) == ["in.mp4", "out.mp4", "whole.mp4"]
 
 
-def test_b27_unfinished_job_goes_on_only_as_it_was_begun_and_only_if_told(nst, clip, style) -> None:
+def test_unfinished_job_goes_on_only_as_it_was_begun_and_only_if_told(nst, clip, style) -> None:
     """Neither forgotten nor begun anew unasked, and what differs is said."""
     arguments = ("in.mp4", "out.mp4", "--part-seconds", "1", *style)
     process = started_to_second(2, *arguments)
@@ -281,7 +281,7 @@ def small_files_only() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 
 
-def test_b23_full_disk_keeps_what_is_done_and_goes_on_when_there_is_room(
+def test_full_disk_keeps_what_is_done_and_goes_on_when_there_is_room(
     nst, folder, style
 ) -> None:
     make_clip(folder / "in.mp4", range(0, 4000, 40), picture=noisy)
@@ -303,7 +303,7 @@ def test_b23_full_disk_keeps_what_is_done_and_goes_on_when_there_is_room(
     assert decoded_md5(Path("out.mp4")) == decoded_md5(Path("whole.mp4"))
 
 
-def test_b23_full_disk_in_the_middle_of_a_part_keeps_those_before(nst, folder, style) -> None:
+def test_full_disk_in_the_middle_of_a_part_keeps_those_before(nst, folder, style) -> None:
     make_clip(folder / "in.mp4", range(0, 4000, 40), picture=growing)
     arguments = ("in.mp4", "out.mp4", "--part-seconds", "1", "--crf", "10", *style)
     assert finish(start("video", "in.mp4", "whole.mp4", *arguments[2:])).code == 0
@@ -324,7 +324,7 @@ def growing(index: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(index).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def test_b40_second_process_with_the_same_output_is_told_which_one_writes(nst, clip, style) -> None:
+def test_second_process_with_the_same_output_is_told_which_one_writes(nst, clip, style) -> None:
     arguments = ("in.mp4", "out.mp4", *style)
     process = started_to_second(1, *arguments)
     ended = nst("video", *arguments, "--resume")
@@ -339,7 +339,7 @@ def test_b40_second_process_with_the_same_output_is_told_which_one_writes(nst, c
 
 
 @pytest.mark.parametrize("asked", [(), ("--threads", "1"), ("--threads", "64")])
-def test_d08_engines_take_no_more_threads_than_are_allowed(
+def test_engines_take_no_more_threads_than_are_allowed(
     nst, clip, model_path, monkeypatch, asked
 ) -> None:
     from nst_rt.sessions.onnxruntime import OnnxRuntimeSession

@@ -34,7 +34,7 @@ def painted(frames, model_path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
-def test_b29_raw_pixels_in_and_out_are_painted(frames, painted, order, style) -> None:
+def test_raw_pixels_in_and_out_are_painted(frames, painted, order, style) -> None:
     pixel_format = "bgr24" if order.step else "rgb24"
     process = start(
         "video", "-", "-", *SIZE, "--pixel-format", pixel_format, *style, stdin=subprocess.PIPE
@@ -45,7 +45,7 @@ def test_b29_raw_pixels_in_and_out_are_painted(frames, painted, order, style) ->
     assert np.abs(got.astype(int) - painted).max() <= 1
 
 
-def test_b29_y4m_goes_out_where_an_animation_goes_in(frames, painted, folder, style) -> None:
+def test_y4m_goes_out_where_an_animation_goes_in(frames, painted, folder, style) -> None:
     first, *rest = map(Image.fromarray, frames)
     first.save("in.apng", "PNG", save_all=True, append_images=rest, duration=[40, 40, 40, 40])
     ended = finish(start("video", "in.apng", "-", *style))
@@ -77,7 +77,7 @@ def test_animation_stays_one_and_becomes_a_folder_and_a_video(frames, folder, ns
     assert times == pytest.approx([0, 0.1, 0.13, 0.38], abs=0.001)
 
 
-def test_b28_reader_that_leaves_ends_it_without_a_word(frames, style) -> None:
+def test_reader_that_leaves_ends_it_without_a_word(frames, style) -> None:
     process = start("video", "-", "-", *SIZE, "--quiet", *style, stdin=subprocess.PIPE, bufsize=0)
     assert process.stdin
     assert process.stdout
@@ -96,7 +96,7 @@ def test_b28_reader_that_leaves_ends_it_without_a_word(frames, style) -> None:
         pipe.close()
 
 
-def test_b25_waiting_for_a_silent_pipe_ends_at_a_signal(frames, style) -> None:
+def test_waiting_for_a_silent_pipe_ends_at_a_signal(frames, style) -> None:
     process = start("video", "-", "-", *SIZE, *style, stdin=subprocess.PIPE)
     assert process.stdin
     assert process.stdout
@@ -108,7 +108,7 @@ def test_b25_waiting_for_a_silent_pipe_ends_at_a_signal(frames, style) -> None:
     process.communicate()
 
 
-def test_b25_reader_that_does_not_read_ends_at_a_signal(frames, style) -> None:
+def test_reader_that_does_not_read_ends_at_a_signal(frames, style) -> None:
     outlet, inlet = os.pipe()
     source, feeding = os.pipe()
     process = start("video", "-", "-", *SIZE, *style, stdin=source, stdout=inlet)

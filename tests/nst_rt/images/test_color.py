@@ -97,7 +97,7 @@ def display_p3() -> bytes:
     return rgb_profile(2.2, primaries)
 
 
-def test_a11_wide_profiles_come_back_from_a_painting_as_they_were(
+def test_wide_profiles_come_back_from_a_painting_as_they_were(
     adobe_rgb, display_p3, photo, tmp_path: Path
 ) -> None:
     picture = Image.fromarray(photo // 2 + 64)  # within sRGB
@@ -142,7 +142,7 @@ def lab_of_srgb(rgb: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("inks", [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0),
                                   (1, 1, 0, 0), (0, 1, 1, 0), (0, 0, 0, 1)])  # fmt: skip
-def test_a07_inks_with_a_profile_look_as_it_says(inks, paint_profile) -> None:
+def test_inks_with_a_profile_look_as_it_says(inks, paint_profile) -> None:
     image = Image.new("CMYK", (16, 16), tuple(255 * ink for ink in inks))
     picture = read_picture(encoded(image, "JPEG", quality=100, icc_profile=paint_profile))
     expected = np.array(lab_of_paint(*inks))
@@ -152,7 +152,7 @@ def test_a07_inks_with_a_profile_look_as_it_says(inks, paint_profile) -> None:
 
 
 @pytest.mark.parametrize("profiled", [False, True])
-def test_a07_ycck_is_read_as_the_same_inks(photo, paint_profile, profiled) -> None:
+def test_ycck_is_read_as_the_same_inks(photo, paint_profile, profiled) -> None:
     """As Photoshop writes it: Y, Cb and Cr of the inks, all inverted, and a mark that says so."""
     options = {"quality": 100, "subsampling": "4:4:4"}
     if profiled:

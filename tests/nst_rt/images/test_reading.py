@@ -89,7 +89,7 @@ def test_16_bit_colours_are_read_with_all_their_bits(ramp) -> None:
     assert (clear.alpha == np.rint(ramp.T[::-1] / 257)).all()
 
 
-def test_a04_16_bit_levels_stay_in_order(ramp) -> None:
+def test_16_bit_levels_stay_in_order(ramp) -> None:
     """65,536 levels become 256, none brighter than the one after it; 1000 of 65,535 is 4 of 255."""
     for channels, level in {1: 4, 2: 3, 3: 4, 4: 4}.items():  # of gray and alpha the high byte
         values = np.dstack([ramp] * channels) if channels > 1 else ramp
@@ -219,7 +219,7 @@ print(peak() - before)
 """
 
 
-def test_a14_bombs_take_no_memory(tmp_path: Path) -> None:
+def test_bombs_take_no_memory(tmp_path: Path) -> None:
     bombs = {"png": {}, "tiff": {"compression": "group4"}, "webp": {"lossless": True}}
     for kind, options in bombs.items():
         path = tmp_path / f"bomb.{kind}"
@@ -233,7 +233,7 @@ def test_a14_bombs_take_no_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 10**6])
-def test_d14_what_memory_cannot_hold_is_refused_before_it_is_decoded(limit, monkeypatch) -> None:
+def test_what_memory_cannot_hold_is_refused_before_it_is_decoded(limit, monkeypatch) -> None:
     data = encoded(Image.new("1", (5000, 4000)))
     monkeypatch.setattr("nst_rt.images.limits.free_memory", lambda: 2**28)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
@@ -241,7 +241,7 @@ def test_d14_what_memory_cannot_hold_is_refused_before_it_is_decoded(limit, monk
         read_picture(data, max_memory=limit or None)
 
 
-def test_a19_ghostscript_is_never_started(monkeypatch, tmp_path: Path) -> None:
+def test_ghostscript_is_never_started(monkeypatch, tmp_path: Path) -> None:
     path = tmp_path / "drawing.png"
     path.write_bytes(encoded(Image.new("RGB", (8, 8)), "EPS"))
     monkeypatch.setattr(

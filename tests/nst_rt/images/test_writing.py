@@ -60,7 +60,7 @@ def test_gray_is_kept_when_asked_for(photo) -> None:
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("LA", "LA"), ("1", "L"), ("I;16", "L"), ("P", "RGB")])
-def test_a05_every_kind_of_gray_is_kept_when_asked_for(mode, kept) -> None:
+def test_every_kind_of_gray_is_kept_when_asked_for(mode, kept) -> None:
     ramp = Image.linear_gradient("L")
     source = ramp.convert("I").point(lambda level: level * 257) if mode == "I;16" else ramp
     picture = from_pil(source.convert(mode))

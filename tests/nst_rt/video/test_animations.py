@@ -66,7 +66,7 @@ def assert_close(frame: Frame, other: Frame, most: float) -> None:
     assert np.abs(frame.rgb[seen].astype(int) - other.rgb[seen]).mean() <= most
 
 
-def test_b22_delays_plays_and_alpha_are_read(animation) -> None:
+def test_delays_plays_and_alpha_are_read(animation) -> None:
     source = AnimationSource(animation)
     got = list(source)
     assert [1000 * frame.duration for frame in got] == DELAYS
@@ -82,7 +82,7 @@ def test_b22_delays_plays_and_alpha_are_read(animation) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_b22_delays_plays_and_alpha_go_into_every_format(animation, suffix, tmp_path: Path) -> None:
+def test_delays_plays_and_alpha_go_into_every_format(animation, suffix, tmp_path: Path) -> None:
     target = tmp_path / f"out{suffix}"
     source = AnimationSource(animation)
     done = pass_through(source, AnimationSink(target, source), Keeping())
@@ -180,7 +180,7 @@ def test_gif_that_browsers_slow_down_is_told(tmp_path: Path, caplog) -> None:
     assert "out.gif: delays below 20 ms are shown as 100 ms by browsers" in caplog.text
 
 
-def test_b18_no_frame_and_one_frame(tmp_path: Path) -> None:
+def test_no_frame_and_one_frame(tmp_path: Path) -> None:
     sink = AnimationSink(tmp_path / "out.gif", SimpleNamespace(rate=None))
     with pytest.raises(OutputError, match="has no frame to hold"):
         sink.finish()

@@ -96,7 +96,7 @@ CASES = {
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("name", CASES)
-def test_b10_b11_colors_stay_within_2_codes_and_are_tagged(
+def test_colors_stay_within_2_codes_and_are_tagged(
     tmp_path: Path, monkeypatch, name, suffix
 ) -> None:
     coded_as, height, expected = CASES[name]
@@ -114,7 +114,7 @@ def test_b10_b11_colors_stay_within_2_codes_and_are_tagged(
     assert np.abs(rgb_of(frame, expected[0], full) - PATCHES).max() <= 2
 
 
-def test_b11_full_range_that_only_the_tag_tells_of_is_respected(tmp_path: Path) -> None:
+def test_full_range_that_only_the_tag_tells_of_is_respected(tmp_path: Path) -> None:
     """Decoders of H.264 give it a pixel format of its own, others do not."""
     clip = make_clip(
         tmp_path / "clip.mkv",
@@ -131,7 +131,7 @@ def test_b11_full_range_that_only_the_tag_tells_of_is_respected(tmp_path: Path) 
     assert tags(shown(target)[0].frame) == (1, 1, 1, 2)
 
 
-def test_b10_source_in_rgb_is_coded_and_tagged(tmp_path: Path) -> None:
+def test_source_in_rgb_is_coded_and_tagged(tmp_path: Path) -> None:
     clip = make_clip(
         tmp_path / "clip.mkv",
         [0, 40],
@@ -174,7 +174,7 @@ def luma_of(frame: Any) -> np.ndarray:
     return row.astype(int)
 
 
-def test_b08_ten_bits_become_eight_with_one_line_and_no_bands(tmp_path: Path, caplog) -> None:
+def test_ten_bits_become_eight_with_one_line_and_no_bands(tmp_path: Path, caplog) -> None:
     target = tmp_path / "painted.mkv"
     convert(ramp_clip(tmp_path / "clip.mkv"), target, Keeping(), encoding=Encoding(codec="ffv1"))
     said = [line for line in caplog.messages if "bits" in line]
@@ -187,7 +187,7 @@ def test_b08_ten_bits_become_eight_with_one_line_and_no_bands(tmp_path: Path, ca
     assert np.abs(row - np.linspace(16, 235, 256)).max() <= 1
 
 
-def test_b08_ten_bits_come_out_where_they_are_asked_for(tmp_path: Path, caplog) -> None:
+def test_ten_bits_come_out_where_they_are_asked_for(tmp_path: Path, caplog) -> None:
     target = tmp_path / "painted.mkv"
     encoding = Encoding(codec="ffv1", pixel_format="yuv420p10le")
     convert(ramp_clip(tmp_path / "clip.mkv"), target, Keeping(), encoding=encoding)
@@ -200,7 +200,7 @@ def test_b08_ten_bits_come_out_where_they_are_asked_for(tmp_path: Path, caplog) 
 @pytest.mark.parametrize(
     ("codec", "suffix"), [("libx264", ".mp4"), ("libx265", ".mp4"), ("libsvtav1", ".mkv")]
 )
-def test_b08_encoders_write_ten_bits(tmp_path: Path, codec, suffix) -> None:
+def test_encoders_write_ten_bits(tmp_path: Path, codec, suffix) -> None:
     clip, target = make_clip(tmp_path / "clip.mp4", [0, 40]), tmp_path / f"painted{suffix}"
     encoding = Encoding(codec=codec, pixel_format="yuv420p10le")
     convert(clip, target, Keeping(), encoding=encoding)
@@ -223,7 +223,7 @@ def hdr(request, tmp_path: Path) -> tuple[Path, int, str]:
     return clip, transfer, name
 
 
-def test_b09_high_dynamic_range_is_refused_by_default(hdr, tmp_path: Path) -> None:
+def test_high_dynamic_range_is_refused_by_default(hdr, tmp_path: Path) -> None:
     clip, _, name = hdr
     with pytest.raises(InputError, match=rf"is of high dynamic range \({name}\), .*; --hdr "):
         convert(clip, tmp_path / "painted.mp4", Keeping())
@@ -232,7 +232,7 @@ def test_b09_high_dynamic_range_is_refused_by_default(hdr, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_b09_passing_through_keeps_the_tags(hdr, tmp_path: Path, codec, suffix) -> None:
+def test_passing_through_keeps_the_tags(hdr, tmp_path: Path, codec, suffix) -> None:
     clip, transfer, _ = hdr
     target = tmp_path / f"painted{suffix}"
     encoding = Encoding(codec=codec, pixel_format="yuv420p10le")

@@ -54,21 +54,21 @@ def strictly_rising(path: Path) -> bool:
 
 @pytest.mark.parametrize("source", [".mp4", ".mkv", ".mov"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
-def test_b01_variable_rate_keeps_every_time(painted, tmp_path, source, suffix) -> None:
+def test_variable_rate_keeps_every_time(painted, tmp_path, source, suffix) -> None:
     clip = make_clip(tmp_path / f"clip{source}", VARIABLE)
     frames = shown(painted(clip, suffix))
     assert same_times(frames, shown(clip))
     assert [frame.number for frame in frames] == [255 - index for index in range(6)]
 
 
-def test_b01_times_finer_than_a_millisecond_are_exact_in_mp4(painted, tmp_path) -> None:
+def test_times_finer_than_a_millisecond_are_exact_in_mp4(painted, tmp_path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", range(0, 30030, 1001), unit=Fraction(1, 30000))
     assert times(shown(painted(clip))) == [index * 1001 / 30000 for index in range(30)]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("start", [0, 83, 5000])
-def test_b02_offset_of_sound_and_picture_stays_within_a_millisecond(
+def test_offset_of_sound_and_picture_stays_within_a_millisecond(
     painted, tmp_path, suffix, start
 ) -> None:
     clip = make_clip(
@@ -83,7 +83,7 @@ def test_b02_offset_of_sound_and_picture_stays_within_a_millisecond(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_b02_negative_start_keeps_the_offset(painted, tmp_path, suffix) -> None:
+def test_negative_start_keeps_the_offset(painted, tmp_path, suffix) -> None:
     """Sound that begins before the picture's zero, as an encoder's priming does."""
     clip = make_clip(tmp_path / "clip.mp4", sounds=[Sound()])
     assert packets(clip, "audio")[0].pts < 0
@@ -97,7 +97,7 @@ def test_b02_negative_start_keeps_the_offset(painted, tmp_path, suffix) -> None:
     [{"bf": "3", "b-pyramid": "normal"}, {"x264-params": "open-gop=1:keyint=6:bframes=3"}],
 )
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
-def test_b03_reordered_frames_come_in_the_order_of_showing(
+def test_reordered_frames_come_in_the_order_of_showing(
     painted, tmp_path, options, suffix
 ) -> None:
     settings = {"preset": "medium", "b-adapt": "0", "qp": "1", **options}
@@ -110,7 +110,7 @@ def test_b03_reordered_frames_come_in_the_order_of_showing(
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("degrees", [90, 180, -90])
-def test_b05_rotation_is_carried_over_and_the_pixels_stay(
+def test_rotation_is_carried_over_and_the_pixels_stay(
     painted, tmp_path, suffix, degrees
 ) -> None:
     clip = make_clip(tmp_path / f"clip{suffix}", rotation=degrees)
@@ -131,7 +131,7 @@ def corner(index: int, height: int, width: int) -> np.ndarray:
     ("degrees", "size", "white"),
     [(90, (48, 64), (1, 0)), (180, (64, 48), (1, 1)), (-90, (48, 64), (0, 1))],
 )
-def test_b05_baked_rotation_turns_the_pixels_and_clears_the_mark(
+def test_baked_rotation_turns_the_pixels_and_clears_the_mark(
     painted, tmp_path, degrees, size, white
 ) -> None:
     """Counterclockwise, as the mark means it: a quarter turn sends the upper left to the lower."""
@@ -147,20 +147,20 @@ def test_b05_baked_rotation_turns_the_pixels_and_clears_the_mark(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_b06_shape_of_pixels_is_kept(painted, tmp_path, suffix) -> None:
+def test_shape_of_pixels_is_kept(painted, tmp_path, suffix) -> None:
     clip = make_clip(tmp_path / f"clip{suffix}", aspect=Fraction(32, 27))
     with av.open(str(painted(clip, suffix))) as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(32, 27)
 
 
-def test_b06_baked_quarter_turn_turns_the_shape_of_pixels_too(painted, tmp_path) -> None:
+def test_baked_quarter_turn_turns_the_shape_of_pixels_too(painted, tmp_path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", aspect=Fraction(32, 27), rotation=90)
     with av.open(str(painted(clip, selection=Selection(upright=True)))) as container:
         assert container.streams.video[0].sample_aspect_ratio == Fraction(27, 32)
 
 
 @pytest.mark.parametrize("size", [(63, 47), (64, 47), (63, 48)])
-def test_b07_odd_sizes_stay_and_are_told(painted, tmp_path, caplog, size) -> None:
+def test_odd_sizes_stay_and_are_told(painted, tmp_path, caplog, size) -> None:
     clip = make_clip(tmp_path / "clip.mkv", size=size, pixel_format="yuv444p")
     target = painted(clip)
     frame = shown(target)[3]
@@ -171,7 +171,7 @@ def test_b07_odd_sizes_stay_and_are_told(painted, tmp_path, caplog, size) -> Non
 
 @pytest.mark.parametrize("seconds", [Fraction(128, 1000), Fraction(2048, 1000)])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_b17_sound_longer_or_shorter_than_the_picture_is_kept_whole(
+def test_sound_longer_or_shorter_than_the_picture_is_kept_whole(
     painted, tmp_path, seconds, suffix
 ) -> None:
     clip = make_clip(tmp_path / f"clip{suffix}", sounds=[Sound(seconds=seconds)])
@@ -183,14 +183,14 @@ def test_b17_sound_longer_or_shorter_than_the_picture_is_kept_whole(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_b18_one_frame_is_a_video_with_its_duration(painted, tmp_path, suffix) -> None:
+def test_one_frame_is_a_video_with_its_duration(painted, tmp_path, suffix) -> None:
     clip = make_clip(tmp_path / "clip.mp4", [0], last=700)
     (frame,) = shown(painted(clip, suffix))
     assert (frame.time, frame.duration) == (0, Fraction(7, 10))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_b18_last_frame_keeps_its_duration(painted, tmp_path, suffix) -> None:
+def test_last_frame_keeps_its_duration(painted, tmp_path, suffix) -> None:
     clip = make_clip(tmp_path / "clip.mp4", VARIABLE, last=250)
     target = painted(clip, suffix)
     assert shown(target)[-1].duration == Fraction(1, 4)
@@ -198,14 +198,14 @@ def test_b18_last_frame_keeps_its_duration(painted, tmp_path, suffix) -> None:
         assert container.duration == 650_000
 
 
-def test_b18_no_frame_is_one_line_and_no_output(painted, tmp_path) -> None:
+def test_no_frame_is_one_line_and_no_output(painted, tmp_path) -> None:
     clip = make_clip(tmp_path / "clip.mkv", [], sounds=[Sound()])
     with pytest.raises(InputError, match="has no frame that can be decoded"):
         painted(clip)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mkv"]
 
 
-def test_b18_stretch_without_frames_is_one_line_and_no_output(painted, tmp_path) -> None:
+def test_stretch_without_frames_is_one_line_and_no_output(painted, tmp_path) -> None:
     clip = make_clip(tmp_path / "clip.mp4")
     with pytest.raises(InputError, match="has no frame in that stretch"):
         painted(clip, selection=Selection(start=Fraction(5)))
@@ -213,7 +213,7 @@ def test_b18_stretch_without_frames_is_one_line_and_no_output(painted, tmp_path)
 
 
 @pytest.mark.parametrize("link", ["the same", "symbolic link", "hard link"])
-def test_b41_output_that_is_the_source_is_refused(tmp_path, link) -> None:
+def test_output_that_is_the_source_is_refused(tmp_path, link) -> None:
     clip = make_clip(tmp_path / "clip.mp4")
     before, target = clip.read_bytes(), tmp_path / "out.mp4"
     if link == "the same":
@@ -239,7 +239,7 @@ def test_output_that_exists_is_kept_unless_told(painted, tmp_path) -> None:
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "libvpx-vp9", "libsvtav1", "ffv1"])
 @pytest.mark.parametrize("count", [1, 2, 70])
-def test_b43_encoders_that_delay_lose_no_frame(painted, tmp_path, codec, count) -> None:
+def test_encoders_that_delay_lose_no_frame(painted, tmp_path, codec, count) -> None:
     clip = make_clip(tmp_path / "clip.mp4", range(0, 40 * count, 40))
     target = painted(clip, ".mkv", encoding=Encoding(codec=codec))
     assert [frame.number for frame in shown(target)] == [255 - index for index in range(count)]
@@ -275,7 +275,7 @@ class Breaking(Inverting):
     ("stage", "error", "said"),
     [("paint", ValueError, "^the brush broke$"), ("to yuv", ValueError, "ndim")],
 )
-def test_b34_fault_in_a_stage_is_shown_and_joins_all_threads(
+def test_fault_in_a_stage_is_shown_and_joins_all_threads(
     painted, tmp_path, stage, error, said
 ) -> None:
     clip = make_clip(tmp_path / "clip.mp4")

@@ -53,7 +53,7 @@ def test_container_decides_the_codec_unless_told(facts, name, codec) -> None:
         ("a", "has no suffix that says what it is; choose .* or a folder/"),
     ],
 )
-def test_b31_container_that_cannot_keep_times_is_refused_with_those_that_do(
+def test_container_that_cannot_keep_times_is_refused_with_those_that_do(
     facts, name, what
 ) -> None:
     with pytest.raises(UsageError, match=what):
@@ -69,7 +69,7 @@ def test_b31_container_that_cannot_keep_times_is_refused_with_those_that_do(
         ("prores_ks", ".mp4", ".mov, .mkv"),
     ],
 )
-def test_b31_codec_that_the_container_does_not_hold_is_refused_before_the_first_frame(
+def test_codec_that_the_container_does_not_hold_is_refused_before_the_first_frame(
     tmp_path: Path, codec, suffix, works
 ) -> None:
     clip = make_clip(tmp_path / "clip.mp4", [0])
@@ -98,7 +98,7 @@ def test_every_codec_that_fits_is_written(tmp_path: Path, codec, suffix) -> None
 
 
 @pytest.mark.parametrize("codec", ["no_such_codec", "aac", "libdav1d"])
-def test_b30_absent_encoder_is_told_with_those_that_work(tmp_path: Path, codec) -> None:
+def test_absent_encoder_is_told_with_those_that_work(tmp_path: Path, codec) -> None:
     clip = make_clip(tmp_path / "clip.mp4", [0])
     with pytest.raises(ProviderError, match=f"no encoder {codec} here; choose libx264, ") as caught:
         convert(clip, tmp_path / "out.mp4", Never(), encoding=Encoding(codec=codec))
@@ -106,13 +106,13 @@ def test_b30_absent_encoder_is_told_with_those_that_work(tmp_path: Path, codec) 
     assert all(av.codec.Codec(name, "w") for name in named)
 
 
-def test_b30_hardware_that_is_not_here_is_told(tmp_path: Path, monkeypatch, facts) -> None:
+def test_hardware_that_is_not_here_is_told(tmp_path: Path, monkeypatch, facts) -> None:
     monkeypatch.setattr(module, "_opens", lambda name: False)
     with pytest.raises(ProviderError, match="no hardware encoder works here; leave --codec out"):
         choose(facts, codec="hardware")
 
 
-def test_b30_hardware_that_is_here_is_taken(monkeypatch, facts) -> None:
+def test_hardware_that_is_here_is_taken(monkeypatch, facts) -> None:
     monkeypatch.setattr(module, "_opens", lambda name: name == "h264_qsv")
     for check in ("_try", "_fits"):
         monkeypatch.setattr(module, check, lambda *arguments: True)
@@ -121,7 +121,7 @@ def test_b30_hardware_that_is_here_is_taken(monkeypatch, facts) -> None:
     assert dict(chosen.options) == {"global_quality": "25"}
 
 
-def test_b30_encoder_that_needs_absent_hardware_is_absent(tmp_path: Path) -> None:
+def test_encoder_that_needs_absent_hardware_is_absent(tmp_path: Path) -> None:
     """It is part of FFmpeg everywhere, so only opening it tells."""
     if module._opens("h264_nvenc"):
         return
@@ -130,7 +130,7 @@ def test_b30_encoder_that_needs_absent_hardware_is_absent(tmp_path: Path) -> Non
         convert(clip, tmp_path / "out.mp4", Never(), encoding=Encoding(codec="h264_nvenc"))
 
 
-def test_b07_what_cannot_be_odd_is_refused_with_what_can(facts) -> None:
+def test_what_cannot_be_odd_is_refused_with_what_can(facts) -> None:
     with pytest.raises(
         UsageError, match="yuv420p has no odd sizes, and this is 63x47; choose --pi"
     ):
@@ -139,7 +139,7 @@ def test_b07_what_cannot_be_odd_is_refused_with_what_can(facts) -> None:
 
 
 @pytest.mark.parametrize(("name", "options"), [("a.webm", {}), ("a.mkv", {"codec": "libsvtav1"})])
-def test_b07_encoder_without_444_says_what_to_do_about_an_odd_size(facts, name, options) -> None:
+def test_encoder_without_444_says_what_to_do_about_an_odd_size(facts, name, options) -> None:
     if name == "a.webm":
         assert choose(facts, name, size=(47, 63), **options).pixel_format == "yuv444p"
         return

@@ -143,7 +143,7 @@ def hold(target: Path, held: object, done: object) -> None:
         done.wait(30)
 
 
-def test_b40_other_process_is_named_and_its_lock_ends_with_it(tmp_path: Path) -> None:
+def test_other_process_is_named_and_its_lock_ends_with_it(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     target, held, done = tmp_path / "out.mp4", context.Event(), context.Event()
     process = context.Process(target=hold, args=(target, held, done))

@@ -29,7 +29,7 @@ def plain(index: int, height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), index % 251, np.uint8)
 
 
-def test_b32_memory_does_not_grow_with_the_frames(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_frames(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", range(0, 16_000, 40), size=(320, 180), picture=plain)
     seen = {}
 
@@ -59,7 +59,7 @@ class Gated(Inverting):
         self.taken = done
 
 
-def test_b33_painting_is_never_far_ahead_of_the_encoder_and_nothing_is_dropped(
+def test_painting_is_never_far_ahead_of_the_encoder_and_nothing_is_dropped(
     tmp_path: Path,
 ) -> None:
     clip, painter = make_clip(tmp_path / "clip.mp4", range(0, 12_000, 40)), Gated()

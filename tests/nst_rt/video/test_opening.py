@@ -84,13 +84,13 @@ def test_files_that_are_there_are_replaced_when_asked_alone(name, tmp_path: Path
     assert (tmp_path / name).read_bytes() == b"old"
 
 
-def test_b29_raw_pixels_go_through_a_pipe() -> None:
+def test_raw_pixels_go_through_a_pipe() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (5, 36, 64, 3), np.uint8)
     assert piped(frames.tobytes(), 36, 64) == (255 - frames).tobytes()
 
 
 @pytest.mark.parametrize("size", [(), (36, 64)])
-def test_b29_y4m_goes_through_a_pipe_whatever_size_is_said(size) -> None:
+def test_y4m_goes_through_a_pipe_whatever_size_is_said(size) -> None:
     out = piped(b"YUV4MPEG2 W16 H9 F30000:1001 C444\n" + y4m_frames(16, 9), *size)
     with av.open(io.BytesIO(out), format="yuv4mpegpipe") as container:
         assert container.streams.video[0].average_rate == Fraction(30000, 1001)
@@ -105,7 +105,7 @@ def y4m_frames(width: int, height: int) -> bytes:
     return b"".join(b"FRAME\n" + luma + colors for luma in lumas)
 
 
-def test_b28_process_ends_when_its_reader_leaves() -> None:
+def test_process_ends_when_its_reader_leaves() -> None:
     frames = np.zeros((64, 64, 64, 3), np.uint8).tobytes()
     command = [sys.executable, "-c", PASS, "64", "64"]
     with subprocess.Popen(

@@ -146,7 +146,7 @@ def test_output_that_cannot_be_written_is_one_line(frames, tmp_path: Path) -> No
         Outflow("-", no_room).write(b"x")
 
 
-def test_b28_reader_that_leaves_is_a_broken_pipe() -> None:
+def test_reader_that_leaves_is_a_broken_pipe() -> None:
     outlet, inlet = os.pipe()
     os.close(outlet)
     with os.fdopen(inlet, "wb", buffering=0) as file, pytest.raises(BrokenPipeError):

@@ -41,7 +41,7 @@ def rising(path: Path) -> bool:
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.h264", "libx264"), ("a.hevc", "libx265"), ("a.avi", "mpeg4")]
 )
-def test_b04_missing_times_are_rebuilt_from_the_rate_with_one_line(
+def test_missing_times_are_rebuilt_from_the_rate_with_one_line(
     tmp_path: Path, caplog, name, codec
 ) -> None:
     options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
@@ -76,7 +76,7 @@ def repeated_times(path: Path, times: list[int]) -> Path:
     return path
 
 
-def test_b04_repeated_times_are_pushed_apart_and_the_others_stay(tmp_path: Path, caplog) -> None:
+def test_repeated_times_are_pushed_apart_and_the_others_stay(tmp_path: Path, caplog) -> None:
     clip = repeated_times(tmp_path / "clip.mkv", [0, 40, 40, 40, 120, 160, 160, 200])
     target = tmp_path / "painted.mp4"
     frames = paint(clip, target)
@@ -101,7 +101,7 @@ class FakeStream:
 
 @pytest.mark.parametrize("unit", [MS, Fraction(1, 90000), Fraction(1001, 30000)])
 @pytest.mark.parametrize("told", [True, False])
-def test_b44_clock_of_30000_by_1001_does_not_drift(tmp_path: Path, unit, told) -> None:
+def test_clock_of_30000_by_1001_does_not_drift(tmp_path: Path, unit, told) -> None:
     """The times of a quarter of an hour: what is rebuilt is as exact as what is told."""
     rate, count = Fraction(30000, 1001), 30_000
     reader = VideoReader(make_clip(tmp_path / "clip.mp4", [0]))
@@ -118,7 +118,7 @@ def test_b44_clock_of_30000_by_1001_does_not_drift(tmp_path: Path, unit, told) -
     assert index == count - 1
 
 
-def test_b44_ten_hours_in_stay_exact_through_the_file(tmp_path: Path) -> None:
+def test_ten_hours_in_stay_exact_through_the_file(tmp_path: Path) -> None:
     hours = 10 * 3600 * 30000
     times = range(hours, hours + 20 * 1001, 1001)
     clip = make_clip(tmp_path / "clip.mp4", times, unit=Fraction(1, 30000), last=1001)
@@ -152,7 +152,7 @@ def combs(rgb: np.ndarray) -> float:
     return float(np.abs(lines[1:-1] * 2 - lines[:-2] - lines[2:]).mean())
 
 
-def test_b12_interlaced_video_is_told_and_whole_where_asked(
+def test_interlaced_video_is_told_and_whole_where_asked(
     interlaced, tmp_path: Path, caplog
 ) -> None:
     said = "is interlaced, so that lines of moving things are painted as combs; add --deinterlace"
@@ -167,7 +167,7 @@ def test_b12_interlaced_video_is_told_and_whole_where_asked(
     assert not any(frame.frame.interlaced_frame for frame in whole)
 
 
-def test_b12_deinterlacing_leaves_a_whole_video_as_it_is(tmp_path: Path) -> None:
+def test_deinterlacing_leaves_a_whole_video_as_it_is(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", [0, 33, 70, 71, 150])
     chosen = Selection(deinterlace=True)
     frames = paint(clip, tmp_path / "painted.mp4", selection=chosen)
@@ -176,7 +176,7 @@ def test_b12_deinterlacing_leaves_a_whole_video_as_it_is(tmp_path: Path) -> None
     ]
 
 
-def test_b16_sound_alone_is_one_line(tmp_path: Path) -> None:
+def test_sound_alone_is_one_line(tmp_path: Path) -> None:
     clip = tmp_path / "sound.m4a"
     with av.open(str(clip), "w", format="mp4") as output:
         stream = output.add_stream("aac", rate=8000, layout="mono")
@@ -201,7 +201,7 @@ def flipped(path: Path, count: int = 400) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
-def test_b19_flipped_bytes_cost_frames_and_neither_the_rest_nor_its_times(
+def test_flipped_bytes_cost_frames_and_neither_the_rest_nor_its_times(
     tmp_path: Path, suffix
 ) -> None:
     clip = flipped(
@@ -231,7 +231,7 @@ def test_b19_flipped_bytes_cost_frames_and_neither_the_rest_nor_its_times(
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".ts"])
-def test_b20_cut_recording_gives_what_is_there(tmp_path: Path, suffix) -> None:
+def test_cut_recording_gives_what_is_there(tmp_path: Path, suffix) -> None:
     whole = make_clip(tmp_path / f"whole{suffix}", range(0, 4000, 40), picture=noisy)
     cut = tmp_path / f"cut{suffix}"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -240,7 +240,7 @@ def test_b20_cut_recording_gives_what_is_there(tmp_path: Path, suffix) -> None:
     assert [frame.number for frame in frames[:40]] == [255 - index for index in range(40)]
 
 
-def test_b20_download_that_broke_off_gives_what_is_there_with_a_line(
+def test_download_that_broke_off_gives_what_is_there_with_a_line(
     tmp_path: Path, caplog
 ) -> None:
     """Its index comes first, and tells of packets that never arrived."""
@@ -265,7 +265,7 @@ def test_b20_download_that_broke_off_gives_what_is_there_with_a_line(
     assert re.search(r"^cut\.mp4: ends after \d\d of 100 packets; copy or download it again$", line)
 
 
-def test_b21_other_size_after_a_cut_is_fitted_and_time_goes_on(tmp_path: Path, caplog) -> None:
+def test_other_size_after_a_cut_is_fitted_and_time_goes_on(tmp_path: Path, caplog) -> None:
     """Two recordings, one behind the other in a transport stream: times begin again."""
     uneven = [0, 40, 120, *range(160, 2040, 40)]
     parts = [

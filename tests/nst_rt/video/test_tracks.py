@@ -67,7 +67,7 @@ def lines(path: Path, number: int = 0) -> list[tuple[Fraction, Fraction, str]]:
 
 @pytest.mark.parametrize("source", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_b13_every_sound_track_is_copied_packet_by_packet(
+def test_every_sound_track_is_copied_packet_by_packet(
     painted, tmp_path, source, suffix
 ) -> None:
     clip = make_clip(tmp_path / f"clip{source}", sounds=TWO_SOUNDS)
@@ -93,7 +93,7 @@ def test_b13_every_sound_track_is_copied_packet_by_packet(
         ("pcm_s16le", 8000, ".mkv"),
     ],
 )
-def test_b13_sound_of_any_codec_that_fits_is_copied(painted, tmp_path, codec, rate, suffix) -> None:
+def test_sound_of_any_codec_that_fits_is_copied(painted, tmp_path, codec, rate, suffix) -> None:
     clip = make_clip(tmp_path / "clip.mkv", sounds=[Sound(codec=codec, rate=rate)])
     before, after = packets(clip, "audio"), packets(painted(clip, suffix), "audio")
     assert b"".join(one.data for one in after) == b"".join(one.data for one in before)
@@ -104,7 +104,7 @@ def test_b13_sound_of_any_codec_that_fits_is_copied(painted, tmp_path, codec, ra
     ("codec", "suffix", "cure"),
     [("aac", ".webm", "write .mp4 or .m4v or .mov or .mkv"), ("flac", ".mov", "write .mp4")],
 )
-def test_b31_sound_that_does_not_fit_is_refused_before_the_first_frame(
+def test_sound_that_does_not_fit_is_refused_before_the_first_frame(
     painted, tmp_path, codec, suffix, cure
 ) -> None:
     clip = make_clip(tmp_path / "clip.mkv", sounds=[Sound(codec=codec)])
@@ -126,7 +126,7 @@ def test_b31_sound_that_does_not_fit_is_refused_before_the_first_frame(
         ("subrip", ".mkv", ".mkv", "subrip"),
     ],
 )
-def test_b14_subtitles_are_copied_or_rewritten_as_the_container_holds_them(
+def test_subtitles_are_copied_or_rewritten_as_the_container_holds_them(
     painted, tmp_path, codec, source, suffix, becomes
 ) -> None:
     clip = make_clip(tmp_path / f"clip{source}", texts=[Text(codec, language="fra")])
@@ -140,7 +140,7 @@ def test_b14_subtitles_are_copied_or_rewritten_as_the_container_holds_them(
     assert len(shown(target)) == 10
 
 
-def test_b14_looks_and_line_breaks_of_ass_become_plain_text(painted, tmp_path) -> None:
+def test_looks_and_line_breaks_of_ass_become_plain_text(painted, tmp_path) -> None:
     text = Text("ass", ((40, 80, r"{\i1}first{\i0}\Nsecond\hline, with a comma"),))
     clip = make_clip(tmp_path / "clip.mkv", texts=[text])
     target = painted(clip, ".mp4")
@@ -148,7 +148,7 @@ def test_b14_looks_and_line_breaks_of_ass_become_plain_text(painted, tmp_path) -
     assert packet.data[2:].decode() == "first\nsecond line, with a comma"
 
 
-def test_b14_pictures_of_text_are_left_out_with_a_line_before_the_first_frame(
+def test_pictures_of_text_are_left_out_with_a_line_before_the_first_frame(
     painted, tmp_path, caplog
 ) -> None:
     clip = make_clip(tmp_path / "clip.mkv", texts=[Text("hdmv_pgs_subtitle"), Text("subrip")])
@@ -166,7 +166,7 @@ def test_b14_pictures_of_text_are_left_out_with_a_line_before_the_first_frame(
     assert [kind for _, _, kind in tracks(target, "subtitle")] == ["mov_text"]
 
 
-def test_b14_pictures_of_text_are_copied_where_they_fit(painted, tmp_path) -> None:
+def test_pictures_of_text_are_copied_where_they_fit(painted, tmp_path) -> None:
     clip = make_clip(tmp_path / "clip.mkv", texts=[Text("hdmv_pgs_subtitle")])
     target = painted(clip, ".mkv")
     assert packets(target, "subtitle") == packets(clip, "subtitle")
@@ -187,7 +187,7 @@ def cover_of(path: Path) -> bytes | None:
 
 @pytest.mark.parametrize("source", [".mp4", ".mkv"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_b15_cover_is_copied_and_not_taken_for_the_video(
+def test_cover_is_copied_and_not_taken_for_the_video(
     painted, tmp_path, caplog, source, suffix
 ) -> None:
     picture = png()
@@ -204,7 +204,7 @@ def test_b15_cover_is_copied_and_not_taken_for_the_video(
     assert caplog.messages == []
 
 
-def test_b15_fonts_go_along_in_matroska_and_are_told_elsewhere(painted, tmp_path, caplog) -> None:
+def test_fonts_go_along_in_matroska_and_are_told_elsewhere(painted, tmp_path, caplog) -> None:
     clip = make_clip(tmp_path / "clip.mkv", attachment=("a.ttf", "font/ttf", b"0123"))
     with av.open(str(painted(clip, ".mkv"))) as container:
         (font,) = [one for one in container.streams if one.type == "attachment"]
@@ -218,7 +218,7 @@ def test_b15_fonts_go_along_in_matroska_and_are_told_elsewhere(painted, tmp_path
 
 @pytest.mark.parametrize("source", [".mp4", ".mkv"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_b15_chapters_and_tags_are_kept(painted, tmp_path, caplog, source, suffix) -> None:
+def test_chapters_and_tags_are_kept(painted, tmp_path, caplog, source, suffix) -> None:
     clip = make_clip(
         tmp_path / f"clip{source}",
         chapters=[(0, 200, "one"), (200, 400, "two")],
@@ -244,7 +244,7 @@ def test_b15_chapters_and_tags_are_kept(painted, tmp_path, caplog, source, suffi
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4"])
-def test_b15_timecode_is_kept(painted, tmp_path, caplog, suffix) -> None:
+def test_timecode_is_kept(painted, tmp_path, caplog, suffix) -> None:
     clip = make_clip(
         tmp_path / "clip.mov",
         range(0, 20000, 1000),

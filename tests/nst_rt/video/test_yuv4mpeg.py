@@ -77,7 +77,7 @@ def written(path: Path, header: str, *frames: bytes, mark: bytes = b"FRAME\n") -
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("full", [False, True])
-def test_b10_colours_are_those_of_matrix_and_range(
+def test_colours_are_those_of_matrix_and_range(
     height, chroma, subsampling, bits, full, tmp_path: Path
 ) -> None:
     frames = [flat(rgb, 21, height, subsampling, bits, full) for rgb in PATCHES]
