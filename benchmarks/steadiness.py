@@ -6,9 +6,10 @@ Warping error: of pairs of frames with true optical flow (KITTI's form of PNG), 
 moved back onto the first; mean squared difference of values in 0…1 where both show the same, as Lai
 et al. 2018, "Learning Blind Video Temporal Consistency" (arXiv 1808.00449), define it. Flicker: how
 much paintings of a fixed camera change from one frame to the next where the video does not, in
-levels. A blurred painting would do well in both, so its detail is held against that of frames
-painted one by one. The steady file is timed beside the plain one in the same rounds, and held
-against PyTorch in float32 on the frames and on the same frames at a seventh of their brightness.
+levels; drift: the same over ten frames. A blurred painting would do well in all, so its detail is
+held against that of frames painted one by one. The steady file is timed beside the plain one in the
+same rounds, and held against PyTorch in float32 on the frames, as they are and at a seventh of
+their brightness.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ MAX_LEVELS = 20
 """Levels by which what is moved by the true flow may differ: beyond is hidden in one frame."""
 STILL = 1
 """Levels up to which a pixel of the video, its neighbours averaged in, is as it was before."""
+LONG = 10
+"""Frames over which drift is measured, as flicker is over one."""
 DIM = 0.15
 SPEED_SIZE = (720, 1280)
 
@@ -102,18 +105,19 @@ def warping_error(first: Pixels, second: Pixels, pair: Pair) -> float:
     return float((difference[pair.mask] ** 2).mean())
 
 
-def still_pixels(frames: Sequence[Pixels]) -> list[NDArray[np.bool_]]:
-    """For every frame but the first, where the video is as in the frame before."""
+def still_pixels(frames: Sequence[Pixels], apart: int = 1) -> list[NDArray[np.bool_]]:
+    """Where the video is as it was `apart` frames before, for every frame that has one there."""
     luminance = [
         cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (3, 3), 0) for frame in frames
     ]
-    return [cv2.absdiff(one, other) <= STILL for one, other in itertools.pairwise(luminance)]
+    later = zip(luminance, luminance[apart:], strict=False)
+    return [cv2.absdiff(one, other) <= STILL for one, other in later]
 
 
-def flicker(frames: Sequence[Pixels], still: Sequence[NDArray[np.bool_]]) -> float:
-    """Mean change from one frame to the next in levels, where nothing should change."""
+def flicker(frames: Sequence[Pixels], still: Sequence[NDArray[np.bool_]], apart: int = 1) -> float:
+    """Mean change over `apart` frames in levels, where nothing should change."""
     change, count = 0.0, 0
-    for (one, other), mask in zip(itertools.pairwise(frames), still, strict=True):
+    for one, other, mask in zip(frames, frames[apart:], still, strict=False):
         change += float(np.abs(one[mask].astype(np.int16) - other[mask]).sum())
         count += 3 * int(mask.sum())
     return change / max(count, 1)
@@ -146,9 +150,9 @@ def painters_of(stylizer: Stylizer) -> dict[str, Callable[[], Painter]]:
 def measure_style(
     stylizer: Stylizer, pairs: Sequence[Pair], clip: Sequence[Pixels], rounds: int
 ) -> list[dict[str, Any]]:
-    """A row per way to paint: warping error, flicker, detail, speed."""
+    """A row per way to paint: warping error, flicker, drift, detail, speed."""
     ways = painters_of(stylizer)
-    still, rows = still_pixels(clip), []
+    still, still_long, rows = still_pixels(clip), still_pixels(clip, LONG), []
     for name, begin in ways.items():
         errors = {}
         for pair in pairs:
@@ -161,6 +165,7 @@ def measure_style(
                 "painted": name,
                 "warping error ×1000": round(1000 * float(np.mean(list(errors.values()))), 3),
                 "flicker": round(flicker(painted, still), 3),
+                "drift": round(flicker(painted, still_long, LONG), 3),
                 "detail": round(detail(painted), 2),
                 "pairs": {key: round(1000 * value, 3) for key, value in errors.items()},
             }
