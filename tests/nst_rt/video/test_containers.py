@@ -85,7 +85,7 @@ def server():
             pass
 
     with HTTPServer(("127.0.0.1", 0), Handler) as one:
-        thread = threading.Thread(target=one.serve_forever, args=(0.01,))
+        thread = threading.Thread(target=one.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield one.server_port, asked
         one.shutdown()
