@@ -48,6 +48,7 @@ class Request:
     keep_color: bool
     output: str
     overwrite: bool
+    split: bool
     allow_network: bool
     fps: float | None
     camera_size: tuple[int, int] | None
@@ -95,6 +96,7 @@ class Request:
             self.fps or _RATE,
             overwrite=self.overwrite,
             allow_network=self.allow_network,
+            split=self.split and not is_address(self.output),
         )
         return Apart(recording, clock) if is_address(self.output) else recording
 
@@ -172,6 +174,11 @@ def _resolution(
     help="Where it is shown, sent or recorded (.mp4, .mkv, .mov, .ts).",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a recording that exists.")
+@click.option(
+    "--split",
+    is_flag=True,
+    help="Go on in another file, wall-2.mp4, when a lost source is back.",
+)
 @click.option("--allow-network", is_flag=True, help="Let addresses be opened.")
 @click.option(
     "--fps",

@@ -10,6 +10,7 @@ from typing import Any
 from nst_rt.errors import OutputError, UnsafeError, UsageError
 from nst_rt.video.color import BT709, LIMITED, Color, from_rgb
 from nst_rt.video.containers import is_address, pyav
+from nst_rt.video.live.capture import SILENCE
 from nst_rt.video.live.framing import fitted
 from nst_rt.video.live.sinks import LiveSink, Shown, State
 
@@ -40,6 +41,8 @@ class Recording(LiveSink):
         rate: frames a second that are expected; a server gets the last one again where none comes.
         overwrite: whether a file that exists may be replaced.
         allow_network: whether an address may be opened.
+        split: begin another file, `wall-2.mp4` after `wall.mp4`, where nothing came for so long
+            that the source counts as lost; otherwise the last frame is shown meanwhile.
 
     Raises:
         UsageError: the file exists, or its suffix or scheme is unknown.
@@ -53,8 +56,10 @@ class Recording(LiveSink):
         *,
         overwrite: bool = False,
         allow_network: bool = False,
+        split: bool = False,
     ) -> None:
         self._target, self._rate = target, rate
+        self._split, self._number, self._overwrite = split, 1, overwrite
         self._is_address = is_address(target)
         if self._is_address:
             self._format, self._options = _of_address(target, allow_network=allow_network)
@@ -68,9 +73,12 @@ class Recording(LiveSink):
         self._held: Shown | None = None
 
     def show(self, shown: Shown, state: State) -> None:
+        if self._split and self._held and shown.at - self._held.at > SILENCE:
+            self.close()
+            self._begin_another()
         if self._container is None:
             self._open(*shown.size)
-            self._start = shown.at
+            self._start, self._last = shown.at, -1
         self._held = shown
         self._write(shown, shown.at)
 
@@ -90,6 +98,17 @@ class Recording(LiveSink):
             container.close()
         except (errors, OSError) as error:
             raise self._refusal(error) from error
+
+    def _begin_another(self) -> None:
+        """The next file is called after the first; one that is there is kept, as that was."""
+        first = Path(self._target)
+        stem = first.stem.removesuffix(f"-{self._number}") if self._number > 1 else first.stem
+        while True:
+            self._number += 1
+            target = first.with_name(f"{stem}-{self._number}{first.suffix}")
+            if self._overwrite or not os.path.lexists(target):
+                break
+        self._target = str(target)
 
     def _open(self, height: int, width: int) -> None:
         av = pyav()

@@ -44,6 +44,20 @@ def test_every_frame_is_at_the_moment_at_which_it_came(tmp_path, suffix) -> None
     assert [time - times[0] for time in times] == pytest.approx([0, 0.04, 0.1, 2.5, 2.55], abs=2e-3)
 
 
+def test_what_comes_after_a_loss_goes_into_another_file_if_asked(tmp_path) -> None:
+    (tmp_path / "wall-2.mkv").write_bytes(b"mine")
+    recording = Recording(str(tmp_path / "wall.mkv"), 30, split=True)
+    for moment in (0, 0.1, 5, 5.1, 5.2, 60):
+        recording.show(shown(moment), STATE)
+        recording.hold(STATE, moment + 3)
+    recording.close()
+    assert (tmp_path / "wall-2.mkv").read_bytes() == b"mine"
+    (tmp_path / "wall-2.mkv").unlink()
+    counts = {path.name: len(decoded(path)) for path in sorted(tmp_path.iterdir())}
+    assert counts == {"wall-3.mkv": 3, "wall-4.mkv": 1, "wall.mkv": 2}
+    assert decoded(tmp_path / "wall-3.mkv")[-1][0] == pytest.approx(0.2, abs=2e-3)
+
+
 def test_colours_are_tagged_and_are_what_the_tags_say(tmp_path) -> None:
     path = tmp_path / "red.mp4"
     recording = Recording(str(path), 30)
