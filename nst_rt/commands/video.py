@@ -101,14 +101,16 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Share of the statistics of earlier frames, against flicker: 0.9 is much.",
+    help="Share of the statistics of earlier frames of a scene: what enters the picture does not "
+    "change the colors of all of it.",
 )
 @click.option(
     "--flow",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Share of the painting before, moved along with what moves; slow, needs OpenCV.",
+    help="Share of the painting before, moved along with what moves, against flicker; slow, needs "
+    "OpenCV.",
 )
 @click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
 @click.option(

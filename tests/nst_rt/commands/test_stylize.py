@@ -146,9 +146,7 @@ def test_hidden_file_is_written_beside_photos_only_when_paintings_are_to_be_skip
     assert Path(RECORD).exists()
 
 
-def test_missing_folders_are_made_and_a_file_in_their_place_is_exit_6(
-    nst, folder, style
-) -> None:
+def test_missing_folders_are_made_and_a_file_in_their_place_is_exit_6(nst, folder, style) -> None:
     save("a.png")
     assert nst("stylize", "a.png", "-o", "new/deep/", *style).code == 0
     assert Path("new/deep/a.png").exists()
@@ -174,9 +172,7 @@ def test_photo_is_replaced_only_in_place(nst, folder, style) -> None:
     assert Path("hard.png").read_bytes() == before
 
 
-def test_one_bad_file_among_many_does_not_stop_the_rest(
-    nst, folder, style, monkeypatch
-) -> None:
+def test_one_bad_file_among_many_does_not_stop_the_rest(nst, folder, style, monkeypatch) -> None:
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
     data = save("seed.png", size=(3, 2)).read_bytes()
     for index in range(300):

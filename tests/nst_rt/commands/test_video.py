@@ -281,9 +281,7 @@ def small_files_only() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 
 
-def test_full_disk_keeps_what_is_done_and_goes_on_when_there_is_room(
-    nst, folder, style
-) -> None:
+def test_full_disk_keeps_what_is_done_and_goes_on_when_there_is_room(nst, folder, style) -> None:
     make_clip(folder / "in.mp4", range(0, 4000, 40), picture=noisy)
     arguments = ("in.mp4", "out.mp4", "--part-seconds", "0.4", "--crf", "10", *style)
     assert finish(start("video", "in.mp4", "whole.mp4", *arguments[2:])).code == 0

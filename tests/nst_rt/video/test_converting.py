@@ -97,9 +97,7 @@ def test_negative_start_keeps_the_offset(painted, tmp_path, suffix) -> None:
     [{"bf": "3", "b-pyramid": "normal"}, {"x264-params": "open-gop=1:keyint=6:bframes=3"}],
 )
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
-def test_reordered_frames_come_in_the_order_of_showing(
-    painted, tmp_path, options, suffix
-) -> None:
+def test_reordered_frames_come_in_the_order_of_showing(painted, tmp_path, options, suffix) -> None:
     settings = {"preset": "medium", "b-adapt": "0", "qp": "1", **options}
     clip = make_clip(tmp_path / f"clip{suffix}", range(0, 1200, 40), options=settings)
     target = painted(clip)
@@ -110,9 +108,7 @@ def test_reordered_frames_come_in_the_order_of_showing(
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("degrees", [90, 180, -90])
-def test_rotation_is_carried_over_and_the_pixels_stay(
-    painted, tmp_path, suffix, degrees
-) -> None:
+def test_rotation_is_carried_over_and_the_pixels_stay(painted, tmp_path, suffix, degrees) -> None:
     clip = make_clip(tmp_path / f"clip{suffix}", rotation=degrees)
     frame = shown(painted(clip, suffix))[0].frame
     assert abs(frame.rotation) == abs(degrees)

@@ -53,9 +53,7 @@ def test_container_decides_the_codec_unless_told(facts, name, codec) -> None:
         ("a", "has no suffix that says what it is; choose .* or a folder/"),
     ],
 )
-def test_container_that_cannot_keep_times_is_refused_with_those_that_do(
-    facts, name, what
-) -> None:
+def test_container_that_cannot_keep_times_is_refused_with_those_that_do(facts, name, what) -> None:
     with pytest.raises(UsageError, match=what):
         choose(facts, name)
 

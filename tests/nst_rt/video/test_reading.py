@@ -152,9 +152,7 @@ def combs(rgb: np.ndarray) -> float:
     return float(np.abs(lines[1:-1] * 2 - lines[:-2] - lines[2:]).mean())
 
 
-def test_interlaced_video_is_told_and_whole_where_asked(
-    interlaced, tmp_path: Path, caplog
-) -> None:
+def test_interlaced_video_is_told_and_whole_where_asked(interlaced, tmp_path: Path, caplog) -> None:
     said = "is interlaced, so that lines of moving things are painted as combs; add --deinterlace"
     plain = paint(interlaced, tmp_path / "plain.mp4")
     assert [line for line in caplog.messages if "interlaced" in line] == [f"clip.mkv: {said}"]
@@ -240,9 +238,7 @@ def test_cut_recording_gives_what_is_there(tmp_path: Path, suffix) -> None:
     assert [frame.number for frame in frames[:40]] == [255 - index for index in range(40)]
 
 
-def test_download_that_broke_off_gives_what_is_there_with_a_line(
-    tmp_path: Path, caplog
-) -> None:
+def test_download_that_broke_off_gives_what_is_there_with_a_line(tmp_path: Path, caplog) -> None:
     """Its index comes first, and tells of packets that never arrived."""
     whole = make_clip(
         tmp_path / "whole.mp4",

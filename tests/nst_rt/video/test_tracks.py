@@ -67,9 +67,7 @@ def lines(path: Path, number: int = 0) -> list[tuple[Fraction, Fraction, str]]:
 
 @pytest.mark.parametrize("source", [".mp4", ".mov", ".mkv"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_every_sound_track_is_copied_packet_by_packet(
-    painted, tmp_path, source, suffix
-) -> None:
+def test_every_sound_track_is_copied_packet_by_packet(painted, tmp_path, source, suffix) -> None:
     clip = make_clip(tmp_path / f"clip{source}", sounds=TWO_SOUNDS)
     target = painted(clip, suffix)
     for number in range(2):
