@@ -133,7 +133,7 @@ def bounds(alone: dict[str, Timed], frames: int, cpus: int) -> dict[str, float]:
 @click.command()
 @click.argument("style", default="starry-night")
 @click.option("--photos", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--frames", type=click.IntRange(30), default=90, show_default=True)
+@click.option("--frames", type=click.IntRange(30), default=120, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @measure.threads_option
 @measure.results_option

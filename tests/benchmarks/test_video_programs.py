@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import video_clips, video_memory, video_resume
+from benchmarks import video_clips, video_memory, video_resume, video_speed
+from nst_rt import Stylizer
 from nst_rt.video.converting import convert
 from tests.nst_rt.video.clips import Sound, make_clip
 from tests.nst_rt.video.inverting import Inverting
@@ -97,3 +98,19 @@ def test_video_that_is_not_the_same_fails_the_program(
     result = CliRunner().invoke(video_resume.video_resume, arguments, catch_exceptions=False)
     assert result.exit_code == code
     assert "| 7 | 2 | 300 | " in result.output
+
+
+def test_no_pipeline_passes_its_slowest_stage_or_the_processors() -> None:
+    alone = {"decode": (1.0, 1.5), "paint": (8.0, 16.0), "encode": (4.0, 6.5)}
+    limits = video_speed.bounds(alone, frames=80, cpus=2)
+    assert limits == {"slowest stage alone": 10, "processors": pytest.approx(160 / 24)}
+
+
+def test_stages_alone_do_what_they_do_together(tmp_path: Path, clip: Path) -> None:
+    with Stylizer("starry-night", device="cpu", size=64) as stylizer:
+        stages = video_speed.Stages(clip, stylizer, tmp_path)
+        for work in stages.alone().values():
+            work()
+        stages.together()
+    assert len(stages.coded) == 6
+    assert (tmp_path / "together.mp4").exists()
