@@ -35,7 +35,7 @@ class Streaming(ABC):
 
     def __init__(self, parallel: int) -> None:
         self.parallel = parallel
-        self._painters = ThreadPoolExecutor(parallel, "nst-painter")
+        self._pool = ThreadPoolExecutor(parallel, "nst-painter")
 
     @abstractmethod
     def __call__(self, picture: Any, **options: Unpack[CallOptions]) -> Any: ...
@@ -46,7 +46,7 @@ class Streaming(ABC):
 
     def close(self) -> None:
         """End the threads that `acall` began, as soon as they have finished their pictures."""
-        self._painters.shutdown(wait=False)
+        self._pool.shutdown(wait=False)
 
     @overload
     def stream(
@@ -99,7 +99,7 @@ class Streaming(ABC):
             with stopped_by(stop):
                 return self(picture, **options)
 
-        return await _ended(self._painters, paint, stop)
+        return await _ended(self._pool, paint, stop)
 
     def astream(
         self,

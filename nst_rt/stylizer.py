@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
@@ -16,41 +15,29 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, Unpack,
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ClosedError, InputError, LimitError, ModelError, UsageError
+from nst_rt.errors import InputError, UsageError
 from nst_rt.images import (
     DEFAULT_MAX_PIXELS,
     Picture,
-    allowed_memory,
     as_rgb_array,
-    blend,
     check_fits,
-    check_memory,
-    check_pixels,
     encode_picture,
     format_of,
     from_pil,
-    keep_color,
     read_picture,
-    restore_detail,
-    shrink,
     to_pil,
-    working_size,
     write_picture,
 )
-from nst_rt.model import Adaptation, read_model, style_name
+from nst_rt.model import Adaptation, style_name
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
+from nst_rt.painter import Adjust, Painter
 from nst_rt.sessions import (
     Device,
     Precision,
-    Session,
     check_options,
-    open_session,
-    preferred_flavour,
 )
-from nst_rt.steady import Statistics, SteadyStyle
-from nst_rt.stopping import end_if_stopped
+from nst_rt.steady import Statistics
 from nst_rt.streaming import Streaming
-from nst_rt.strips import paint_within
 from nst_rt.zoo import find
 
 if TYPE_CHECKING:
@@ -150,20 +137,23 @@ class Stylizer(Streaming):
         adaptation: Adaptation | None = None,
     ) -> None:
         check_options(device, precision)
-        self._process = os.getpid()
         self._options = PaintOptions(size, strength, keep_color)
-        self._max_pixels = max_pixels
-        self._max_memory = max_memory
         self._allow_truncated = allow_truncated
-        flavour = preferred_flavour(device, precision)
-        self._model = read_model(style, flavour=flavour, verify=verify, adaptation=adaptation)
-        session = open_session(
-            self._model, device=device, precision=precision, threads=threads, parallel=parallel
+        self._painter = Painter(
+            style,
+            device=device,
+            precision=precision,
+            threads=threads,
+            parallel=parallel,
+            max_pixels=max_pixels,
+            max_memory=max_memory,
+            verify=verify,
+            adaptation=adaptation,
         )
         super().__init__(parallel)
         self._recipe = partial(
             type(self),
-            style if find(str(style)) else self._model.path.absolute(),
+            style if find(str(style)) else self._painter.model.path.absolute(),
             device=device,
             precision=precision,
             threads=threads,
@@ -177,32 +167,23 @@ class Stylizer(Streaming):
             verify=verify,
             adaptation=adaptation,
         )
-        self._info = self._facts(session)
-        self._session: Session | None = session
-        self._steady = SteadyStyle(
-            style,
-            self._model,
-            verify=verify,
-            device=device,
-            precision=precision,
-            threads=threads,
-            parallel=parallel,
-        )
+        self._info = self._facts()
 
     @property
     def info(self) -> StylizerInfo:
         """The model's facts, and the engine, precision and threads really in use."""
         return self._info
 
-    def _facts(self, session: Session) -> StylizerInfo:
-        metadata = self._model.metadata
+    def _facts(self) -> StylizerInfo:
+        model, session = self._painter.model, self._painter.session()
+        metadata = model.metadata
         return StylizerInfo(
-            name=self._model.name,
-            title=metadata.get("title", self._model.name),
-            path=str(self._model.path),
-            sha256=self._model.sha256,
+            name=model.name,
+            title=metadata.get("title", model.name),
+            path=str(model.path),
+            sha256=model.sha256,
             network=metadata.get("network", "unknown"),
-            flavour=self._model.flavour,
+            flavour=model.flavour,
             provider=session.provider,
             device=session.device,
             precision=session.precision,
@@ -210,7 +191,7 @@ class Stylizer(Streaming):
             size=self._options.size,
             strength=self._options.strength,
             keep_color=self._options.keep_color,
-            max_pixels=self._max_pixels,
+            max_pixels=self._painter.max_pixels,
             licence=metadata.get("licence", "unknown"),
         )
 
@@ -267,10 +248,11 @@ class Stylizer(Streaming):
         if isinstance(picture, bytes | bytearray | memoryview):
             return self._paint_bytes(bytes(picture), options)
         if _is_pil(picture):
-            decoded = from_pil(picture, max_pixels=self._max_pixels, max_memory=self._max_memory)
+            limits = self._painter
+            decoded = from_pil(picture, max_pixels=limits.max_pixels, max_memory=limits.max_memory)
             return to_pil(self._paint(decoded, options))
         if hasattr(picture, "painted"):
-            return picture.painted(self._paint_rgb(picture.rgb, options))
+            return picture.painted(self._painter.paint(picture.rgb, options))
         raise InputError(
             f"expected an array, PIL image, bytes or path, got {type(picture).__name__}",
             cure=_way_in(picture),
@@ -294,8 +276,7 @@ class Stylizer(Streaming):
             ModelError: the style has none, or that of another checkpoint.
             ProviderError: the device does not paint it.
         """
-        self._open_session()
-        self._steady.session()
+        self._painter.prepare_steady()
 
     def paint_steadily(
         self,
@@ -303,7 +284,7 @@ class Stylizer(Streaming):
         statistics: Statistics | None = None,
         *,
         keep: float = 0.0,
-        adjust: Callable[[Pixels, Pixels], Pixels] | None = None,
+        adjust: Adjust | None = None,
     ) -> tuple[Pixels, Statistics]:
         """Paint a frame of a video with statistics of the frames before it.
 
@@ -323,15 +304,7 @@ class Stylizer(Streaming):
         pixels, _ = as_rgb_array(frame)
         if pixels.ndim != 3:
             raise InputError("expected one frame H×W×3", cure="call it once per frame")
-        used: list[Statistics] = []
-
-        def run(photo: Pixels) -> Pixels:
-            painting, mixed = self._steady.paint(photo, statistics, keep)
-            used.append(mixed)
-            return adjust(photo, painting) if adjust else painting
-
-        self._open_session()
-        return self._paint_rgb(pixels, self._options, run), used[0]
+        return self._painter.paint_steadily(pixels, self._options, statistics, keep, adjust)
 
     def working_size(self, height: int, width: int, *, size: Size | None = None) -> tuple[int, int]:
         """Height and width at which a picture of this height and width is painted.
@@ -339,7 +312,8 @@ class Stylizer(Streaming):
         Raises:
             InputError: the model is of a fixed size, another one.
         """
-        return self._working_size(height, width, self._options.changed(size, None, None).size)
+        options = self._options.changed(size, None, None)
+        return self._painter.working_size(height, width, options.size)
 
     def warmup(self, height: int, width: int) -> Stylizer:
         """Paint one black picture, so that the first real one of this size is not the slow one."""
@@ -348,12 +322,11 @@ class Stylizer(Streaming):
 
     def close(self) -> None:
         """Free the engine, as soon as other threads have finished their pictures."""
-        self._session = None
-        self._steady.close()
+        self._painter.close()
         super().close()
 
     def __enter__(self) -> Stylizer:
-        self._open_session()
+        self.refuse_if_closed()
         return self
 
     def __exit__(
@@ -370,14 +343,14 @@ class Stylizer(Streaming):
 
     def __repr__(self) -> str:
         info = self._info
-        state = f"{info.provider}, {info.precision}" if self._session else "closed"
-        return f"Stylizer({self._model.name!r}, {state})"
+        state = f"{info.provider}, {info.precision}" if self._painter.is_open else "closed"
+        return f"Stylizer({info.name!r}, {state})"
 
     def _read(self, source: Path | bytes) -> Picture:
         return read_picture(
             source,
-            max_pixels=self._max_pixels,
-            max_memory=self._max_memory,
+            max_pixels=self._painter.max_pixels,
+            max_memory=self._painter.max_memory,
             allow_truncated=self._allow_truncated,
         )
 
@@ -389,7 +362,7 @@ class Stylizer(Streaming):
         *,
         overwrite: bool,
     ) -> Path:
-        named = f"{path.stem}-{style_name(self._model.path)}{path.suffix}"
+        named = f"{path.stem}-{style_name(self._painter.model.path)}{path.suffix}"
         target = path.with_name(named) if output is None else Path(output)
         kind = format_of(target)
         if os.path.lexists(target) and not overwrite:
@@ -409,9 +382,9 @@ class Stylizer(Streaming):
     ) -> Pixels:
         pixels, alpha = as_rgb_array(array, color=color, layout=layout)
         if pixels.ndim == 4:
-            painted = np.stack([self._paint_rgb(one, options) for one in pixels])
+            painted = np.stack([self._painter.paint(one, options) for one in pixels])
         else:
-            painted = self._paint_rgb(pixels, options)
+            painted = self._painter.paint(pixels, options)
         if color == "bgr":
             painted = painted[..., ::-1]
         if alpha is not None:
@@ -421,75 +394,10 @@ class Stylizer(Streaming):
         return np.ascontiguousarray(painted)
 
     def _paint(self, picture: Picture, options: PaintOptions) -> Picture:
-        return picture.replace_pixels(self._paint_rgb(picture.rgb, options))
-
-    def _paint_rgb(
-        self, photo: Pixels, options: PaintOptions, run: Callable[[Pixels], Pixels] | None = None
-    ) -> Pixels:
-        """Paint H×W×3: at working size, then back to full size, then strength and colour.
-
-        `run` paints at working size; by default the plain file does, at once or part by part.
-        """
-        end_if_stopped()
-        session = self._open_session()
-        height, width = photo.shape[:2]
-        check_pixels(height, width, self._max_pixels)
-        at = self._working_size(height, width, options.size)
-        try:
-            check_memory(
-                f"painting at {at[1]}x{at[0]}",
-                round(at[0] * at[1] * session.memory_per_pixel * self._model.width / 0.5),
-                self._max_memory,
-                cure="paint it smaller: size (--size)",
-            )
-            run = run or partial(self._run, session)
-        except LimitError:
-            limit = allowed_memory(self._max_memory) or 0
-            run = None if run else paint_within(limit, *at, self._steady, self._model)
-            if run is None:
-                raise
-        if at == (height, width):
-            painting = run(photo)
-        else:
-            small = shrink(photo, *at)
-            painting = restore_detail(run(small), photo, small)
-        if options.keep_color:
-            painting = keep_color(painting, photo)
-        if options.strength < 1:
-            painting = blend(photo, painting, options.strength)
-        return painting
-
-    def _run(self, session: Session, photo: Pixels) -> Pixels:
-        painting: Pixels = session.run(photo[None])[0]
-        if painting.shape != photo.shape:
-            came, given = ("×".join(map(str, array.shape)) for array in (painting, photo))
-            raise ModelError(
-                f"gives {came} for a picture of {given}, which no style does",
-                path=self._model.path,
-            )
-        return painting
-
-    def _working_size(self, height: int, width: int, size: Size) -> tuple[int, int]:
-        fixed = self._model.fixed_size
-        if fixed is None:
-            return (height, width) if size == "full" else working_size(height, width, size)
-        if fixed != (height, width):
-            raise InputError(
-                f"{width}x{height} does not fit this model: it paints {fixed[1]}x{fixed[0]} alone",
-                cure="resize the picture, or export the model without --size",
-            )
-        return fixed
+        return picture.replace_pixels(self._painter.paint(picture.rgb, options))
 
     def refuse_if_closed(self) -> None:
-        self._open_session()
-
-    def _open_session(self) -> Session:
-        if os.getpid() != self._process:  # an engine's threads are not in the child
-            raise ClosedError("was created in another process", cure="create it after fork")
-        session = self._session  # once: another thread may close at any time
-        if session is None:
-            raise ClosedError("this Stylizer is closed", cure="make a new one")
-        return session
+        self._painter.session()
 
 
 def _way_in(picture: object) -> str:

@@ -42,14 +42,14 @@ def large() -> np.ndarray:
 @pytest.fixture
 def finished(stylizer, monkeypatch) -> list[tuple[int, ...]]:
     """Shapes of the pictures that were painted to their end."""
-    shapes, run = [], stylizer._run
+    shapes, run = [], stylizer._painter._run
 
     def watched(*given):
         painting = run(*given)
         shapes.append(painting.shape)
         return painting
 
-    monkeypatch.setattr(stylizer, "_run", watched)
+    monkeypatch.setattr(stylizer._painter, "_run", watched)
     return shapes
 
 
@@ -57,8 +57,8 @@ def finished(stylizer, monkeypatch) -> list[tuple[int, ...]]:
 def no_thread_is_left(stylizer):
     before = set(threading.enumerate())
     yield
-    stylizer._painters.submit(int).result()  # its own may stay
-    own = stylizer._painters._threads
+    stylizer._pool.submit(int).result()  # its own may stay
+    own = stylizer._pool._threads
     assert set(threading.enumerate()) <= before | own
 
 
@@ -90,7 +90,7 @@ def test_pictures_are_painted_at_once_where_parallel_says_so(model_path, frames,
             calls.append(photo)
             return photo
 
-        stylizer._paint_rgb = lambda photo, options: wait_for_the_other(photo)
+        stylizer._painter.paint = lambda photo, options: wait_for_the_other(photo)
         assert same(stylizer.stream(frames), frames)
     assert len(calls) == len(frames)
 

@@ -262,7 +262,7 @@ def test_picture_too_long_for_its_format_is_refused_before_it_is_painted(
 ) -> None:
     path = tmp_path / "long.png"
     path.write_bytes(png(np.zeros((1, 65_501, 3), np.uint8)))
-    monkeypatch.setattr(stylizer, "_run", lambda *given: pytest.fail("painted"))
+    monkeypatch.setattr(stylizer._painter, "_run", lambda *given: pytest.fail("painted"))
     with pytest.raises(OutputError, match=r"65501x1 is more than JPEG can hold.*\.png or \.tif"):
         stylizer(path, output=tmp_path / "out.jpg")
     with pytest.raises(OutputError, match="no picture format"):
@@ -312,7 +312,7 @@ def test_painting_of_another_size_than_the_photo_is_refused(engine, tmp_path: Pa
 
 def test_closing_while_another_thread_paints_lets_it_finish(model_path, photo, painting) -> None:
     stylizer = Stylizer(model_path, threads=1, precision="fp32")
-    session, begun, closed = stylizer._session, threading.Event(), threading.Event()
+    session, begun, closed = stylizer._painter._session, threading.Event(), threading.Event()
     run = session.run
 
     def slow(image: np.ndarray) -> np.ndarray:
