@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from benchmarks import measure
 from benchmarks.photos import fit
+from benchmarks.styles import shipped
 from nst_export.verification import compare
-from nst_rt import Stylizer, zoo
-from nst_rt.errors import UsageError
+from nst_rt import Stylizer
 from nst_train.network import StyleNetwork, paint
 from nst_train.photos import find_photos
 from nst_train.style_file import load_style
@@ -154,9 +154,7 @@ def cpu_speed(
     style: str, photos: Path, rounds: int, compiled: bool, threads: int, results: Path
 ) -> None:
     """Time a shipped style beside other engines."""
-    card = zoo.find(style)
-    if card is None:
-        raise UsageError(f"no shipped style {style!r}", cure="see nst-rt models")
+    card = shipped(style)
     torch.set_num_threads(threads)
     facts = measure.machine(threads=threads)
     network, _ = load_style(card.file("checkpoint"))

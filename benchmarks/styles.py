@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from nst_rt import zoo
+from nst_rt.errors import UsageError
 from nst_train.config import FastConfig
 from nst_train.methods.fast import FastLoss
 from nst_train.network import StyleNetwork
@@ -39,6 +40,18 @@ class Style:
         painting = hashlib.sha256(Path(self.config.style).read_bytes()).hexdigest()
         facts = (painting, self.config.style_size, repr(loss.objective), loss.perceptual.identity)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def shipped(name: str) -> zoo.Card:
+    """The card of a shipped style.
+
+    Raises:
+        UsageError: there is no such style.
+    """
+    card = zoo.find(name)
+    if card is None:
+        raise UsageError(f"no shipped style {name!r}", cure="see nst-rt models")
+    return card
 
 
 def load(name_or_path: str, *, paintings: Path, features: Sequence[str]) -> Style:

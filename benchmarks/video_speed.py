@@ -25,8 +25,8 @@ import torch
 from benchmarks import measure
 from benchmarks.clips import make_clip
 from benchmarks.peers.plain_video import paint_video
-from nst_rt import Stylizer, zoo
-from nst_rt.errors import UsageError
+from benchmarks.styles import shipped
+from nst_rt import Stylizer
 from nst_rt.pipeline import Pipeline, Stage
 from nst_rt.video.color import from_rgb
 from nst_rt.video.converting import convert
@@ -141,9 +141,7 @@ def video_speed(
     style: str, photos: Path, frames: int, rounds: int, threads: int, results: Path
 ) -> None:
     """Time the conversion of a 720p clip beside its stages and a plain loop."""
-    card = zoo.find(style)
-    if card is None:
-        raise UsageError(f"no shipped style {style!r}", cure="see nst-rt models")
+    card = shipped(style)
     torch.set_num_threads(threads)
     facts = measure.machine(threads=threads)
     network, _ = load_style(card.file("checkpoint"))

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from benchmarks import cpu_speed
 from benchmarks.cpu_speed import DIRECT, EAGER, NAIVE, OURS, SAME_FILE
+from nst_rt import zoo
 from nst_rt.errors import UsageError
 
 
@@ -48,7 +49,7 @@ def test_program_times_a_shipped_style(
 ) -> None:
     files = {"checkpoint": checkpoint, "fp32": model_path}
     card = SimpleNamespace(name="thin", file=files.__getitem__)
-    monkeypatch.setattr(cpu_speed.zoo, "find", {"thin": card}.get)
+    monkeypatch.setattr(zoo, "find", {"thin": card}.get)
     monkeypatch.setattr(cpu_speed, "SIZES", ((32, 48),))
     real = cpu_speed.Stylizer
     monkeypatch.setattr(cpu_speed, "Stylizer", lambda name, **options: real(model_path, **options))

@@ -17,20 +17,6 @@ from nst_rt.video.pipes import Inflow, Outflow
 from nst_rt.video.rawvideo import RawVideoSink, RawVideoSource
 
 
-@pytest.fixture(autouse=True)
-def inflows_are_closed(monkeypatch):
-    opened, begin = [], Inflow.__init__
-
-    def watched(inflow, name) -> None:
-        begin(inflow, name)
-        opened.append(inflow)
-
-    monkeypatch.setattr(Inflow, "__init__", watched)
-    yield
-    for inflow in opened:
-        inflow.close()
-
-
 @pytest.fixture
 def frames() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (3, 7, 5, 3), np.uint8)

@@ -20,20 +20,6 @@ from nst_rt.video.yuv4mpeg import Y4mSink, Y4mSource, parse
 PATCHES = [(200, 30, 40), (20, 180, 60), (30, 50, 220), (128, 128, 128), (255, 255, 255), (0, 0, 0)]
 
 
-@pytest.fixture(autouse=True)
-def inflows_are_closed(monkeypatch):
-    opened, begin = [], Inflow.__init__
-
-    def watched(inflow, name) -> None:
-        begin(inflow, name)
-        opened.append(inflow)
-
-    monkeypatch.setattr(Inflow, "__init__", watched)
-    yield
-    for inflow in opened:
-        inflow.close()
-
-
 def coded(rgb: tuple[int, ...], lines: int, bits: int = 8, full: bool = False) -> list[int]:
     """Y, Cb and Cr by the formulas of H.273."""
     red, blue = (0.2126, 0.0722) if lines >= 720 else (0.299, 0.114)
