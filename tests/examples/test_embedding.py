@@ -140,7 +140,7 @@ def bomb() -> bytes:
 
 
 def test_client_that_leaves_frees_the_engine(server, monkeypatch) -> None:
-    """F09, spoken in ASGI, since no test client leaves."""
+    """Spoken in ASGI, since no test client leaves."""
     ends = []
 
     async def main() -> None:
@@ -157,7 +157,7 @@ def test_client_that_leaves_frees_the_engine(server, monkeypatch) -> None:
                     raise
 
             monkeypatch.setattr(stylizer, "acall", watched)
-            monkeypatch.setattr(stylizer, "_paint_rgb", until_stopped)
+            monkeypatch.setattr(stylizer._painter, "paint", until_stopped)
             buffer = io.BytesIO()
             Image.new("RGB", (16, 16)).save(buffer, "PNG")
             messages = [{"type": "http.request", "body": buffer.getvalue()}]
