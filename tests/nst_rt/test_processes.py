@@ -19,7 +19,7 @@ ENGINES = ("openvino", "onnxruntime")
 
 @pytest.mark.parametrize("device", ENGINES)
 def test_refused_after_fork_and_never_hangs(device, model_path) -> None:
-    """D02: what the child inherits says so; a new one paints there; the child ends by itself."""
+    """What the child inherits says so; a new one paints there; the child ends by itself."""
     code = """
 import os, sys
 import numpy as np
@@ -51,7 +51,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_pickles_as_its_recipe(model_path, photo, monkeypatch) -> None:
-    """D03: another process makes its own engine, wherever it runs."""
+    """Another process makes its own engine, wherever it runs."""
     monkeypatch.chdir(model_path.parent)
     with Stylizer(model_path.name, threads=1, precision="fp32", strength=0.5, size=64) as stylizer:
         expected, recipe = stylizer(photo), pickle.dumps(stylizer)
@@ -76,7 +76,7 @@ def test_spawned_processes_paint_with_what_they_are_sent(model_path) -> None:
 
 @pytest.mark.parametrize("device", ENGINES)
 def test_calls_leave_nothing_behind(device, model_path) -> None:
-    """D05, a tenth of it: memory, open files and threads are those of before."""
+    """Memory, open files and threads are those of before."""
     code = """
 import asyncio, gc, os, sys, threading
 from pathlib import Path

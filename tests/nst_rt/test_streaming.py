@@ -167,7 +167,7 @@ def test_acall_lets_the_loop_go_on(stylizer, frames, painted) -> None:
 
 
 def test_cancelled_call_has_left_the_engine(stylizer, frames, painted, large, finished) -> None:
-    """D04: also one that waits behind another."""
+    """Also one that waits behind another."""
 
     async def main() -> None:
         calls = [asyncio.create_task(stylizer.acall(large)) for _ in range(2)]

@@ -113,7 +113,7 @@ def test_input_is_never_changed(stylizer, photo) -> None:
     "size", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 3), (3, 2), (17, 31), (101, 75), (757, 1009)]
 )
 def test_any_size_is_painted_as_the_network_does_and_stays(stylizer, network, photo, size) -> None:
-    """A01 and A02: what is smaller than the network takes, and sides that nothing divides."""
+    """What is smaller than the network takes, and sides that nothing divides."""
     picture = np.resize(photo, (*size, 3))
     painted = stylizer(picture, size="full")
     assert painted.shape == picture.shape
