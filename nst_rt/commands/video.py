@@ -11,6 +11,7 @@ from nst_rt.commands.conversion import Request, VideoSize, convert_all
 from nst_rt.commands.stdout import clean_stdout
 from nst_rt.options import DEFAULT_SIZE
 from nst_rt.sessions import Device, Precision
+from nst_rt.video.selection import seconds_of
 
 
 def _seconds(
@@ -20,9 +21,7 @@ def _seconds(
     if text is None:
         return None
     try:
-        total = Fraction(0)
-        for part in text.split(":"):
-            total = total * 60 + Fraction(part)
+        total = seconds_of(text)
     except (ValueError, ZeroDivisionError):
         raise click.BadParameter(f"{text!r} is no time; write 12.5 or 1:02:03") from None
     if total < 0:

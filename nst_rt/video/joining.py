@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from fractions import Fraction
@@ -48,8 +49,6 @@ def join(
     try:
         _write(parts, source, unfinished, target, tracks, facts, last_duration, start, end, turned)
         with unfinished.open("rb+") as file:
-            import os
-
             os.fsync(file.fileno())
         unfinished.replace(target)
     except (pyav().FFmpegError, OSError) as error:

@@ -17,6 +17,7 @@ from nst_rt.errors import UsageError
 from nst_rt.images import blend
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.frames import Frame
+from nst_rt.video.selection import seconds_of
 from nst_rt.video.steadiness import SteadyPainter
 
 
@@ -195,17 +196,10 @@ def read_timeline(text: str) -> list[tuple[Fraction, str]]:
                 f"{part!r} has no time",
                 cure="a time line is 0:starry-night,5:great-wave; else give --style several times",
             )
-        entries.append((_seconds(found[1]), found[2]))
+        entries.append((seconds_of(found[1]), found[2]))
     if any(one[0] >= other[0] for one, other in pairwise(entries)):
         raise UsageError(f"the times of {text!r} do not rise", cure="put them in order")
     return entries
-
-
-def _seconds(text: str) -> Fraction:
-    total = Fraction(0)
-    for part in text.split(":"):
-        total = total * 60 + Fraction(part)
-    return total
 
 
 def painter_of(

@@ -13,6 +13,7 @@ from nst_rt.video.containers import pyav
 from nst_rt.video.encoding import ChosenEncoder
 from nst_rt.video.job import Job
 from nst_rt.video.reading import VideoFacts
+from nst_rt.video.tracks import MUXERS
 
 _BEFORE_ANY_REORDERING = 2
 """Frames of a part that is too short for one to be coded before another that is shown earlier."""
@@ -96,13 +97,12 @@ class PartWriter:
 
     def _open(self, time: Fraction) -> None:
         self._path = self._job.path_of_next(self._encoder)
-        self._container = pyav().open(f"file:{self._path.absolute()}", "w", format=self._format())
+        self._container = pyav().open(
+            f"file:{self._path.absolute()}", "w", format=MUXERS[self._path.suffix]
+        )
         self._stream = self._encoder.add_to(self._container, self._facts, self._size)
         self._stream.time_base = self._facts.time_base
         self._start, self._frames = time, 0
-
-    def _format(self) -> str:
-        return {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov"}[self._encoder.segment_suffix]
 
     def _guarded(self, work: Callable[[], object]) -> None:
         try:

@@ -9,6 +9,18 @@ from typing import Literal
 Hdr = Literal["refuse", "tonemap", "passthrough"]
 
 
+def seconds_of(text: str) -> Fraction:
+    """Seconds of `12.5` or `1:02:03`.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    total = Fraction(0)
+    for part in text.split(":"):
+        total = total * 60 + Fraction(part)
+    return total
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which frames of a file, and how they are read.
