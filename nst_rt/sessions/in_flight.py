@@ -1,0 +1,146 @@
+"""Pictures on their way through a GPU: they go up, are painted and come down on three streams."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.nvidia.device_array import device_array
+from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, PinnedArray, Stream
+
+BINDINGS_KEPT = 8
+"""Pairs of the callers' own arrays that are remembered; a program works on a few in turn."""
+Bound = TypeVar("Bound")
+"""What an engine needs to paint from one place on the GPU to another."""
+Shape = tuple[int, ...]
+
+
+class InFlight(Generic[Bound]):
+    """The pictures of one engine. Those of several callers, or several submitted by one, overlap.
+
+    Their buffers are used again while the size stays the same.
+
+    Args:
+        gpu: where they are painted.
+        scale: how many times larger a painting is.
+        bind: makes ready to paint a picture of a shape (N×H×W×3), to a painting of a shape, from an
+            address on the GPU to another.
+        paint: begins to paint, on the stream `compute`.
+    """
+
+    def __init__(
+        self,
+        gpu: Gpu,
+        scale: int,
+        bind: Callable[[Shape, Shape, int, int], Bound],
+        paint: Callable[[Bound], None],
+    ) -> None:
+        self._gpu, self._scale, self._bind, self._paint = gpu, scale, bind, paint
+        gpu.enter()
+        self._up, self.compute, self._down = (Stream(gpu) for _ in range(3))
+        self._lock = threading.Lock()
+        self._idle: list[Frame[Bound]] = []
+        self._bindings: dict[tuple[int, int, Shape], Bound] = {}
+
+    def submit(self, image: NDArray[np.uint8]) -> Painting[Bound]:
+        """Begin to paint uint8 N×H×W×3, C-contiguous, which may be changed at once."""
+        with self._lock:
+            self._gpu.enter()
+            frame = self._frame(image.shape)
+            frame.source.array[...] = image
+            self._up.upload(frame.source, frame.image)
+            frame.arrived.record(self._up)
+            self.compute.wait(frame.arrived)
+            self._paint(frame.bound)
+            frame.painted.record(self.compute)
+            self._down.wait(frame.painted)
+            self._down.download(frame.painting, frame.target)
+            frame.done.record(self._down)
+        return Painting(frame, self._gpu, self._give_back)
+
+    def paint_on_device(self, image: Any, painting: Any, stream: int) -> None:
+        """Paint from GPU memory into GPU memory; nothing is copied, nobody waits.
+
+        Args:
+            image: uint8 N×H×W×3, C-contiguous, of any library whose arrays have
+                `__cuda_array_interface__` (PyTorch, CuPy, Numba, JAX).
+            painting: where it goes, of the painting's size.
+            stream: handle of the caller's CUDA stream: what it was given before comes before the
+                painting, what it is given later comes after.
+
+        Raises:
+            InputError: another dtype, shape or layout, or no memory of a GPU.
+        """
+        source = device_array(image, "the image")
+        expected = (source.shape[0], *(size * self._scale for size in source.shape[1:3]), 3)
+        target = device_array(painting, "the painting", expected)
+        with self._lock:
+            self._gpu.enter()
+            theirs = Stream(self._gpu, stream)
+            self.compute.wait(Event(self._gpu).record(theirs))
+            key = (source.address, target.address, source.shape)
+            if key not in self._bindings:
+                if len(self._bindings) == BINDINGS_KEPT:
+                    del self._bindings[next(iter(self._bindings))]
+                self._bindings[key] = self._bind(
+                    source.shape, target.shape, source.address, target.address
+                )
+            self._paint(self._bindings[key])
+            theirs.wait(Event(self._gpu).record(self.compute))
+
+    def close(self) -> None:
+        """Free the buffers, as soon as the last picture is done."""
+        self._idle.clear()
+        self._bindings.clear()
+
+    def _frame(self, shape: Shape) -> Frame[Bound]:
+        """Idle buffers of that shape, or new ones in place of those of another shape."""
+        if self._idle and self._idle[-1].source.array.shape != shape:
+            self._idle.clear()
+        return self._idle.pop() if self._idle else self._new_frame(shape)
+
+    def _new_frame(self, shape: Shape) -> Frame[Bound]:
+        frame: Frame[Bound] = Frame(self._gpu, shape, self._scale)
+        addresses = int(frame.image.address), int(frame.painting.address)
+        frame.bound = self._bind(shape, frame.target.array.shape, *addresses)
+        return frame
+
+    def _give_back(self, frame: Frame[Bound]) -> None:
+        with self._lock:
+            self._idle.append(frame)
+
+
+class Frame(Generic[Bound]):
+    """The buffers of one picture on its way, and how far it is."""
+
+    bound: Bound
+
+    def __init__(self, gpu: Gpu, shape: Shape, scale: int) -> None:
+        count, height, width, channels = shape
+        self.source = PinnedArray(gpu, shape)
+        self.target = PinnedArray(gpu, (count, height * scale, width * scale, channels))
+        self.image = DeviceBuffer(gpu, self.source.array.nbytes)
+        self.painting = DeviceBuffer(gpu, self.target.array.nbytes)
+        self.arrived, self.painted, self.done = (Event(gpu) for _ in range(3))
+
+
+class Painting(Generic[Bound]):
+    """A picture that is being painted."""
+
+    def __init__(
+        self, frame: Frame[Bound], gpu: Gpu, give_back: Callable[[Frame[Bound]], None]
+    ) -> None:
+        self._frame, self._gpu, self._give_back = frame, gpu, give_back
+
+    def result(self) -> NDArray[np.uint8]:
+        """Wait for the painting, uint8 N×H×W×3, a new array. To be asked for once."""
+        self._gpu.enter()
+        self._frame.done.synchronize()
+        painting = self._frame.target.array.copy()
+        self._give_back(self._frame)
+        del self._frame
+        return painting
