@@ -69,6 +69,18 @@ def paintings_among(names: Iterable[str], styles: Iterable[str]) -> set[str]:
     return names & {naming.beside(name) for naming in namings for name in names}
 
 
+def perhaps_paintings(names: Iterable[str]) -> set[str]:
+    """Names that paintings of others of the names have, in styles called whatever."""
+    names = set(names)
+    photos = names | {PurePath(name).stem for name in names}
+    stems = {name: PurePath(name).stem for name in names}
+    return {
+        name
+        for name, stem in stems.items()
+        if any(char == "-" and stem[:place] in photos for place, char in enumerate(stem))
+    }
+
+
 def choose_naming(
     inputs: Sequence[str], out: str | None, style: str, *, in_place: bool, keep_ext: bool
 ) -> Naming:

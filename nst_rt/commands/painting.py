@@ -26,6 +26,7 @@ from nst_rt.images import (
     check_fits,
     encode_picture,
     format_of,
+    mark,
     read_picture,
     write_picture,
 )
@@ -99,7 +100,7 @@ class Painter:
         to_stdout = job.target == STANDARD
         check_fits(picture, picture.format if to_stdout else format_of(Path(job.target)))
         size = self.stylizer.working_size(picture.height, picture.width)
-        painted = self.stylizer.paint(picture)
+        painted = mark(self.stylizer.paint(picture))
         logger.info(
             "%s: %dx%d, painted at %dx%d",
             _name(job.source), picture.width, picture.height, size[1], size[0],

@@ -16,9 +16,11 @@ from nst_rt.commands.naming import (
     choose_naming,
     has_format,
     paintings_among,
+    perhaps_paintings,
 )
 from nst_rt.commands.search import Found, Search, is_folder
 from nst_rt.errors import InputError, NstError, OutputError, UsageError, shown
+from nst_rt.images import is_marked
 
 NOWHERE = (0, 0)
 """Identity of a file that is not there."""
@@ -104,7 +106,14 @@ def make_plan(
 
 def _found(inputs: Sequence[str], naming: Naming) -> Plan:
     styles = {naming.style, *(card.name for card in zoo.cards())}
-    search = Search(avoid=naming.folder, paintings=lambda names: paintings_among(names, styles))
+
+    def paintings(folder: Path, names: Iterable[str]) -> set[str]:
+        known = paintings_among(names, styles)
+        # the styles of others have any name, so the file itself has to say that it is a painting
+        rest = perhaps_paintings(names) - known
+        return known | {name for name in rest if is_marked(folder / name)}
+
+    search = Search(avoid=naming.folder, paintings=paintings)
     plan = Plan()
     for argument in dict.fromkeys(inputs):
         if argument == STANDARD:

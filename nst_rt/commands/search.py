@@ -19,12 +19,12 @@ class Found(NamedTuple):
 
 
 class Search:
-    """Finds pictures and never opens one.
+    """Finds pictures by their names.
 
     Args:
         avoid: a folder that is not entered: the one that the paintings go into.
-        paintings: which of a folder's pictures are paintings of others among them; these are not
-            painted again.
+        paintings: which of a folder's pictures are paintings of others among them, from the folder
+            and the pictures' names; these are not painted again.
 
     Attributes:
         left_out: how many such paintings were passed over.
@@ -34,7 +34,7 @@ class Search:
         self,
         *,
         avoid: str | None = None,
-        paintings: Callable[[Iterable[str]], set[str]] = lambda names: set(),
+        paintings: Callable[[Path, Iterable[str]], set[str]] = lambda folder, names: set(),
     ) -> None:
         self._avoid = Path(avoid).stat() if avoid is not None and is_folder(avoid) else None
         self._paintings = paintings
@@ -71,13 +71,13 @@ class Search:
             except OSError as error:
                 yield InputError(f"cannot be searched ({error.strerror})", path=folder)
                 continue
-            for name in self._pictures(entries):
+            for name in self._pictures(folder, entries):
                 yield Found(str(folder / name), str(place / name))
             waiting += [place / entry.name for entry in reversed(entries) if self._enters(entry)]
 
-    def _pictures(self, entries: list[os.DirEntry[str]]) -> list[str]:
+    def _pictures(self, folder: Path, entries: list[os.DirEntry[str]]) -> list[str]:
         names = [entry.name for entry in entries if _is_picture(entry)]
-        paintings = self._paintings(names)
+        paintings = self._paintings(folder, names)
         self.left_out += len(paintings)
         return [name for name in names if name not in paintings]
 

@@ -3,6 +3,7 @@
 from nst_rt.images.arrays import as_rgb_array
 from nst_rt.images.detail import restore_detail, shrink, working_size
 from nst_rt.images.limits import DEFAULT_MAX_PIXELS, allowed_memory, check_memory, check_pixels
+from nst_rt.images.mark import is_marked, mark
 from nst_rt.images.mixing import blend, keep_color
 from nst_rt.images.picture import Metadata, Picture
 from nst_rt.images.reading import PICTURE_SUFFIXES, from_pil, read_picture
@@ -22,7 +23,9 @@ __all__ = [
     "encode_picture",
     "format_of",
     "from_pil",
+    "is_marked",
     "keep_color",
+    "mark",
     "read_picture",
     "restore_detail",
     "shrink",

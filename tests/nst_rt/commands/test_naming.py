@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from nst_rt import zoo
-from nst_rt.commands.naming import Naming, choose_naming, paintings_among
+from nst_rt.commands.naming import (
+    Naming,
+    choose_naming,
+    paintings_among,
+    perhaps_paintings,
+)
 from nst_rt.commands.search import Found
 from nst_rt.errors import OutputError, UsageError
 from nst_rt.model import style_name
@@ -62,6 +67,11 @@ def test_paintings_are_told_by_the_names_of_their_photos() -> None:
     }  # fmt: skip
     long = "é" * 125 + "x.png"
     assert paintings_among([long, BESIDE.beside(long)], ["thin"]) == {BESIDE.beside(long)}
+
+
+def test_name_of_any_style_may_be_that_of_a_painting() -> None:
+    names = ["a.jpg", "a-my-style.png", "ab-x.jpg", "x.pgm", "x.pgm-wave.png", "-a.png", "b-1.png"]
+    assert perhaps_paintings(names) == {"a-my-style.png", "x.pgm-wave.png"}
 
 
 def test_in_place_takes_the_photo_behind_a_link(folder: Path) -> None:

@@ -68,8 +68,8 @@ def test_neighbours_painting_is_passed_over_and_counted(tree: Path) -> None:
         (tree / name).touch()
     asked = []
 
-    def paintings(names) -> set[str]:
-        asked.append(list(names))
+    def paintings(folder, names) -> set[str]:
+        asked.append((folder.name, list(names)))
         return {name for name in names if "-thin" in name}
 
     search = Search(paintings=paintings)
@@ -77,7 +77,7 @@ def test_neighbours_painting_is_passed_over_and_counted(tree: Path) -> None:
     assert "b.png" in found
     assert not [place for place in found if "-thin" in place]
     assert search.left_out == 2
-    assert ["c-thin.webp", "c.webp"] in asked  # a folder at a time
+    assert ("sub", ["c-thin.webp", "c.webp"]) in asked  # a folder at a time
 
 
 @pytest.mark.parametrize(

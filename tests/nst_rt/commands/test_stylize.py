@@ -225,6 +225,30 @@ def test_earlier_paintings_beside_their_photos_are_left_out_and_counted(nst, fol
     assert nst("stylize", f"in/a-{shipped}.png", "-o", "named/", *style).code == 0
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "avif", "tif"])
+def test_earlier_paintings_in_a_style_of_ones_own_are_left_out(nst, folder, style, suffix) -> None:
+    Path("own-one.onnx").write_bytes(Path(style[1]).read_bytes())
+    save(f"in/a.{suffix}"), save(f"in/a-edited.{suffix}"), save(f"in/b.{suffix}")
+    assert nst("stylize", f"in/a.{suffix}", "--style", "own-one.onnx").code == 0
+    assert Path(f"in/a-own-one.{suffix}").exists()
+    *results, summary = records(nst("stylize", "in", "-o", "out", "--json", *style).out)
+    named = [Path(one["input"]).name for one in results]
+    assert named == [f"a-edited.{suffix}", f"a.{suffix}", f"b.{suffix}"]
+    assert summary["left_out"] == 1
+    Path(f"in/a.{suffix}").unlink()  # nothing is left of which it could be an earlier painting
+    *results, _ = records(nst("stylize", "in", "-o", "again", "--json", *style).out)
+    assert f"in/a-own-one.{suffix}" in [one["input"] for one in results]
+
+
+def test_what_looks_like_a_painting_and_cannot_be_read_is_an_input(nst, folder, style) -> None:
+    save("in/a.png")
+    Path("in/a-1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    os.mkfifo("in/pipe.png"), Path("in/a-2.png").symlink_to("pipe.png")
+    ended = nst("stylize", "in", "-o", "out", *style)
+    assert ended.code == 3
+    assert [line.split(": ")[1] for line in ended.lines[:2]] == ["in/a-1.png", "in/a-2.png"]
+
+
 @pytest.mark.parametrize("out", ["y", "y.xyz", "y.png", "y/"])
 def test_absent_input_is_told_before_the_output(nst, folder, style, out) -> None:
     ended = nst("stylize", "nofolder", "-o", out, *style)
