@@ -23,3 +23,12 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return home / "Library/Caches/nst-rt"
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "nst-rt"
+
+
+def engines_folder() -> Path:
+    """Where engines' own things are kept: for this user alone, since engines are code.
+
+    Raises:
+        RuntimeError: as `cache_folder`.
+    """
+    return cache_folder() / "engines"

@@ -29,6 +29,14 @@ def repeatable() -> Iterator[None]:
     torch.set_rng_state(state)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests leave the user's caches alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NST_RT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def photo() -> NDArray[np.uint8]:
     """A portrait, uint8 256×256×3."""

@@ -28,6 +28,7 @@ from nst_export.engine.source import Report, model_for
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.engine_file import PORTABLE, SUFFIX, EngineFacts, side_car_of
+from nst_rt.engine_trust import remember_built
 from nst_rt.errors import NstError, OutputError, UsageError
 from nst_rt.model import ModelFile
 
@@ -95,6 +96,7 @@ def build_engine(
             raise
     engine = built.facts(plan)
     _write(target, plan, engine)
+    remember_built(target, engine)
     return BuiltEngine(target, engine, rows)
 
 

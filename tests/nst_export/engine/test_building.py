@@ -18,6 +18,7 @@ from nst_export.engine import EngineOptions, build_engine, building
 from nst_rt import zoo
 from nst_rt._version import __version__
 from nst_rt.engine_file import read_engine_facts
+from nst_rt.engine_trust import check_trust, check_whole
 from nst_rt.errors import ModelError, OutputError, ProviderError, UsageError
 from nst_rt.model import read_model
 from tests.nst_export.engine.small_models import convolution, node, quantized, save
@@ -50,6 +51,12 @@ def test_every_shipped_model_becomes_an_engine_up_to_4k(
     assert facts.backend_version == ".".join(map(str, data[24:28]))  # as the engine says itself
     assert facts.creator == f"nst-rt {__version__}"
     assert not [record for record in caplog.records if "layernorm" in record.getMessage().lower()]
+
+
+def test_what_was_built_here_is_trusted_here(tmp_path: Path) -> None:
+    built = build_engine(convolution(tmp_path / "x.onnx"), tmp_path / "x.engine")
+    check_whole(built.path, built.path.read_bytes(), built.facts)
+    check_trust(built.path, built.facts.engine_sha256)
 
 
 def test_memory_follows_the_largest_picture(tmp_path: Path, shipped: Path) -> None:

@@ -1,0 +1,116 @@
+"""Which engines may be loaded: an engine is code, so those that this user built on this machine.
+
+`cache_folder()/engines/built` holds a small file for every engine that was built, called by the
+SHA-256 of its bytes. Somebody who changes an engine can change the side-car beside it, but not that
+folder, which is this user's alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+from nst_rt.atomic import replace_file
+from nst_rt.cache import engines_folder
+from nst_rt.engine_file import EngineFacts, side_car_of
+from nst_rt.errors import ModelError, shown
+from nst_rt.ownership import make_private, shut, stranger
+
+logger = logging.getLogger(__name__)
+
+SHOWN = 16
+"""Digits of a hash that tell two apart in a message."""
+
+
+def check_whole(engine: Path, data: bytes, facts: EngineFacts) -> None:
+    """Hold the bytes of an engine against its side-car.
+
+    Raises:
+        ModelError: truncated, modified, or the side-car is another engine's.
+    """
+    rebuild = f"build it again: nst-rt export MODEL.onnx {shown(engine.name)} --overwrite"
+    if len(data) != facts.engine_bytes:
+        raise ModelError(
+            f"has {len(data):,} bytes where {shown(side_car_of(engine).name)} says "
+            f"{facts.engine_bytes:,}",
+            path=engine,
+            cure=rebuild,
+        )
+    found = hashlib.sha256(data).hexdigest()
+    if found != facts.engine_sha256:
+        raise ModelError(
+            f"its SHA-256 is {found[:SHOWN]}…, {shown(side_car_of(engine).name)} says "
+            f"{facts.engine_sha256[:SHOWN]}…",
+            path=engine,
+            cure=rebuild,
+        )
+
+
+def check_trust(engine: Path, sha256: str, *, trusted: bool = False) -> None:
+    """Refuse an engine that somebody else may have made. To be called before it is deserialized.
+
+    Args:
+        engine: its file, for the message.
+        sha256: of the very bytes that are going to be deserialized.
+        trusted: the user answers for it (`trust_engine=True`, `--trust-engine`).
+
+    Raises:
+        ModelError: nobody knows it.
+    """
+    if trusted:
+        return
+    reason = _unknown(sha256)
+    if reason:
+        raise ModelError(
+            f"is an engine, which is code, and {reason}",
+            path=engine,
+            cure=f"build it here: nst-rt export MODEL.onnx {shown(engine.name)} --overwrite; or "
+            "add --trust-engine (trust_engine=True) if you know who built it",
+        )
+
+
+def remember_built(engine: Path, facts: EngineFacts) -> None:
+    """Note that this user built an engine here; a warning where that cannot be noted."""
+    told = {
+        "engine": str(engine.absolute()),
+        "onnx_sha256": facts.onnx_sha256,
+        "backend": f"{facts.backend} {facts.backend_version}",
+    }
+    try:
+        outer, folder, note = _places(facts.engine_sha256)
+        outer.parent.mkdir(parents=True, exist_ok=True)
+        make_private(outer)
+        make_private(folder)
+        replace_file(note, (json.dumps(told, indent=1) + "\n").encode())
+        shut(note)
+    except (OSError, RuntimeError) as error:
+        said = getattr(error, "strerror", None) or error
+        logger.warning(
+            "%s: cannot be noted as built here (%s); only --trust-engine will load it",
+            shown(engine),
+            said,
+        )
+
+
+def _places(sha256: str) -> tuple[Path, Path, Path]:
+    """The two folders that must be this user's alone, and the note on an engine in the inner one.
+
+    Raises:
+        RuntimeError: the user has no home.
+    """
+    engines = engines_folder()
+    built = engines / "built"
+    return engines, built, built / f"{sha256}.json"
+
+
+def _unknown(sha256: str) -> str:
+    """Why an engine cannot be known as one that was built here; empty where it is."""
+    try:
+        for place in _places(sha256):
+            if reason := stranger(place):
+                return f"{shown(place)}, which would tell who built it, {reason}"
+    except (OSError, RuntimeError):
+        return "was not built on this machine by this user"
+    return ""

@@ -1,0 +1,117 @@
+"""Engines are loaded where this user built them, and nothing else is without being told to."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nst_rt.engine_file import EngineFacts
+from nst_rt.engine_trust import check_trust, check_whole, remember_built
+from nst_rt.errors import ModelError
+
+DATA = b"an engine"
+FACTS = EngineFacts(
+    model={"name": "wave", "scale": "1"},
+    onnx_sha256="a" * 64,
+    engine_sha256=hashlib.sha256(DATA).hexdigest(),
+    engine_bytes=len(DATA),
+    backend="tensorrt",
+    backend_version="11.4.0.106",
+    creator="nst-rt 0.1.0",
+    platform="linux-x86_64",
+    gpu="NVIDIA L4",
+    compute_capabilities=["8.9"],
+    precision="fp16",
+    profiles=[],
+    options={},
+    memory={},
+)
+ENGINE = Path("wave.engine")
+UNKNOWN = "an engine, which is code, and was not built on this machine by this user; build it here"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NST_RT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_engine_that_was_built_here_is_trusted() -> None:
+    with pytest.raises(ModelError, match=UNKNOWN) as caught:
+        check_trust(ENGINE, FACTS.engine_sha256)
+    assert caught.value.exit_code == 4
+    assert "--trust-engine" in str(caught.value)
+    remember_built(ENGINE, FACTS)
+    check_trust(ENGINE, FACTS.engine_sha256)
+
+
+def test_another_engine_under_the_same_name_is_not() -> None:
+    remember_built(ENGINE, FACTS)
+    with pytest.raises(ModelError, match=UNKNOWN):
+        check_trust(ENGINE, hashlib.sha256(b"another").hexdigest())
+
+
+def test_user_may_answer_for_an_engine() -> None:
+    check_trust(ENGINE, FACTS.engine_sha256, trusted=True)
+
+
+def test_asking_makes_no_folder(cache: Path) -> None:
+    with pytest.raises(ModelError, match=UNKNOWN):
+        check_trust(ENGINE, FACTS.engine_sha256)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("place", ["engines", "engines/built", "note"])
+@pytest.mark.parametrize("how", ["group", "others", "owner", "link"])
+@pytest.mark.skipif(os.name == "nt", reason="files have no such owners")
+def test_notes_that_others_could_have_written_prove_nothing(cache, place, how, tmp_path) -> None:
+    remember_built(ENGINE, FACTS)
+    note = cache / f"engines/built/{FACTS.engine_sha256}.json"
+    path = note if place == "note" else cache / place
+    if how == "owner":
+        if os.geteuid():
+            pytest.skip("files are given away by root alone")
+        os.chown(path, 65534, -1)
+    elif how == "link":
+        moved = path.rename(tmp_path / "elsewhere")
+        path.symlink_to(moved)
+    else:
+        path.chmod(0o720 if how == "group" else 0o702)
+    said = {"owner": r"belongs to another user \(65534\)", "link": "is a link"}
+    with pytest.raises(ModelError, match=said.get(how, r"can be written by others \(mode 7")):
+        check_trust(ENGINE, FACTS.engine_sha256)
+
+
+def test_notes_are_closed_to_others_whatever_the_umask(cache: Path) -> None:
+    before = os.umask(0)
+    try:
+        remember_built(ENGINE, FACTS)
+    finally:
+        os.umask(before)
+    check_trust(ENGINE, FACTS.engine_sha256)
+
+
+def test_build_that_cannot_be_noted_says_so_and_goes_on(cache, caplog) -> None:
+    cache.write_text("no folder")
+    with caplog.at_level(logging.WARNING):
+        remember_built(ENGINE, FACTS)
+    assert "wave.engine: cannot be noted as built here (" in caplog.text
+    assert "only --trust-engine will load it" in caplog.text
+
+
+def test_damaged_engine_is_told_with_both_sizes_or_hashes() -> None:
+    check_whole(ENGINE, DATA, FACTS)
+    with pytest.raises(ModelError, match=r"has 8 bytes where wave\.engine\.json says 9; "):
+        check_whole(ENGINE, DATA[:-1], FACTS)
+    one, other = (hashlib.sha256(data).hexdigest()[:16] for data in (b"an enginE", DATA))
+    with pytest.raises(
+        ModelError, match=rf"its SHA-256 is {one}…, wave\.engine\.json says {other}…"
+    ):
+        check_whole(ENGINE, b"an enginE", FACTS)
+    with pytest.raises(ModelError):
+        check_whole(ENGINE, DATA, replace(FACTS, engine_sha256="0" * 64))
