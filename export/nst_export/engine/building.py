@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import sys
@@ -22,7 +23,7 @@ from nst_export.engine.configuration import (
 from nst_export.engine.messages import Messages, listening, refusal
 from nst_export.engine.network import fixed_shape, parse, precision_of, rehearse
 from nst_export.engine.options import EngineOptions
-from nst_export.engine.profiles import Profile, written
+from nst_export.engine.profiles import LARGEST, Profile, written
 from nst_export.engine.progress import Progress, Steps, interruptible, monitor_of
 from nst_export.engine.source import Report, model_for
 from nst_rt._version import __version__
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     import tensorrt as trt
 
     from nst_export.verification import Parity
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,14 @@ class _Build:
     def _profile(self, fixed: tuple[int, int, int, int] | None) -> Profile:
         options = self.options
         if fixed is None:
-            return options.profile()
+            profile = options.profile()
+            if options.largest is None and options.fixed is None and profile.max != LARGEST:
+                logger.warning(
+                    "no --max was given: the engine takes pictures of up to %s, which --opt or "
+                    "--min asks for, and plans memory for them",
+                    written(profile.max),
+                )
+            return profile
         size = (fixed[1], fixed[2])
         ranged = options.smallest or options.usual or options.largest or options.batch != 1
         if ranged or options.fixed not in (None, size):

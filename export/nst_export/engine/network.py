@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from nst_rt.errors import ModelError, NstError, UsageError
 
 if TYPE_CHECKING:
     import tensorrt as trt
+
+logger = logging.getLogger(__name__)
 
 MOST_NUMBERS = 2_000_000_000
 """In one tensor. A little below 2³¹ the builder plans too little memory, and says nothing."""
@@ -75,17 +78,24 @@ def rehearse(
     for name in ("min", "max"):
         batch, height, width, _ = shapes[name]
         network.get_input(0).shape = shapes[name]
+        asked = f"--{name} {written((height, width))} and --batch {batch} do not work"
         try:
-            for layer in _layers(network):
-                _check(trt, layer)
+            numbers = max(_numbers(trt, layer) for layer in _layers(network))
             given = tuple(network.get_output(0).shape)
-        except (_MisfitError, RuntimeError) as misfit:
-            size = written((height, width))
+        except _MisfitError as misfit:
+            raise UsageError(f"{asked} ({misfit})", path=path, cure="raise --min") from misfit
+        except RuntimeError as error:
+            cure = "raise --min" if name == "min" else "lower --max or --batch"
+            what = f"{asked} (the network does not take such pictures: {error})"
+            raise UsageError(what, path=path, cure=cure) from error
+        if numbers > MOST_NUMBERS:
+            side = math.sqrt(MOST_NUMBERS / numbers)
+            most = written((int(height * side) // 16 * 16, int(width * side) // 16 * 16))
             raise UsageError(
-                f"--{name} {size} and --batch {batch} do not work ({misfit})",
+                f"{asked} (a tensor would have {numbers:,} numbers, {MOST_NUMBERS:,} can be had)",
                 path=path,
-                cure="raise --min" if name == "min" else "lower --max or --batch",
-            ) from misfit
+                cure=f"lower --max to about {most}" + (", or lower --batch" if batch > 1 else ""),
+            )
         expected = (batch, height * scale, width * scale, 3)
         if given != expected:
             raise ModelError(f"gives {given} where {expected} belongs", path=path)
@@ -95,17 +105,16 @@ class _MisfitError(Exception):
     """A layer does not work at a size."""
 
 
-def _check(trt: ModuleType, layer: trt.ILayer) -> None:
-    for index in range(layer.num_outputs):
-        shape = tuple(layer.get_output(index).shape)
-        if math.prod(shape) > MOST_NUMBERS:
-            numbers = f"{math.prod(shape):,} numbers in {layer.name}"
-            raise _MisfitError(f"{numbers}, {MOST_NUMBERS:,} can be had")
+def _numbers(trt: ModuleType, layer: trt.ILayer) -> int:
+    """How many numbers the largest tensor has that a layer makes."""
+    shapes = [tuple(layer.get_output(index).shape) for index in range(layer.num_outputs)]
     if layer.type == trt.LayerType.SLICE and _reflects(trt, layer):
         before, after = tuple(layer.get_input(0).shape), tuple(layer.get_output(0).shape)
         for one, other in zip(before, after, strict=True):
             if other > max(one, 3 * one - 2):  # all but the edge itself, on either side
-                raise _MisfitError(f"{layer.name} reflects more than there is")
+                logger.debug("%s makes %s of %s", layer.name, after, before)
+                raise _MisfitError("the network mirrors more of the edge than there is picture")
+    return max(map(math.prod, shapes))
 
 
 def _reflects(trt: ModuleType, layer: trt.ILayer) -> bool:

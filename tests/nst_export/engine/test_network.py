@@ -61,7 +61,7 @@ def test_pictures_smaller_than_the_reflection_are_refused(
     """The builder takes them without a word, and ONNX Runtime refuses to run them."""
     path = convolution(tmp_path / "x.onnx", radius=4)
     rehearsed(path, 5, 64)
-    with pytest.raises(UsageError, match=r"--min 4x4 .*padded reflects more.*; raise --min"):
+    with pytest.raises(UsageError, match=r"--min 4x4 .*mirrors more of the edge.*; raise --min"):
         rehearsed(path, 4, 64)
 
 
@@ -85,9 +85,13 @@ def test_tensors_too_large_to_count_are_refused(
     """From there on the builder plans a part of the memory and builds."""
     rehearsed(shipped, 16, 11_000)
     for largest, batch in ((11_500, 1), (5_750, 4)):
-        message = rf"--max {largest}x{largest} and --batch {batch} .*numbers in .*; lower --max"
-        with pytest.raises(UsageError, match=message):
+        message = rf"--max {largest}x{largest} and --batch {batch} .* numbers, .*; lower --max to"
+        with pytest.raises(UsageError, match=message) as refused:
             rehearsed(shipped, 16, largest, batch)
+        most = int(refused.value.cure.partition("about ")[2].partition("x")[0])
+        assert 0.9 * largest < most < largest
+        rehearsed(shipped, 16, most, batch)
+        assert ("--batch" in refused.value.cure) == (batch > 1)
 
 
 def test_outputs_of_another_size_are_refused(
