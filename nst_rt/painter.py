@@ -52,6 +52,7 @@ class Painter:
         max_pixels: int,
         max_memory: int | None,
         verify: bool,
+        trust_engine: bool,
         adaptation: Adaptation | None,
     ) -> None:
         self._process = os.getpid()
@@ -59,7 +60,12 @@ class Painter:
         flavour = preferred_flavour(device, precision)
         self.model = read_model(style, flavour=flavour, verify=verify, adaptation=adaptation)
         self._session: Session | None = open_session(
-            self.model, device=device, precision=precision, threads=threads, parallel=parallel
+            self.model,
+            device=device,
+            precision=precision,
+            threads=threads,
+            parallel=parallel,
+            trust_engine=trust_engine,
         )
         self._steady = SteadyStyle(
             style,

@@ -106,6 +106,7 @@ class Stylizer(Streaming):
             takes more even so, or to decode, is refused before that.
         allow_truncated: whether what is missing at the end of a file may stay gray.
         verify: hold a shipped style against its hash.
+        trust_engine: load an engine (.engine) that was not built here by this user: it is code.
         adaptation: how to feed a model that another program made.
 
     Raises:
@@ -134,6 +135,7 @@ class Stylizer(Streaming):
         max_memory: int | None = None,
         allow_truncated: bool = False,
         verify: bool = True,
+        trust_engine: bool = False,
         adaptation: Adaptation | None = None,
     ) -> None:
         check_options(device, precision)
@@ -148,6 +150,7 @@ class Stylizer(Streaming):
             max_pixels=max_pixels,
             max_memory=max_memory,
             verify=verify,
+            trust_engine=trust_engine,
             adaptation=adaptation,
         )
         super().__init__(parallel)
@@ -165,6 +168,7 @@ class Stylizer(Streaming):
             max_memory=max_memory,
             allow_truncated=allow_truncated,
             verify=verify,
+            trust_engine=trust_engine,
             adaptation=adaptation,
         )
         self._info = self._facts()

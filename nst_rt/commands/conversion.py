@@ -51,6 +51,7 @@ class Request:
     device: Device
     precision: Precision
     threads: int | None
+    trust_engine: bool
     codec: str | None
     crf: int | None
     preset: str | None
@@ -101,6 +102,7 @@ class Request:
             size=self.size.working,
             strength=self.strength,
             keep_color=self.keep_color,
+            trust_engine=self.trust_engine,
         )
 
     def encoding(self) -> Encoding:

@@ -60,6 +60,7 @@ class Request:
     device: Device
     precision: Precision
     threads: int | None
+    trust_engine: bool
     as_json: bool
 
     def styles(self, console: Console) -> StyleChanger:
@@ -72,7 +73,13 @@ class Request:
         return StyleChanger(names, self.stylizer, console.note)
 
     def stylizer(self, style: str) -> Stylizer:
-        return Stylizer(style, device=self.device, precision=self.precision, threads=self.threads)
+        return Stylizer(
+            style,
+            device=self.device,
+            precision=self.precision,
+            threads=self.threads,
+            trust_engine=self.trust_engine,
+        )
 
     def sink(self, clock: Clock) -> LiveSink:
         """Where frames go; what needs their size is opened with the first."""
@@ -213,6 +220,11 @@ def _resolution(
     "--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True
 )
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [all allowed ones]")
+@click.option(
+    "--trust-engine",
+    is_flag=True,
+    help="Load an engine that was not built here: you know who built it, since it is code.",
+)
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line, each second.")
 @click.pass_context
 def live(context: click.Context, /, **options: Any) -> None:

@@ -50,6 +50,7 @@ class Request:
     quality: int
     allow_truncated: bool
     no_verify: bool
+    trust_engine: bool
     layout: Layout | None
     white: str | None
     report: Path | None
@@ -108,6 +109,7 @@ class Request:
             max_pixels=self.max_pixels,
             max_memory=self.memory,
             verify=not self.no_verify,
+            trust_engine=self.trust_engine,
             adaptation=self.adaptation(),
         )
 
@@ -234,6 +236,11 @@ def _color(
 )
 @click.option("--allow-truncated", is_flag=True, help="Paint what there is of a cut-off file.")
 @click.option("--no-verify", is_flag=True, help="Do not hold a shipped style against its hash.")
+@click.option(
+    "--trust-engine",
+    is_flag=True,
+    help="Load an engine that was not built here: you know who built it, since it is code.",
+)
 @click.option(
     "--layout",
     type=click.Choice(get_args(Layout)),

@@ -117,6 +117,11 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
 )
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [all allowed ones]")
 @click.option(
+    "--trust-engine",
+    is_flag=True,
+    help="Load an engine that was not built here: you know who built it, since it is code.",
+)
+@click.option(
     "--codec",
     metavar="NAME|hardware",
     help="FFmpeg's name of an encoder, or the one of this machine's graphics.  [libx264; "

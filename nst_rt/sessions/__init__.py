@@ -9,6 +9,8 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.engine_file import SUFFIX
+from nst_rt.engine_trust import check_trust
 from nst_rt.errors import ProviderError, UsageError
 from nst_rt.model import ModelFile
 from nst_rt.sessions.threads import allowed_threads
@@ -78,6 +80,7 @@ def open_session(
     precision: Precision = "auto",
     threads: int | None = None,
     parallel: int = 1,
+    trust_engine: bool = False,
 ) -> Session:
     """Load a model into the fastest engine that works for `device`.
 
@@ -88,12 +91,16 @@ def open_session(
         threads: CPU threads, by default all that this process may use.
         parallel: how many pictures threads of the caller will paint at once. OpenVINO divides its
             threads among them, which wastes none where other work takes a core now and then.
+        trust_engine: load an engine that was not built here by this user.
 
     Raises:
+        ModelError: an engine that nobody answers for.
         ProviderError: the device, its engine or its arithmetic is absent. An explicit choice never
             falls back to another.
     """
     check_options(device, precision)
+    if model.path.suffix == SUFFIX:
+        check_trust(model.path, model.sha256, trusted=trust_engine)
     allowed = allowed_threads()
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}", cure="choose 1 or more, or leave it out")
