@@ -6,9 +6,9 @@ when the last reference to it goes.
 
 from __future__ import annotations
 
-import ctypes
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,14 +103,49 @@ class Event:
 
 
 class PinnedArray:
-    """A uint8 array in memory that the GPU copies from and to while the CPU does other work."""
+    """A uint8 array in memory that the GPU copies from and to while the CPU does other work.
+
+    The memory is freed when neither this nor the array nor a view of it is left.
+    """
 
     def __init__(self, gpu: Gpu, shape: Sequence[int]) -> None:
-        count = int(np.prod(shape))
-        self.address = gpu.call(gpu.driver.cuMemHostAlloc, max(1, count), 0)
-        gpu.free_with(self, gpu.driver.cuMemFreeHost, self.address)
-        memory = (ctypes.c_uint8 * count).from_address(int(self.address))
-        self.array: NDArray[np.uint8] = np.ctypeslib.as_array(memory).reshape(shape)
+        memory = _PinnedMemory(gpu, int(np.prod(shape)))
+        self.address = memory.address
+        self.array: NDArray[np.uint8] = np.asarray(memory).reshape(shape)
+
+    @classmethod
+    def around(cls, array: NDArray[np.uint8]) -> PinnedArray | None:
+        """The same for an array that lies in such memory already, None for any other."""
+        start = int(array.__array_interface__["data"][0])
+        end = start + array.nbytes
+        if not array.flags.c_contiguous or not any(
+            first <= start and end <= last for first, last in list(_pinned.items())
+        ):
+            return None
+        found = cls.__new__(cls)
+        found.address, found.array = start, array
+        return found
+
+
+_pinned: dict[int, int] = {}
+"""Where pinned memory begins and ends."""
+
+
+class _PinnedMemory:
+    """What NumPy makes an array of, and keeps as long as the array."""
+
+    def __init__(self, gpu: Gpu, size: int) -> None:
+        self.address = gpu.call(gpu.driver.cuMemHostAlloc, max(1, size), 0)
+        gpu.free_with(self, partial(_unpin, gpu.driver.cuMemFreeHost), self.address)
+        start = int(self.address)
+        _pinned[start] = start + size
+        place = {"shape": (size,), "typestr": "|u1", "data": (start, False), "version": 3}
+        self.__array_interface__ = place
+
+
+def _unpin(free: Callable[[Any], Any], address: Any) -> None:
+    del _pinned[int(address)]
+    free(address)
 
 
 class DeviceBuffer:

@@ -16,7 +16,8 @@ from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
 from nst_rt.nvidia.memory import Gpu
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.further import Numbers, further_inputs
-from nst_rt.sessions.in_flight import InFlight, Painting, Shape
+from nst_rt.sessions.gpu import GpuSession
+from nst_rt.sessions.in_flight import InFlight, Shape
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 
 Bound = tuple[Any, Any]
@@ -25,29 +26,16 @@ LAST_OPSET = 21
 """From the next one on, ONNX Runtime computes InstanceNormalization on the CPU."""
 
 
-class CudaSession(OnnxRuntimeSession):
+class CudaSession(GpuSession, OnnxRuntimeSession):
     """ONNX Runtime's CUDA provider. What is missing or fails there is an error, never the CPU."""
 
-    device = "cuda"
     _provider = "CUDAExecutionProvider"
-
-    def submit(self, image: NDArray[np.uint8]) -> Painting[Bound]:
-        """Begin to paint uint8 N×H×W×3, C-contiguous, which may be changed at once."""
-        return self._pictures.submit(image)
-
-    def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Paint uint8 N×H×W×3 and wait for it. It is done before Ctrl-C matters."""
-        return self.submit(image).result()
 
     def run_all(
         self, image: NDArray[np.uint8], **inputs: Numbers
     ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
         further_inputs(self._model, len(image), inputs)
         return self.run(image), {}
-
-    def paint_on_device(self, image: Any, painting: Any, *, stream: int = 0) -> None:
-        """Paint from GPU memory into GPU memory, see `InFlight.paint_on_device`."""
-        self._pictures.paint_on_device(image, painting, stream)
 
     def close(self) -> None:
         self._pictures.close()

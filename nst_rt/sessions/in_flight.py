@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -46,21 +48,35 @@ class InFlight(Generic[Bound]):
         self._idle: list[Frame[Bound]] = []
         self._bindings: dict[tuple[int, int, Shape], Bound] = {}
 
-    def submit(self, image: NDArray[np.uint8]) -> Painting[Bound]:
-        """Begin to paint uint8 N×H×W×3, C-contiguous, which may be changed at once."""
+    def submit(
+        self, image: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+    ) -> Painting[Bound]:
+        """Begin to paint uint8 N×H×W×3, C-contiguous.
+
+        Args:
+            image: may be changed at once; one in pinned memory goes up from where it is, and may be
+                changed when the painting is there.
+            out: where the painting goes, C-contiguous; into pinned memory it comes down by itself.
+        """
         with self._lock:
             self._gpu.enter()
             frame = self._frame(image.shape)
-            frame.source.array[...] = image
-            self._up.upload(frame.source, frame.image)
+            source = PinnedArray.around(image)
+            if source is None:
+                source = frame.source
+                source.array[...] = image
+            target = None if out is None else PinnedArray.around(out)
+            if target is None:
+                target = frame.target
+            self._up.upload(source, frame.image)
             frame.arrived.record(self._up)
             self.compute.wait(frame.arrived)
             self._paint(frame.bound)
             frame.painted.record(self.compute)
             self._down.wait(frame.painted)
-            self._down.download(frame.painting, frame.target)
+            self._down.download(frame.painting, target)
             frame.done.record(self._down)
-        return Painting(frame, self._gpu, self._give_back)
+        return Painting(frame, self._gpu, self._give_back, source, target, out)
 
     def paint_on_device(self, image: Any, painting: Any, stream: int) -> None:
         """Paint from GPU memory into GPU memory; nothing is copied, nobody waits.
@@ -99,14 +115,14 @@ class InFlight(Generic[Bound]):
 
     def _frame(self, shape: Shape) -> Frame[Bound]:
         """Idle buffers of that shape, or new ones in place of those of another shape."""
-        if self._idle and self._idle[-1].source.array.shape != shape:
+        if self._idle and self._idle[-1].shape != shape:
             self._idle.clear()
         return self._idle.pop() if self._idle else self._new_frame(shape)
 
     def _new_frame(self, shape: Shape) -> Frame[Bound]:
         frame: Frame[Bound] = Frame(self._gpu, shape, self._scale)
         addresses = int(frame.image.address), int(frame.painting.address)
-        frame.bound = self._bind(shape, frame.target.array.shape, *addresses)
+        frame.bound = self._bind(shape, frame.painted_shape, *addresses)
         return frame
 
     def _give_back(self, frame: Frame[Bound]) -> None:
@@ -121,26 +137,47 @@ class Frame(Generic[Bound]):
 
     def __init__(self, gpu: Gpu, shape: Shape, scale: int) -> None:
         count, height, width, channels = shape
-        self.source = PinnedArray(gpu, shape)
-        self.target = PinnedArray(gpu, (count, height * scale, width * scale, channels))
-        self.image = DeviceBuffer(gpu, self.source.array.nbytes)
-        self.painting = DeviceBuffer(gpu, self.target.array.nbytes)
+        self._gpu, self.shape = gpu, shape
+        self.painted_shape = (count, height * scale, width * scale, channels)
+        self.image = DeviceBuffer(gpu, math.prod(shape))
+        self.painting = DeviceBuffer(gpu, math.prod(self.painted_shape))
         self.arrived, self.painted, self.done = (Event(gpu) for _ in range(3))
+
+    @cached_property
+    def source(self) -> PinnedArray:
+        """Where pictures of the callers' own memory wait; not needed for those in pinned memory."""
+        return PinnedArray(self._gpu, self.shape)
+
+    @cached_property
+    def target(self) -> PinnedArray:
+        return PinnedArray(self._gpu, self.painted_shape)
 
 
 class Painting(Generic[Bound]):
     """A picture that is being painted."""
 
     def __init__(
-        self, frame: Frame[Bound], gpu: Gpu, give_back: Callable[[Frame[Bound]], None]
+        self,
+        frame: Frame[Bound],
+        gpu: Gpu,
+        give_back: Callable[[Frame[Bound]], None],
+        source: PinnedArray,
+        target: PinnedArray,
+        out: NDArray[np.uint8] | None,
     ) -> None:
         self._frame, self._gpu, self._give_back = frame, gpu, give_back
+        self._source, self._target, self._out = source, target, out
 
     def result(self) -> NDArray[np.uint8]:
-        """Wait for the painting, uint8 N×H×W×3, a new array. To be asked for once."""
+        """Wait for the painting, uint8 N×H×W×3: `out`, or a new array. To be asked for once."""
         self._gpu.enter()
         self._frame.done.synchronize()
-        painting = self._frame.target.array.copy()
+        painting = self._target.array
+        if self._out is None:
+            painting = painting.copy()
+        elif painting is not self._out:
+            self._out[...] = painting
+            painting = self._out
         self._give_back(self._frame)
-        del self._frame
+        del self._frame, self._source, self._target
         return painting

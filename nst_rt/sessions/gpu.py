@@ -1,0 +1,40 @@
+"""What sessions on a GPU have in common: pictures in flight, pinned memory, arrays on the GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.nvidia.memory import Gpu, PinnedArray
+from nst_rt.sessions.in_flight import InFlight, Painting
+
+
+class GpuSession:
+    """Paints through `InFlight`; a session makes the two attributes when it opens."""
+
+    device = "cuda"
+    _gpu: Gpu
+    _pictures: InFlight[Any]
+
+    def submit(
+        self, image: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+    ) -> Painting[Any]:
+        """Begin to paint uint8 N×H×W×3, see `InFlight.submit`."""
+        return self._pictures.submit(image, out)
+
+    def run(
+        self, image: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+    ) -> NDArray[np.uint8]:
+        """Paint uint8 N×H×W×3 and wait for it. It is done before Ctrl-C matters."""
+        return self.submit(image, out).result()
+
+    def pinned(self, *shape: int) -> NDArray[np.uint8]:
+        """A uint8 array that `submit` and `run` copy to and from the GPU without a copy between."""
+        self._gpu.enter()
+        return PinnedArray(self._gpu, shape).array
+
+    def paint_on_device(self, image: Any, painting: Any, *, stream: int = 0) -> None:
+        """Paint from GPU memory into GPU memory, see `InFlight.paint_on_device`."""
+        self._pictures.paint_on_device(image, painting, stream)
