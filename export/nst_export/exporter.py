@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nst_export.graph import Flavour, Variant, style_graph
 from nst_export.photos import read_photos
+from nst_export.progress import Progress, silent
 from nst_export.verification import (
     SIZES,
     Painter,
@@ -53,6 +54,7 @@ def export_style(
     facts: Mapping[str, str] | None = None,
     overwrite: bool = False,
     report: Callable[[Parity], object] = lambda row: None,
+    progress: Progress = silent,
 ) -> Export:
     """Write `target` from a checkpoint, or from a shipped style by name.
 
@@ -69,6 +71,7 @@ def export_style(
             that are left out.
         overwrite: whether an existing file may be replaced.
         report: told every comparison as it is made, also of a model that is refused.
+        progress: told what is at work.
 
     Raises:
         ModelError: the checkpoint is absent, damaged or of another architecture.
@@ -88,14 +91,18 @@ def export_style(
     known = {key: str(card.facts[key]) for key in CARD_FACTS} if card else {}
     name = card.name if card else style_name(target)
     metadata = _metadata(network, checkpoint, name, flavour, variant, {**known, **(facts or {})})
+    progress(0.0, "writing the graph")
     model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
     data = model.SerializeToString(deterministic=True)
     largest = None
     if flavour == "fp16":
+        progress(0.0, "looking for the largest numbers")
         largest = max(check_range(style_graph(network, metadata)).values())
     sizes = [size] * 2 if size else SIZES
-    rows = check_parity(network, _painter(data, variant, network), flavour, sizes, report=report)
+    painter = _painter(data, variant, network)
+    rows = check_parity(network, painter, flavour, sizes, report=report, progress=progress)
     if variant == "steady":
+        progress(1.0, "painting with given statistics")
         rows += _check_given(data, network, flavour, sizes, report)
     if variant in ("plain", "steady"):
         check_model(target, data)  # what we write, our own runtime must accept

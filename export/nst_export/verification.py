@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from PIL import Image
 
 from nst_export.graph import Flavour
 from nst_export.photos import read_photos
+from nst_export.progress import Progress, silent
 from nst_rt.errors import ParityError
 from nst_train.network import StyleNetwork, paint
 
@@ -66,6 +68,7 @@ def check_parity(
     sizes: Iterable[tuple[int, int]],
     *,
     report: Callable[[Parity], object] = lambda row: None,
+    progress: Progress = silent,
 ) -> list[Parity]:
     """Paint photos of several sizes with both.
 
@@ -79,6 +82,7 @@ def check_parity(
         flavour: which bound holds.
         sizes: heights and widths.
         report: told every comparison as it is made.
+        progress: told the paintings as they begin, those of large sizes take their time.
 
     Raises:
         ParityError: a size falls short; the worst is named.
@@ -87,9 +91,15 @@ def check_parity(
     references = {"PyTorch fp32": network}
     if flavour == "fp16":
         references["PyTorch fp16"] = _half(network)
+    sizes = list(sizes)
+    paintings = len(sizes) * (1 + len(references))
+    done = itertools.count()
     for image in _photos(sizes):
+        size = f"{image.shape[2]}x{image.shape[1]}"
+        progress(next(done) / paintings, f"painting {size}")
         got = painter(image)
         for name, reference in references.items():
+            progress(next(done) / paintings, f"painting {size} in {name}")
             expected = paint(reference, torch.from_numpy(image)).numpy()
             rows.append(compare(name, expected, got))
             report(rows[-1])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nst_rt.commands.extras import needing
+from nst_rt.commands.progress import progress_bar
 from nst_rt.commands.stdout import Results
 from nst_rt.engine_file import EngineFacts
 from nst_rt.errors import UsageError, shown
 
 if TYPE_CHECKING:
-    from nst_export.engine.progress import Progress
     from nst_export.verification import Parity
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -109,15 +107,15 @@ def export_engine(
         capabilities=given["compute_capability"],
     )
     # torch and onnx are needed only where a model file has to be made first
-    with needing("export", "making the model file"), _bar() as progress:
+    with needing("export", "making the model file"), progress_bar() as bar:
         built = build_engine(
             source,
             target,
             options,
             facts=facts,
             overwrite=overwrite,
-            report=report,
-            progress=progress,
+            report=bar.beside(report),
+            progress=bar,
         )
     if as_json:
         rows = [asdict(row) for row in built.rows]
@@ -138,20 +136,3 @@ def _lines(path: Path, facts: EngineFacts) -> Iterator[str]:
         pictures += f", {sum(facts.memory.values()) / 2**20:,.0f} MiB on the GPU"
     yield f"pictures {pictures}"
     yield f"{shown(path)}  {facts.engine_bytes:,} bytes"
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
-    """A progress bar where somebody sees it."""
-    console = click.get_current_context().obj
-    if console.quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda share, phase: None
-        return
-    from rich.console import Console as Terminal
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
-    terminal = Terminal(stderr=True)
-    with Progress(*columns, console=terminal, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda share, phase: bar.update(task, completed=share, description=phase)

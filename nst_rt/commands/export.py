@@ -15,6 +15,7 @@ from nst_rt.commands.engine import (
     size_of,
 )
 from nst_rt.commands.extras import needing
+from nst_rt.commands.progress import progress_bar
 from nst_rt.commands.stdout import Results, clean_stdout
 from nst_rt.engine_file import SUFFIX
 from nst_rt.errors import UsageError, shown
@@ -83,16 +84,18 @@ def export(
         refuse_engine_options(engine)
         with needing("export", "exporting"):
             from nst_export.exporter import export_style
-        exported = export_style(
-            source,
-            target,
-            flavour=precision or "fp32",  # type: ignore[arg-type]
-            size=fixed,
-            variant=variant or "plain",  # type: ignore[arg-type]
-            facts=facts or None,
-            overwrite=overwrite,
-            report=report,
-        )
+        with progress_bar() as bar:
+            exported = export_style(
+                source,
+                target,
+                flavour=precision or "fp32",  # type: ignore[arg-type]
+                size=fixed,
+                variant=variant or "plain",  # type: ignore[arg-type]
+                facts=facts or None,
+                overwrite=overwrite,
+                report=bar.beside(report),
+                progress=bar,
+            )
         if as_json:
             results.json({**asdict(exported), "path": str(exported.path)})
             return

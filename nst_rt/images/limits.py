@@ -42,9 +42,10 @@ def check_memory(
         return
     limit = allowed_memory(max_memory)
     if limit is not None and need > limit:
+        # rounded apart, so that what is needed, as it is shown, would be enough as a limit
         raise LimitError(
-            f"{doing} takes about {need / 2**20:,.0f} MiB of memory, "
-            f"{limit / 2**20:,.0f} are allowed",
+            f"{doing} takes about {-(-need // 2**20):,} MiB of memory, "
+            f"{limit // 2**20:,} are allowed",
             path=path,
             cure=f"{cure}, or raise max_memory (--max-memory)",
         )

@@ -48,6 +48,17 @@ def off_by(network: StyleNetwork, levels: int, share: float = 1.0) -> Painter:
     return painter
 
 
+def test_paintings_are_told_as_they_begin(network: StyleNetwork) -> None:
+    told: list[tuple[float, str]] = []
+    check_parity(
+        network, off_by(network, 0), "fp16", SIZES,
+        progress=lambda share, phase: told.append((share, phase)),
+    )  # fmt: skip
+    assert [share for share, _ in told] == [index / 6 for index in range(6)]
+    assert told[3][1] == "painting 67x45"
+    assert told[5][1] == "painting 67x45 in PyTorch fp16"
+
+
 def test_comparison_measures_levels_and_decibels() -> None:
     one = np.full((1, 4, 6, 3), 100, np.uint8)
     two = one.copy()

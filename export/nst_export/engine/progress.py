@@ -7,11 +7,11 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
+from nst_export.progress import Progress
+
 if TYPE_CHECKING:
     import tensorrt as trt
 
-Progress = Callable[[float, str], object]
-"""Told the share that is done, 0…1 and never less than before, and the name of the phase."""
 Result = TypeVar("Result")
 
 

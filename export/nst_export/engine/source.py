@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nst_export.engine.options import EngineOptions
+from nst_export.progress import Progress
 from nst_rt import zoo
 from nst_rt.errors import UsageError
 from nst_rt.model import ModelFile, read_model
@@ -24,6 +25,7 @@ def model_for(
     options: EngineOptions,
     facts: Mapping[str, str],
     report: Report,
+    progress: Progress,
 ) -> ModelFile:
     """Find or make the model file.
 
@@ -34,6 +36,7 @@ def model_for(
         options: precision and fixed size.
         facts: for the metadata of a model that is made.
         report: told every comparison of a model that is made.
+        progress: told what is at work, as nothing of the engine yet.
 
     Raises:
         ModelError: absent, damaged, or it does not paint like its network.
@@ -54,7 +57,10 @@ def model_for(
 
     with tempfile.TemporaryDirectory(prefix="nst-rt-") as folder:
         path = Path(folder, f"{name}.onnx")
-        export_style(source, path, flavour=flavour, size=options.fixed, facts=facts, report=report)
+        export_style(
+            source, path, flavour=flavour, size=options.fixed, facts=facts, report=report,
+            progress=lambda share, phase: progress(0.0, phase),
+        )  # fmt: skip
         return read_model(path)
 
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from nst_export.exporter import Export
 from nst_export.verification import Parity
+from nst_rt import zoo
 from nst_rt.errors import ParityError
+
+from .conftest import finish, start
 
 
 @pytest.fixture
@@ -21,6 +28,7 @@ def exporter(monkeypatch):
         calls.append((source, target, options))
         rows = [Parity("PyTorch", 32, 48, 1, 0.0123, 61.25)]
         options.pop("report")(rows[0])
+        options.pop("progress")(0.5, "painting")
         return Export(path=target, bytes=12345, rows=rows, largest_activation=777.0)
 
     monkeypatch.setattr("nst_export.exporter.export_style", export_style)
@@ -33,6 +41,26 @@ def test_table_of_differences_is_printed(nst, exporter) -> None:
     assert "48x32     1   0.0123   61.2 dB" in text
     assert "largest activation 777 of 65,504" in text
     assert text.endswith("new\\n.onnx  12,345 bytes\n")
+
+
+def test_progress_is_shown_beside_the_table_on_a_terminal(folder) -> None:
+    """A photo of the size is painted several times, which takes its time where it is large."""
+    ours, theirs = pty.openpty()
+    checkpoint = zoo.cards()[0].file("checkpoint")
+    options = ("--size", "96x64", "--precision", "fp16")
+    process = start("export", checkpoint, "x.onnx", *options, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # the terminal is gone when the process is
+        while data := os.read(ours, 4096):
+            shown += data
+    os.close(ours)
+    assert finish(process).code == 0
+    assert b"painting 96x64 in PyTorch fp16" in shown
+    assert b"%" in shown
+    rows = [line for line in shown.split(b"\n") if b" dB" in line]
+    assert len(rows) == 4
+    assert all(re.search(rb"(^|\x1b\[2K|\r)PyTorch fp", row) for row in rows), rows
 
 
 def test_json_is_one_object(nst, exporter) -> None:

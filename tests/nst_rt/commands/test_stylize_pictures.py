@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,10 @@ def test_what_takes_too_much_memory_is_refused(nst, folder, style) -> None:
     ended = nst("stylize", "photo.png", "--max-memory", "1", *style)
     assert ended.code == 3
     assert "MiB of memory, 1 are allowed" in ended.err
+    need = re.search(r"takes about (\d+) MiB", ended.err)[1]
+    for memory, code in ((int(need) - 1, 3), (need, 0)):  # what is said is enough, and no less
+        ended = nst("stylize", "photo.png", "-o", "x.png", "--max-memory", str(memory), *style)
+        assert ended.code == code
     assert nst("stylize", "photo.png", "--max-memory", "1", "--size", "32", *style).code == 0
 
 
