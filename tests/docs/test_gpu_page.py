@@ -13,7 +13,7 @@ from nst_export.engine.profiles import make_profile, written
 from nst_rt.commands.export import export
 
 ROOT = Path(__file__).parents[2]
-MESSAGES = [*ROOT.glob("export/nst_export/engine/*.py")]
+MESSAGES = [*ROOT.glob("export/nst_export/engine/*.py"), *ROOT.glob("nst_rt/nvidia/tensorrt*.py")]
 
 
 @pytest.fixture

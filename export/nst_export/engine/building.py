@@ -20,7 +20,7 @@ from nst_export.engine.configuration import (
     load_timing_cache,
     save_timing_cache,
 )
-from nst_export.engine.messages import Messages, listening, refusal
+from nst_export.engine.messages import refusal
 from nst_export.engine.network import fixed_shape, parse, precision_of, rehearse
 from nst_export.engine.options import EngineOptions
 from nst_export.engine.profiles import LARGEST, Profile, written
@@ -32,6 +32,7 @@ from nst_rt.engine_file import PORTABLE, SUFFIX, EngineFacts, side_car_of
 from nst_rt.engine_trust import remember_built
 from nst_rt.errors import NstError, OutputError, UsageError
 from nst_rt.model import ModelFile
+from nst_rt.nvidia.tensorrt_log import Messages, listening
 
 if TYPE_CHECKING:
     import tensorrt as trt

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from nst_export.engine.messages import Messages, essence, refusal
+from nst_export.engine.messages import refusal
 from nst_export.engine.profiles import Profile, Shape, written
 from nst_rt.errors import ModelError, NstError, UsageError
+from nst_rt.nvidia.tensorrt_log import Messages, essence
 
 if TYPE_CHECKING:
     import tensorrt as trt

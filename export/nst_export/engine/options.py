@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nst_export.engine.backends import BackendName
 from nst_export.engine.profiles import Profile, Size, make_profile
 from nst_rt.errors import UsageError
+from nst_rt.nvidia.tensorrt import BackendName
 
 LEVELS = range(6)
 

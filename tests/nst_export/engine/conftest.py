@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from nst_export.engine.backends import Backend, open_backend
-from nst_export.engine.messages import Messages, listening
 from nst_export.engine.network import parse
 from nst_rt import zoo
+from nst_rt.nvidia.tensorrt_log import Messages, listening
 from tests.nst_export.engine.bindings import TensorRt, make_tensorrt
 
 

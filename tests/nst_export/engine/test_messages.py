@@ -11,9 +11,10 @@ import pytest
 
 from nst_export.engine.backends import Backend
 from nst_export.engine.configuration import add_profile
-from nst_export.engine.messages import Messages, refusal
+from nst_export.engine.messages import refusal
 from nst_export.engine.profiles import Profile
 from nst_rt.errors import ModelError, NstError, ProviderError, UsageError
+from nst_rt.nvidia.tensorrt_log import Messages
 
 Refused = Callable[..., NstError]
 
@@ -108,7 +109,7 @@ def test_silence(rtx: Backend) -> None:
 
 
 def test_only_serious_warnings_are_shown_unasked(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "nst_export")
+    caplog.set_level(logging.DEBUG, "nst_rt.nvidia")
     messages = Messages()
     messages.take("WARNING", "Detected layernorm nodes in FP16: norm_3")
     messages.take("WARNING", "Make sure input x has Int64 binding.")

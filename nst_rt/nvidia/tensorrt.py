@@ -1,0 +1,78 @@
+"""TensorRT and TensorRT-RTX: which libraries there are, and all that differs between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Literal
+
+from nst_rt.errors import ProviderError
+
+BackendName = Literal["tensorrt", "tensorrt-rtx"]
+
+
+@dataclass(frozen=True)
+class Library:
+    """One row of the table. What no row names is alike in all versions that are known."""
+
+    title: str
+    module: str
+    extra: str
+    oldest: tuple[int, int]
+    """The first version whose names the tests hold the code against."""
+    before: tuple[int, int]
+    """The first version that nobody has looked at."""
+    portable: bool
+    """Whether it builds without a GPU, for all of a list of compute capabilities; the GPU finishes
+    the engine when it is loaded, and captures CUDA graphs by itself."""
+    tunes: bool
+    """Whether it tries kernels out: only then a level and a timing cache mean something."""
+
+
+LIBRARIES: dict[BackendName, Library] = {
+    "tensorrt": Library(
+        title="TensorRT", module="tensorrt", extra="tensorrt",
+        oldest=(10, 13), before=(12, 0), portable=False, tunes=True,
+    ),
+    "tensorrt-rtx": Library(
+        title="TensorRT-RTX", module="tensorrt_rtx", extra="rtx",
+        oldest=(1, 7), before=(2, 0), portable=True, tunes=False,
+    ),
+}  # fmt: skip
+
+
+class AbsentError(ProviderError):
+    """The package is not installed."""
+
+
+def import_library(name: BackendName) -> ModuleType:
+    """The Python module of a library.
+
+    Raises:
+        AbsentError: it is not installed.
+        ProviderError: it does not load, or is of a version that nobody has looked at.
+    """
+    library = LIBRARIES[name]
+    cure = f'pip install "nst-rt[{library.extra}]"'
+    try:
+        trt = import_module(library.module)
+    except ModuleNotFoundError as error:
+        raise AbsentError(f"{library.title} needs {error.name}", cure=cure) from error
+    except ImportError as error:
+        raise ProviderError(f"{library.title} does not load ({error})", cure=cure) from error
+    if not library.oldest <= _numbers(trt.__version__) < library.before:
+        known = f"{_dotted(library.oldest)} up to, not including, {_dotted(library.before)}"
+        raise ProviderError(
+            f"{library.title} is {trt.__version__}, nst-rt knows {known}", cure=cure
+        )
+    return trt
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
+
+
+def _dotted(numbers: tuple[int, int]) -> str:
+    return ".".join(map(str, numbers))
