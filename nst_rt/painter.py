@@ -24,6 +24,7 @@ from nst_rt.images import (
 from nst_rt.model import Adaptation, read_model
 from nst_rt.options import PaintOptions, Size
 from nst_rt.sessions import Device, Precision, Session, open_session, preferred_flavour
+from nst_rt.sessions.gpu import GpuSession
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.stopping import end_if_stopped
 from nst_rt.strips import paint_within
@@ -99,17 +100,32 @@ class Painter:
         self._session = None
         self._steady.close()
 
-    def paint(self, photo: Pixels, options: PaintOptions, run: Run | None = None) -> Pixels:
+    def pinned(self, shape: tuple[int, ...]) -> Pixels:
+        """See `Stylizer.pinned`."""
+        session = self.session()
+        if isinstance(session, GpuSession):
+            return session.pinned(*shape)
+        return np.empty(shape, np.uint8)
+
+    def paint(
+        self,
+        photo: Pixels,
+        options: PaintOptions,
+        run: Run | None = None,
+        out: Pixels | None = None,
+    ) -> Pixels:
         """Paint H×W×3: at working size, then back to full size, then strength and colour.
 
-        `run` paints at working size; by default the plain file does, at once or part by part.
+        `run` paints at working size; by default the plain file does, at once or part by part. The
+        painting goes into `out`, an array like the photo, or is a new array.
         """
         end_if_stopped()
         session = self.session()
         height, width = photo.shape[:2]
         check_pixels(height, width, self.max_pixels)
         at = self.working_size(height, width, options.size)
-        run = self._within_memory(session, at, run)
+        plain = at == (height, width) and options.strength == 1 and not options.keep_color
+        run = self._within_memory(session, at, run, out if plain else None)
         if at == (height, width):
             painting = run(photo)
         else:
@@ -119,7 +135,11 @@ class Painter:
             painting = keep_color(painting, photo)
         if options.strength < 1:
             painting = blend(photo, painting, options.strength)
-        return painting
+        if out is None:
+            return painting
+        if not np.may_share_memory(painting, out):
+            out[...] = painting
+        return out
 
     def prepare_steady(self) -> None:
         """Open the style's steady file, see `Stylizer.prepare_steady`."""
@@ -160,7 +180,9 @@ class Painter:
             )
         return fixed
 
-    def _within_memory(self, session: Session, at: tuple[int, int], run: Run | None) -> Run:
+    def _within_memory(
+        self, session: Session, at: tuple[int, int], run: Run | None, out: Pixels | None
+    ) -> Run:
         """What paints at this size: what was given, the plain file, or it part by part.
 
         Raises:
@@ -179,10 +201,14 @@ class Painter:
             if parts is None:
                 raise
             return parts
-        return run or partial(self._run, session)
+        return run or partial(self._run, session, out)
 
-    def _run(self, session: Session, photo: Pixels) -> Pixels:
-        painting: Pixels = session.run(photo[None])[0]
+    def _run(self, session: Session, out: Pixels | None, photo: Pixels) -> Pixels:
+        painting: Pixels
+        if isinstance(session, GpuSession) and out is not None:
+            painting = session.run(photo[None], out[None])[0]
+        else:
+            painting = session.run(photo[None])[0]
         if painting.shape != photo.shape:
             came, given = ("×".join(map(str, array.shape)) for array in (painting, photo))
             raise ModelError(

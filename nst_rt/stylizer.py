@@ -21,6 +21,7 @@ from nst_rt.images import (
     Picture,
     as_rgb_array,
     check_fits,
+    check_out,
     encode_picture,
     format_of,
     from_pil,
@@ -200,7 +201,9 @@ class Stylizer(Streaming):
         )
 
     @overload
-    def __call__(self, picture: NDArray[Any], **options: Unpack[CallOptions]) -> Pixels: ...
+    def __call__(
+        self, picture: NDArray[Any], *, out: Pixels | None = None, **options: Unpack[CallOptions]
+    ) -> Pixels: ...
     @overload
     def __call__(self, picture: Image, **options: Unpack[CallOptions]) -> Image: ...
     @overload
@@ -221,6 +224,7 @@ class Stylizer(Streaming):
         layout: Literal["hwc", "chw"] = "hwc",
         output: str | PathLike[str] | None = None,
         overwrite: bool = False,
+        out: Pixels | None = None,
     ) -> Any:
         """Paint a picture and give back what was given.
 
@@ -234,6 +238,7 @@ class Stylizer(Streaming):
             layout: axis order of an array, in and out.
             output: for a path, where to write; by default `photo-STYLE.jpg` beside it.
             overwrite: whether an existing output may be replaced.
+            out: for an array, where the painting goes: uint8 of its shape, C-contiguous.
 
         Returns:
             An array, image or bytes like the input's; for a path, the path that was written.
@@ -243,12 +248,14 @@ class Stylizer(Streaming):
             OutputError: the result cannot be written.
         """
         options = self._options.changed(size, strength, keep_color)
+        if out is not None and not isinstance(picture, np.ndarray):
+            raise UsageError("out is for an array alone", cure="take what is returned")
         if isinstance(picture, str | PathLike):
             return self._paint_file(Path(picture), options, output, overwrite=overwrite)
         if output is not None:
             raise UsageError("output is for a path alone", cure="save what is returned")
         if isinstance(picture, np.ndarray):
-            return self._paint_array(picture, options, color, layout)
+            return self._paint_array(picture, options, color, layout, out)
         if isinstance(picture, bytes | bytearray | memoryview):
             return self._paint_bytes(bytes(picture), options)
         if _is_pil(picture):
@@ -324,6 +331,16 @@ class Stylizer(Streaming):
         self(np.zeros((height, width, 3), np.uint8))
         return self
 
+    def pinned(self, height: int, width: int, *, count: int | None = None) -> Pixels:
+        """An uninitialized array for pictures, uint8 H×W×3, or N×H×W×3 if a count is given.
+
+        On a GPU its memory is pinned: pictures in it, or in a part of it, go up to the GPU without
+        being copied first, and paintings come down into one that is given as `out`. On a CPU it is
+        an array like any other.
+        """
+        batch = () if count is None else (count,)
+        return self._painter.pinned((*batch, height, width, 3))
+
     def close(self) -> None:
         """Free the engine, as soon as other threads have finished their pictures."""
         self._painter.close()
@@ -382,20 +399,38 @@ class Stylizer(Streaming):
         return encode_picture(self._paint(picture, options))
 
     def _paint_array(
-        self, array: NDArray[Any], options: PaintOptions, color: Any, layout: Any
+        self,
+        array: NDArray[Any],
+        options: PaintOptions,
+        color: Any,
+        layout: Any,
+        out: Pixels | None,
     ) -> Pixels:
         pixels, alpha = as_rgb_array(array, color=color, layout=layout)
-        if pixels.ndim == 4:
-            painted = np.stack([self._painter.paint(one, options) for one in pixels])
-        else:
-            painted = self._painter.paint(pixels, options)
+        if out is not None:
+            check_out(out, array.shape)
+        as_given = alpha is None and (color, layout) == ("rgb", "hwc")
+        painted = self._paint_pixels(pixels, options, out if as_given else None)
         if color == "bgr":
             painted = painted[..., ::-1]
         if alpha is not None:
             painted = np.concatenate([painted, alpha[..., None]], axis=-1)
         if layout == "chw":
             painted = np.moveaxis(painted, -1, -3)
-        return np.ascontiguousarray(painted)
+        if out is None:
+            return np.ascontiguousarray(painted)
+        if painted is not out:
+            out[...] = painted
+        return out
+
+    def _paint_pixels(self, pixels: Pixels, options: PaintOptions, out: Pixels | None) -> Pixels:
+        """Paint (N×)H×W×3 into `out`, or a new array."""
+        if pixels.ndim == 3:
+            return self._painter.paint(pixels, options, out=out)
+        paintings = np.empty_like(pixels) if out is None else out
+        for one, place in zip(pixels, paintings, strict=True):
+            self._painter.paint(one, options, out=place)
+        return paintings
 
     def _paint(self, picture: Picture, options: PaintOptions) -> Picture:
         return picture.replace_pixels(self._painter.paint(picture.rgb, options))

@@ -37,6 +37,16 @@ def as_rgb_array(
     return np.ascontiguousarray(colors[..., ::-1] if color == "bgr" else colors), alpha
 
 
+def check_out(out: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Raise `UsageError` unless `out` takes paintings of that shape."""
+    if out.dtype != np.uint8 or out.shape != shape or not out.flags.carray:
+        kind = "" if out.flags.carray else " not contiguous, or not to be written"
+        raise UsageError(
+            f"out is {out.dtype} {_shape(out)}{kind}",
+            cure=f"give uint8 {'×'.join(map(str, shape))}, C-contiguous",
+        )
+
+
 def _check_dtype(array: NDArray[Any]) -> None:
     if array.dtype == np.uint8:
         return

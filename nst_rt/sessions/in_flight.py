@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.errors import UsageError
 from nst_rt.nvidia.device_array import device_array
 from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, PinnedArray, Stream
 
@@ -57,7 +58,13 @@ class InFlight(Generic[Bound]):
             image: may be changed at once; one in pinned memory goes up from where it is, and may be
                 changed when the painting is there.
             out: where the painting goes, C-contiguous; into pinned memory it comes down by itself.
+
+        Raises:
+            UsageError: `out` has not the painting's shape.
         """
+        painted = self._painted_shape(image.shape)
+        if out is not None and not (out.shape == painted and out.dtype == np.uint8):
+            raise UsageError(f"out is {out.dtype} {out.shape}", cure=f"give uint8 {painted}")
         with self._lock:
             self._gpu.enter()
             frame = self._frame(image.shape)
@@ -92,8 +99,7 @@ class InFlight(Generic[Bound]):
             InputError: another dtype, shape or layout, or no memory of a GPU.
         """
         source = device_array(image, "the image")
-        expected = (source.shape[0], *(size * self._scale for size in source.shape[1:3]), 3)
-        target = device_array(painting, "the painting", expected)
+        target = device_array(painting, "the painting", self._painted_shape(source.shape))
         with self._lock:
             self._gpu.enter()
             theirs = Stream(self._gpu, stream)
@@ -113,6 +119,10 @@ class InFlight(Generic[Bound]):
         self._idle.clear()
         self._bindings.clear()
 
+    def _painted_shape(self, shape: Shape) -> Shape:
+        count, height, width, channels = shape
+        return count, height * self._scale, width * self._scale, channels
+
     def _frame(self, shape: Shape) -> Frame[Bound]:
         """Idle buffers of that shape, or new ones in place of those of another shape."""
         if self._idle and self._idle[-1].shape != shape:
@@ -120,7 +130,7 @@ class InFlight(Generic[Bound]):
         return self._idle.pop() if self._idle else self._new_frame(shape)
 
     def _new_frame(self, shape: Shape) -> Frame[Bound]:
-        frame: Frame[Bound] = Frame(self._gpu, shape, self._scale)
+        frame: Frame[Bound] = Frame(self._gpu, shape, self._painted_shape(shape))
         addresses = int(frame.image.address), int(frame.painting.address)
         frame.bound = self._bind(shape, frame.painted_shape, *addresses)
         return frame
@@ -135,10 +145,8 @@ class Frame(Generic[Bound]):
 
     bound: Bound
 
-    def __init__(self, gpu: Gpu, shape: Shape, scale: int) -> None:
-        count, height, width, channels = shape
-        self._gpu, self.shape = gpu, shape
-        self.painted_shape = (count, height * scale, width * scale, channels)
+    def __init__(self, gpu: Gpu, shape: Shape, painted_shape: Shape) -> None:
+        self._gpu, self.shape, self.painted_shape = gpu, shape, painted_shape
         self.image = DeviceBuffer(gpu, math.prod(shape))
         self.painting = DeviceBuffer(gpu, math.prod(self.painted_shape))
         self.arrived, self.painted, self.done = (Event(gpu) for _ in range(3))

@@ -79,6 +79,28 @@ def test_alpha_order_and_layout_come_back(stylizer, photo, painting) -> None:
     assert (planes == painting.transpose(2, 0, 1)).all()
 
 
+def test_painting_goes_where_it_is_told_to(stylizer, photo, painting) -> None:
+    out = stylizer.pinned(*photo.shape[:2])
+    assert stylizer(photo, out=out) is out
+    assert (out == painting).all()
+    with_alpha = np.dstack([photo[..., ::-1], photo[..., 0]])
+    out = np.zeros_like(with_alpha)
+    assert stylizer(with_alpha, color="bgr", out=out) is out
+    assert (out == np.dstack([painting[..., ::-1], photo[..., 0]])).all()
+    out = stylizer.pinned(*photo.shape[:2], count=2)
+    stylizer(np.stack([photo, photo]), size=64, out=out)
+    assert (out == stylizer(photo, size=64)).all()
+
+
+def test_what_cannot_take_the_painting_is_refused(stylizer, photo) -> None:
+    with pytest.raises(UsageError, match=r"out is uint8 9×256×3; give uint8 256×256×3, C-contig"):
+        stylizer(photo, out=photo[:9])
+    with pytest.raises(UsageError, match="not contiguous, or not to be written"):
+        stylizer(photo, out=np.empty((256, 512, 3), np.uint8)[:, ::2])
+    with pytest.raises(UsageError, match="out is for an array alone; take what is returned"):
+        stylizer(png(photo), out=photo)
+
+
 def one_node_model(path: Path, operator: str = "Identity", **metadata: str) -> Path:
     """A model of one operator that takes and gives pictures."""
     picture = ["N", "H", "W", 3]

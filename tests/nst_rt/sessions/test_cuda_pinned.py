@@ -67,3 +67,28 @@ def test_pinned_memory_lives_as_long_as_a_view_of_it_or_its_painting(cuda_machin
     """
     ended = cuda_machine.run(code, echo, before=OPEN, lazy=1)
     assert ended.out.splitlines() == ["7 9", "2"], ended.err
+
+
+def test_a_programs_own_buffers(cuda_machine, echo) -> None:
+    code = """
+    from nst_rt import Stylizer
+    with Stylizer(sys.argv[1], device="cuda") as stylizer:
+        photos, paintings = (stylizer.pinned(20, 30, count=2) for _ in range(2))
+        photos[:] = picture
+        print(stylizer(photos, out=paintings) is paintings, (paintings == photos).all())
+        paintings[:] = 0
+        one = stylizer(photos[1], out=paintings[1])
+        print((one == picture[0]).all(), paintings[0].max(), (paintings[1] == picture[0]).all())
+        print(open(os.environ["STAND_IN_TRACE"]).read().count("cuMemHostAlloc"))
+        wrong = stylizer.pinned(20, 31)
+        print(told(lambda: stylizer(photos[0], out=wrong)))
+    session = opened()
+    print(told(lambda: session.submit(picture, wrong[None])))
+    """
+    ended = cuda_machine.run(code, echo, before=OPEN)
+    batch, one, allocated, *wrong = ended.out.splitlines()
+    assert (batch, one, allocated) == ("True True", "True 0 True", "2"), ended.err
+    assert wrong == [
+        "UsageError 2: out is uint8 20×31×3; give uint8 20×30×3, C-contiguous",
+        "UsageError 2: out is uint8 (1, 20, 31, 3); give uint8 (1, 20, 30, 3)",
+    ]
