@@ -21,6 +21,7 @@ def needing(extra: str, purpose: str) -> Iterator[None]:
         raise
     except ImportError as error:
         lacking = error.name if isinstance(error, ModuleNotFoundError) else str(error)
-        raise ProviderError(
-            f"{purpose} needs {lacking}", cure=f'pip install "nst-rt[{extra}]"'
-        ) from error
+        cure = f'pip install "nst-rt[{extra}]"'
+        if lacking == "onnxruntime":  # either build will do, one alone
+            cure = 'pip install "nst-rt[cpu]", or "nst-rt[cuda]" for an NVIDIA GPU'
+        raise ProviderError(f"{purpose} needs {lacking}", cure=cure) from error
