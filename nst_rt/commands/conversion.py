@@ -183,9 +183,9 @@ def _convert(
     results: Results,
 ) -> Converted:
     """From file to file with all that goes along, or frame by frame where either end is none."""
+    from nst_rt.lock import locked
     from nst_rt.video import convert, pass_through
     from nst_rt.video.containers import is_address
-    from nst_rt.video.lock import locked
     from nst_rt.video.opening import is_of_frames, open_source
 
     if is_address(request.source):

@@ -19,8 +19,8 @@ from typing import Any, Self
 
 from nst_rt.atomic import MAX_NAME, replace_file
 from nst_rt.errors import UsageError
+from nst_rt.lock import lock
 from nst_rt.video.encoding import ChosenEncoder
-from nst_rt.video.lock import lock
 
 _SUFFIX = ".nst-rt-job"
 
