@@ -67,9 +67,9 @@ def diagnose() -> Diagnosis:
     """Try every engine on a tiny picture and collect what matters here. Takes about a second."""
     answers = ask(["driver", *(name for name, module in _MODULES.items() if _is_there(module))])
     driver = answers.pop("driver")
-    gpus = driver.get("gpus", [])
+    gpus = [gpu["capability"] for gpu in driver.get("gpus", [])]
     return Diagnosis(
-        verdicts=verdicts(answers, len(gpus), driver.get("problem", "")),
+        verdicts=verdicts(answers, gpus, driver.get("problem", "")),
         warnings=_warnings(),
         versions={"nst-rt": __version__, "python": platform.python_version(), **versions()},
         processor=_processor(answers.get("openvino", {})),

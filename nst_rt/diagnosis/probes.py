@@ -13,12 +13,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nst_rt.diagnosis.verdicts import EXTRAS
 from nst_rt.errors import NstError, ProviderError
 from nst_rt.nvidia.driver import ask_driver
 from nst_rt.nvidia.libraries import install_line, library_versions
+from nst_rt.nvidia.tensorrt import BackendName, import_library
+
+if TYPE_CHECKING:
+    from nst_rt.sessions import Device
 
 Answer = dict[str, Any]
 
@@ -65,7 +69,7 @@ def tensorrt() -> Answer:
 
 def tensorrt_rtx() -> Answer:
     """TensorRT-RTX's builder."""
-    return _builder("tensorrt_rtx")
+    return _builder("tensorrt-rtx")
 
 
 PROBES: dict[str, Callable[[], Answer]] = {
@@ -75,15 +79,16 @@ _WITHOUT_CUDA = "onnxruntime is its build without CUDA"
 _REPLACED = 'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
 
 
-def _painting(device: str) -> Answer:
+def _painting(device: Device) -> Answer:
     """Open a session as `Stylizer` does, use it, and say what it is."""
     import numpy as np
 
     from nst_rt import zoo
     from nst_rt.model import read_model
-    from nst_rt.sessions import open_session
+    from nst_rt.sessions import open_session, preferred_flavour
 
-    session = open_session(read_model(zoo.cards()[0].name), device=device)  # type: ignore[arg-type]
+    model = read_model(zoo.cards()[0].name, flavour=preferred_flavour(device, "auto"))
+    session = open_session(model, device=device)
     session.run(np.zeros((1, 64, 64, 3), np.uint8))
     return {
         "paints": True,
@@ -93,12 +98,17 @@ def _painting(device: str) -> Answer:
     }
 
 
-def _builder(name: str) -> Answer:
-    """Whether engines can be built: its builder is made."""
-    module = import_module(name)
-    if module.Builder(module.Logger(module.Logger.ERROR)) is None:
-        return _unusable("its builder cannot be made")
-    return {"version": module.__version__, "builds": True}
+def _builder(name: BackendName) -> Answer:
+    """Whether engines can be built: its builder is made. And for which GPUs, if it has a list."""
+    trt = import_library(name)
+    try:
+        trt.Builder(trt.Logger(trt.Logger.ERROR))
+    except TypeError:  # what a null pointer becomes
+        return {"version": trt.__version__, **_unusable("its builder does not start")}
+    known = getattr(trt, "ComputeCapability", None)
+    names = [name.removeprefix("SM") for name in (known.__members__ if known else ())]
+    capabilities = [f"{name[:-1]}.{name[-1]}" for name in names if name.isdecimal()]
+    return {"version": trt.__version__, "builds": True, "capabilities": capabilities}
 
 
 def _unusable(problem: str, cure: str = "") -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,12 +49,12 @@ class Verdict:
         return f"{self.device}: {engine}not usable: {self.problem}{cure}"
 
 
-def verdicts(answers: dict[str, dict[str, Any]], gpus: int, no_gpu: str) -> list[Verdict]:
+def verdicts(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: str) -> list[Verdict]:
     """Judge every device.
 
     Args:
         answers: of the probes, by their names; a package that is not installed has none.
-        gpus: how many there are.
+        gpus: their compute capabilities, as "8.9".
         no_gpu: why there are none.
     """
     return [
@@ -76,7 +77,7 @@ def _cpu(answers: dict[str, dict[str, Any]]) -> Verdict:
     return replace(found, device="cpu")
 
 
-def _cuda(answers: dict[str, dict[str, Any]], gpus: int, no_gpu: str) -> Verdict:
+def _cuda(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: str) -> Verdict:
     """Where there is no GPU, no package is to blame."""
     found = _painter("cuda", answers)
     if found.problem and not gpus and "libcuda" not in found.problem:
@@ -98,7 +99,9 @@ def _painter(name: str, answers: dict[str, dict[str, Any]]) -> Verdict:
     )
 
 
-def _builder(name: str, answers: dict[str, dict[str, Any]], gpus: int, no_gpu: str) -> Verdict:
+def _builder(
+    name: str, answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: str
+) -> Verdict:
     device = name.replace("_", "-")
     answer = answers.get(name)
     if answer is None:
@@ -106,8 +109,13 @@ def _builder(name: str, answers: dict[str, dict[str, Any]], gpus: int, no_gpu: s
     version = answer.get("version", "")
     if problem := answer.get("problem"):
         return Verdict(device, engine=version, problem=problem, cure=answer.get("cure", ""))
-    able = "builds engines" if gpus else f"builds engines, none of which can run here: {no_gpu}"
-    return Verdict(device, engine=version, note=able)
+    listed = answer.get("capabilities")
+    if listed and gpus and gpus[0] not in listed:
+        no_gpu = f"of compute capability {gpus[0]} it knows nothing, but of {', '.join(listed)}"
+    elif gpus:
+        return Verdict(device, engine=version, note="builds engines")
+    note = f"builds engines, none of which can run here: {no_gpu}"
+    return Verdict(device, engine=version, note=note)
 
 
 def _absent(name: str) -> Verdict:

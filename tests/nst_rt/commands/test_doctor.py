@@ -68,7 +68,7 @@ def test_json_is_one_object() -> None:
 def test_cuda_paints_on_a_machine_that_has_it(cuda_machine) -> None:
     said = lines(doctor(**cuda_machine.environment()))
     assert said["cuda"].startswith("ONNX Runtime 1.")
-    assert "CUDAExecutionProvider, fp32" in said["cuda"]
+    assert "CUDAExecutionProvider, fp16" in said["cuda"]  # what a shipped style is painted in
     assert said["driver"] == "580.00, CUDA 13.0"
     assert said["gpu 0"] == "Stand-in GPU, 8.0 GiB, compute capability 8.9"
     assert said["libraries"] == "CUDA 13.0, cuDNN 9.28.0"
@@ -143,21 +143,28 @@ __version__ = "11.4.0"
 class Logger:
     ERROR = 1
     def __init__(self, level): print("[TRT] noise")
-def Builder(logger): return {builder}
+def Builder(logger): {builder}
 """
 
 
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        (TENSORRT.format(builder="logger"), "11.4.0, builds engines, none of which can run here: "),
-        (TENSORRT.format(builder="None"), "not usable: its builder cannot be made"),
+        (TENSORRT.format(builder="..."), "11.4.0, builds engines, none of which can run here: "),
+        (
+            TENSORRT.format(builder="raise TypeError"),
+            "11.4.0, not usable: its builder does not start",
+        ),
+        (
+            "__version__ = '8.6.1'",
+            "not usable: TensorRT is 8.6.1, nst-rt knows 10.13 up to, not including, 12.0: pip",
+        ),
         (
             "raise ImportError('libnvonnxparser.so.11: cannot open shared object file: No such')",
             'not usable: libnvonnxparser.so.11 is missing: pip install "nst-rt[tensorrt]"',
         ),
     ],
-    ids=["works", "no builder", "no libraries"],
+    ids=["works", "no builder", "old", "no libraries"],
 )
 def test_builders_of_engines(code, says, tmp_path: Path) -> None:
     ended = doctor(path=module(tmp_path, "tensorrt", code))
@@ -165,9 +172,32 @@ def test_builders_of_engines(code, says, tmp_path: Path) -> None:
 
 
 def test_builder_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> None:
-    folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="logger"))
+    folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
     said = lines(doctor(path=folder, LD_LIBRARY_PATH=str(cuda_machine.libraries)))
     assert said["tensorrt"] == "11.4.0, builds engines"
+    assert said["tensorrt-rtx"].endswith(", builds engines")
+
+
+def test_gpu_that_is_not_on_the_list_of_a_builder(cuda_machine) -> None:
+    said = lines(doctor(**cuda_machine.environment(capability=90)))
+    assert "none of which can run here: of compute capability 9.0 it knows" in said["tensorrt-rtx"]
+    assert said["tensorrt-rtx"].endswith(", but of 7.5, 8.0, 8.6, 8.9, 12.0, 12.1")
+    assert said["cuda"].startswith("ONNX Runtime 1.")
+
+
+def test_libraries_that_are_missing_one_at_a_time(cuda_machine, tmp_path: Path) -> None:
+    cures = {
+        "libcudnn.so.9": 'pip install "onnxruntime-gpu[cuda,cudnn]"',
+        "libcuda.so.1": "install the NVIDIA driver",
+    }
+    for missing, cure in cures.items():
+        rest = tmp_path / missing
+        rest.mkdir()
+        for library in cuda_machine.libraries.glob("*.so.*"):
+            if library.name != missing:
+                (rest / library.name).write_bytes(library.read_bytes())
+        said = lines(doctor(**cuda_machine.environment(libraries=rest)))
+        assert said["cuda"] == f"not usable: {missing} is missing: {cure}"
 
 
 def test_module_that_another_program_put_in_place_is_no_package(nst, monkeypatch) -> None:
