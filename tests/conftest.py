@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from nst_export.photos import read_photos
 from nst_rt.model import PREFIX
 from nst_train.network import NetworkConfig, StyleNetwork
 from tests.cuda.machine import CudaMachine, make_machine
+from tests.tensorrt.bindings import TensorRt, make_tensorrt
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +106,18 @@ def cuda_machine(
     scratch = tmp_path_factory.mktemp("cuda")
     cache = getattr(pytestconfig, "cache", None)
     return make_machine(cache.mkdir("cuda") if cache else scratch, scratch)
+
+
+@pytest.fixture(scope="session")
+def tensorrt_of(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], TensorRt]:
+    """The real bindings of a version, over stand-ins."""
+    kept = getattr(pytestconfig, "cache", None)
+    cache = kept.mkdir("tensorrt") if kept else tmp_path_factory.mktemp("bindings")
+
+    @functools.cache
+    def make(version: str) -> TensorRt:
+        return make_tensorrt(version, cache, tmp_path_factory.mktemp("tensorrt"))
+
+    return make

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from nst_export.engine.backends import Backend, open_backend
 from nst_export.engine.network import parse
 from nst_rt import zoo
 from nst_rt.nvidia.tensorrt_log import Messages, listening
-from tests.nst_export.engine.bindings import TensorRt, make_tensorrt
 
 
 @pytest.fixture(scope="session")
@@ -38,21 +36,6 @@ def parsed(rtx: Backend, messages: Messages) -> Callable[[bytes], Any]:
 def shipped() -> Path:
     """A shipped model file in half precision."""
     return zoo.cards()[0].file("fp16")
-
-
-@pytest.fixture(scope="session")
-def tensorrt_of(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], TensorRt]:
-    """The real bindings of a version, over stand-ins."""
-    kept = getattr(pytestconfig, "cache", None)
-    cache = kept.mkdir("tensorrt") if kept else tmp_path_factory.mktemp("bindings")
-
-    @functools.cache
-    def make(version: str) -> TensorRt:
-        return make_tensorrt(version, cache, tmp_path_factory.mktemp("tensorrt"))
-
-    return make
 
 
 @pytest.fixture(scope="session")

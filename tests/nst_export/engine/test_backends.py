@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.nst_export.engine.bindings import VERSIONS, TensorRt
 from tests.nst_export.engine.small_models import convolution
+from tests.tensorrt.bindings import VERSIONS, TensorRt
 
 NEWEST = VERSIONS[-1]
 TensorRtOf = Callable[[str], TensorRt]

@@ -14,7 +14,7 @@ import pytest
 from nst_export.engine.backends import PORTABLE_TO
 from nst_export.engine.network import _PRECISIONS
 from tests.nst_export.engine import names
-from tests.nst_export.engine.bindings import VERSIONS, TensorRt
+from tests.tensorrt.bindings import VERSIONS, TensorRt
 
 ROOT = Path(__file__).parents[3]
 LISTING = Path(__file__).with_name("listing.py")
