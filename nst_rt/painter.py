@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ClosedError, InputError, LimitError, ModelError
+from nst_rt.errors import ClosedError, InputError, LimitError, ModelError, UsageError
 from nst_rt.images import (
     allowed_memory,
     blend,
@@ -140,6 +141,30 @@ class Painter:
         if not np.may_share_memory(painting, out):
             out[...] = painting
         return out
+
+    def paint_array(self, array: Any, options: PaintOptions) -> Any:
+        """Paint a picture that lies in GPU memory, where it is, see `Stylizer.__call__`."""
+        session = self.session()
+        if not isinstance(session, GpuSession):
+            raise UsageError(
+                f"the picture lies in GPU memory, {session.provider} paints on the CPU",
+                cure='choose device "cuda", or copy it to the host and give a NumPy array',
+            )
+        if options.keep_color or options.strength < 1:
+            raise UsageError(
+                "strength and colours are mixed on the CPU, the picture lies in GPU memory",
+                cure="mix it with its painting yourself, or copy it to the host and give an array",
+            )
+        place = session.place_of(array)
+        height, width = place.shape[-3:-1]
+        check_pixels(height, width, self.max_pixels)
+        at = self.working_size(height, width, options.size)
+        if at != (height, width):
+            raise UsageError(
+                f"a picture of {width}x{height} is not brought to {at[1]}x{at[0]} on the GPU",
+                cure='pass size="full", or a picture that is small enough',
+            )
+        return session.paint_array(array, place)
 
     def prepare_steady(self) -> None:
         """Open the style's steady file, see `Stylizer.prepare_steady`."""

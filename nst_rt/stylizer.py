@@ -30,6 +30,7 @@ from nst_rt.images import (
     write_picture,
 )
 from nst_rt.model import Adaptation, style_name
+from nst_rt.nvidia.device_array import is_device_array
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
 from nst_rt.painter import Adjust, Painter
 from nst_rt.sessions import (
@@ -77,6 +78,8 @@ class StylizerInfo:
     device: str
     precision: str
     threads: int
+    nodes: dict[str, int]
+    """How many of the model's run where, by ONNX Runtime's name of it; empty on the CPU."""
     size: Size
     strength: float
     keep_color: bool
@@ -193,6 +196,7 @@ class Stylizer(Streaming):
             device=session.device,
             precision=session.precision,
             threads=session.threads,
+            nodes=dict(session.nodes),
             size=self._options.size,
             strength=self._options.strength,
             keep_color=self._options.keep_color,
@@ -230,7 +234,8 @@ class Stylizer(Streaming):
 
         Args:
             picture: uint8 array H×W×3 (or ×4 with alpha), batch N×H×W×3, PIL image, encoded bytes,
-                a frame of a video, or a path.
+                a frame of a video, or a path. One without alpha that lies in GPU memory, a tensor
+                of PyTorch for example, is painted there, if this paints on the GPU.
             size: as in the constructor, for this picture.
             strength: as in the constructor, for this picture.
             keep_color: as in the constructor, for this picture.
@@ -241,7 +246,9 @@ class Stylizer(Streaming):
             out: for an array, where the painting goes: uint8 of its shape, C-contiguous.
 
         Returns:
-            An array, image or bytes like the input's; for a path, the path that was written.
+            An array, image or bytes like the input's; for a path, the path that was written; for an
+            array in GPU memory of another library than PyTorch and CuPy what has DLPack and
+            `__cuda_array_interface__`.
 
         Raises:
             InputError: the picture cannot be used.
@@ -262,6 +269,10 @@ class Stylizer(Streaming):
             limits = self._painter
             decoded = from_pil(picture, max_pixels=limits.max_pixels, max_memory=limits.max_memory)
             return to_pil(self._paint(decoded, options))
+        if is_device_array(picture):
+            if (color, layout) != ("rgb", "hwc"):
+                raise UsageError("a picture in GPU memory is RGB, H×W×3", cure="reorder it there")
+            return self._painter.paint_array(picture, options)
         if hasattr(picture, "painted"):
             return picture.painted(self._painter.paint(picture.rgb, options))
         raise InputError(

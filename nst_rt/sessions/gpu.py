@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.nvidia.device_array import DeviceArray
 from nst_rt.nvidia.memory import Gpu, PinnedArray
 from nst_rt.sessions.in_flight import InFlight, Painting
 
@@ -15,6 +18,7 @@ class GpuSession:
     """Paints through `InFlight`; a session makes the two attributes when it opens."""
 
     device = "cuda"
+    nodes: Mapping[str, int] = MappingProxyType({})
     _gpu: Gpu
     _pictures: InFlight[Any]
 
@@ -38,3 +42,11 @@ class GpuSession:
     def paint_on_device(self, image: Any, painting: Any, *, stream: int = 0) -> None:
         """Paint from GPU memory into GPU memory, see `InFlight.paint_on_device`."""
         self._pictures.paint_on_device(image, painting, stream)
+
+    def place_of(self, array: Any) -> DeviceArray:
+        """Where pictures of another library lie, see `InFlight.place_of`."""
+        return self._pictures.place_of(array)
+
+    def paint_array(self, array: Any, place: DeviceArray) -> Any:
+        """Paint them into new GPU memory, see `InFlight.paint_array`."""
+        return self._pictures.paint_array(array, place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.errors import UsageError
-from nst_rt.nvidia.device_array import device_array
+from nst_rt.nvidia.device_array import LEGACY_STREAM, DeviceArray, device_array, same_kind
+from nst_rt.nvidia.device_picture import DevicePicture
 from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, PinnedArray, Stream
 
 BINDINGS_KEPT = 8
@@ -32,7 +33,9 @@ class InFlight(Generic[Bound]):
         scale: how many times larger a painting is.
         bind: makes ready to paint a picture of a shape (N×H×W×3), to a painting of a shape, from an
             address on the GPU to another.
-        paint: begins to paint, on the stream `compute`.
+        paint: begins to paint with what `bind` made, and what else `submit` was given, on the
+            stream `compute`.
+        compute: the stream in which it paints; by default a new one.
     """
 
     def __init__(
@@ -40,17 +43,22 @@ class InFlight(Generic[Bound]):
         gpu: Gpu,
         scale: int,
         bind: Callable[[Shape, Shape, int, int], Bound],
-        paint: Callable[[Bound], None],
+        paint: Callable[..., None],
+        compute: Stream | None = None,
     ) -> None:
         self._gpu, self._scale, self._bind, self._paint = gpu, scale, bind, paint
         gpu.enter()
-        self._up, self.compute, self._down = (Stream(gpu) for _ in range(3))
+        self._up, self._down = Stream(gpu), Stream(gpu)
+        self.compute = compute or Stream(gpu)
         self._lock = threading.Lock()
         self._idle: list[Frame[Bound]] = []
         self._bindings: dict[tuple[int, int, Shape], Bound] = {}
 
     def submit(
-        self, image: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
+        self,
+        image: NDArray[np.uint8],
+        out: NDArray[np.uint8] | None = None,
+        given: Sequence[Any] = (),
     ) -> Painting[Bound]:
         """Begin to paint uint8 N×H×W×3, C-contiguous.
 
@@ -58,6 +66,7 @@ class InFlight(Generic[Bound]):
             image: may be changed at once; one in pinned memory goes up from where it is, and may be
                 changed when the painting is there.
             out: where the painting goes, C-contiguous; into pinned memory it comes down by itself.
+            given: what `paint` gets besides.
 
         Raises:
             UsageError: `out` has not the painting's shape.
@@ -78,7 +87,7 @@ class InFlight(Generic[Bound]):
             self._up.upload(source, frame.image)
             frame.arrived.record(self._up)
             self.compute.wait(frame.arrived)
-            self._paint(frame.bound)
+            self._paint(frame.bound, *given)
             frame.painted.record(self.compute)
             self._down.wait(frame.painted)
             self._down.download(frame.painting, target)
@@ -90,7 +99,7 @@ class InFlight(Generic[Bound]):
 
         Args:
             image: uint8 N×H×W×3, C-contiguous, of any library whose arrays have
-                `__cuda_array_interface__` (PyTorch, CuPy, Numba, JAX).
+                `__cuda_array_interface__` (PyTorch, CuPy, Numba, JAX) or DLPack.
             painting: where it goes, of the painting's size.
             stream: handle of the caller's CUDA stream: what it was given before comes before the
                 painting, what it is given later comes after.
@@ -98,12 +107,53 @@ class InFlight(Generic[Bound]):
         Raises:
             InputError: another dtype, shape or layout, or no memory of a GPU.
         """
-        source = device_array(image, "the image")
-        target = device_array(painting, "the painting", self._painted_shape(source.shape))
+        now = int(self.compute.handle)
+        source = device_array(image, "the image", stream=now)
+        expected = self._painted_shape(source.shape)
+        target = device_array(painting, "the painting", stream=now, expected=expected)
         with self._lock:
             self._gpu.enter()
-            theirs = Stream(self._gpu, stream)
+            self._paint_between([source], [target], Stream(self._gpu, stream))
+
+    def place_of(self, array: Any) -> DeviceArray:
+        """Where pictures lie in GPU memory that `paint_array` is to paint.
+
+        Args:
+            array: uint8 H×W×3 or N×H×W×3, C-contiguous, of any library whose arrays have
+                `__cuda_array_interface__` or DLPack.
+
+        Raises:
+            InputError: another dtype, shape or layout, or no memory of a GPU.
+        """
+        return device_array(array, "the picture", stream=int(self.compute.handle), axes=(3, 4))
+
+    def paint_array(self, array: Any, source: DeviceArray) -> Any:
+        """Paint an array that lies at `source` into new GPU memory; no copies, nobody waits.
+
+        Returns:
+            An array of PyTorch or CuPy for one of theirs, in order in the stream in which the
+            library works now; a `DevicePicture` for any other.
+        """
+        now = int(self.compute.handle)
+        with self._lock:
+            self._gpu.enter()
+            shape = self._painted_shape(source.shape)
+            result = same_kind(array, shape)
+            if result is None:
+                result = DevicePicture(self._gpu, shape, source, self.compute)
+            target = device_array(result, "the painting", stream=now, axes=(3, 4))
+            # what is lent is in order already, and what it becomes tells when it is done
+            theirs = None if source.lent else Stream(self._gpu, source.stream or LEGACY_STREAM)
+            self._paint_between(source.pictures(), target.pictures(), theirs)
+            return result.painted() if isinstance(result, DevicePicture) else result
+
+    def _paint_between(
+        self, sources: list[DeviceArray], targets: list[DeviceArray], theirs: Stream | None
+    ) -> None:
+        """Paint from place to place, between what was and what will be in the callers' stream."""
+        if theirs:
             self.compute.wait(Event(self._gpu).record(theirs))
+        for source, target in zip(sources, targets, strict=True):
             key = (source.address, target.address, source.shape)
             if key not in self._bindings:
                 if len(self._bindings) == BINDINGS_KEPT:
@@ -112,6 +162,7 @@ class InFlight(Generic[Bound]):
                     source.shape, target.shape, source.address, target.address
                 )
             self._paint(self._bindings[key])
+        if theirs:
             theirs.wait(Event(self._gpu).record(self.compute))
 
     def close(self) -> None:
@@ -120,8 +171,8 @@ class InFlight(Generic[Bound]):
         self._bindings.clear()
 
     def _painted_shape(self, shape: Shape) -> Shape:
-        count, height, width, channels = shape
-        return count, height * self._scale, width * self._scale, channels
+        *count, height, width, channels = shape
+        return *count, height * self._scale, width * self._scale, channels
 
     def _frame(self, shape: Shape) -> Frame[Bound]:
         """Idle buffers of that shape, or new ones in place of those of another shape."""
@@ -176,8 +227,11 @@ class Painting(Generic[Bound]):
         self._frame, self._gpu, self._give_back = frame, gpu, give_back
         self._source, self._target, self._out = source, target, out
 
-    def result(self) -> NDArray[np.uint8]:
-        """Wait for the painting, uint8 N×H×W×3: `out`, or a new array. To be asked for once."""
+    def result(self, read: Callable[[Bound], object] = lambda bound: None) -> NDArray[np.uint8]:
+        """Wait for the painting, uint8 N×H×W×3: `out`, or a new array. To be asked for once.
+
+        `read` may read what else came of it from what it was painted with.
+        """
         self._gpu.enter()
         self._frame.done.synchronize()
         painting = self._target.array
@@ -186,6 +240,7 @@ class Painting(Generic[Bound]):
         elif painting is not self._out:
             self._out[...] = painting
             painting = self._out
+        read(self._frame.bound)
         self._give_back(self._frame)
         del self._frame, self._source, self._target
         return painting

@@ -69,11 +69,158 @@ def test_what_is_no_picture_on_the_gpu_is_refused_with_the_cure(cuda_machine, ec
     numpy, floats, flat, strided, small = ended.out.splitlines()
     assert numpy == (
         "InputError 3: the image is a ndarray, which is not in GPU memory; "
-        "give a CUDA tensor of PyTorch or an array of CuPy"
+        "give a CUDA tensor of PyTorch, an array of CuPy, or what has __dlpack__"
     ), ended.err
     assert floats.startswith("InputError 3: the image is <f4 of shape (1, 20, 30, 3); give uint8")
-    assert flat.startswith("InputError 3: the image is |u1 of shape (20, 30, 3); give uint8")
-    assert strided.startswith("InputError 3: the image is |u1 of shape (1, 20, 30, 3); give uint8")
+    assert flat.startswith("InputError 3: the image is uint8 of shape (20, 30, 3); give uint8")
+    assert strided.startswith(
+        "InputError 3: the image is uint8 of shape (1, 20, 30, 3); give uint8"
+    )
     assert small == (
         "InputError 3: the painting has shape (1, 20, 29, 3); give one of shape (1, 20, 30, 3)"
     )
+
+
+STYLIZER = (
+    ARRAYS
+    + """
+    from nst_rt import Stylizer
+
+    stylizer = Stylizer(sys.argv[1], device="cuda", size="full")
+
+    def here(address, shape, stream):
+        target = PinnedArray(gpu, shape)
+        gpu.call(gpu.driver.cuMemcpyDtoHAsync, target.address, address, target.array.nbytes, stream)
+        gpu.call(gpu.driver.cuStreamSynchronize, stream)
+        return target.array
+"""
+)
+
+
+@pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
+def test_values_of_onnx_runtime_are_painted_and_read_where_they_are(
+    cuda_machine, echo, lazy
+) -> None:
+    """It lends them through DLPack, and takes the painting so."""
+    code = """
+    import onnxruntime
+    from onnxruntime.capi.onnxruntime_pybind11_state import OrtValue
+    pictures = np.concatenate([picture, picture + 1])
+    given = onnxruntime.OrtValue.ortvalue_from_numpy(pictures, "cuda", 0)
+    held, painting = used(), stylizer(given)
+    print(type(painting).__name__, painting.shape, used() - held)
+    taken = OrtValue.from_dlpack(painting.__dlpack__(stream=1), False)
+    print(taken.device_name(), taken.shape(), taken.data_ptr() == int(painting._buffer.address))
+    del given
+    print((here(taken.data_ptr(), pictures.shape, 0) == pictures).all())
+    del painting
+    print((here(taken.data_ptr(), pictures.shape, 0) == pictures).all())
+    held = used()
+    del taken
+    print(used() - held)
+    """
+    ended = cuda_machine.run(STYLIZER + code, echo, before=OPEN, lazy=lazy)
+    assert ended.out.splitlines() == [
+        "DevicePicture (2, 20, 30, 3) 3600", "Cuda [2, 20, 30, 3] True", "True", "True", "-3600",
+    ], ended.err  # fmt: skip
+
+
+@pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
+@pytest.mark.parametrize("reader", ["DLPack", "the CUDA array interface"])
+def test_paintings_are_in_order_in_the_stream_of_who_reads_them(
+    cuda_machine, echo, lazy, reader
+) -> None:
+    code = """
+    image, source, stream = OnDevice(gpu, (20, 30, 3)), PinnedArray(gpu, picture.shape), Stream(gpu)
+    image.__cuda_array_interface__["stream"] = int(stream.handle)
+    for number in range(3):
+        source.array[:] = picture + number
+        stream.upload(source, image.buffer)
+        painting = stylizer(image)
+        if sys.argv[2] == "DLPack":
+            other = Stream(gpu)
+            capsule = painting.__dlpack__(stream=int(other.handle), max_version=(1, 0))
+            address, stream_of = int(painting._buffer.address), other.handle
+        else:
+            interface = painting.__cuda_array_interface__
+            address, stream_of = interface["data"][0], interface["stream"]
+        print((here(address, painting.shape, stream_of) == picture[0] + number).all())
+    """
+    ended = cuda_machine.run(STYLIZER + code, echo, reader, before=OPEN, lazy=lazy)
+    assert ended.out.splitlines() == ["True"] * 3, ended.err
+
+
+@pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
+def test_tensors_of_pytorch_become_tensors_in_order_in_its_current_stream(
+    cuda_machine, echo, lazy
+) -> None:
+    """Tensors of its build for the CPU, of which the stand-ins believe that they are on the GPU."""
+    code = """
+    import torch
+    from types import SimpleNamespace
+
+    class Tensor(torch.Tensor):
+        def __dlpack_device__(self):
+            return 2, 0
+
+        @property
+        def __cuda_array_interface__(self):
+            place = {"shape": tuple(self.shape), "typestr": "|u1", "strides": None, "version": 2}
+            return {**place, "data": (self.data_ptr(), False)}
+
+    Tensor.__module__ = "torch"
+    stream = Stream(gpu)
+    current = SimpleNamespace(cuda_stream=int(stream.handle))
+    torch.cuda.current_stream = lambda device: current
+    memory = DeviceBuffer(gpu, picture.nbytes)
+    there = (ctypes.c_uint8 * picture.nbytes).from_address(int(memory.address))
+    given = torch.frombuffer(there, dtype=torch.uint8).reshape(picture.shape).as_subclass(Tensor)
+    source = PinnedArray(gpu, picture.shape)
+    source.array[:] = picture
+    stream.upload(source, memory)
+    painting = stylizer(given)
+    print(type(painting).__name__, painting.dtype, tuple(painting.shape))
+    gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+    print((painting.numpy() == picture).all())
+    """
+    ended = cuda_machine.run(STYLIZER + code, echo, before=OPEN, lazy=lazy)
+    assert ended.out.splitlines() == ["Tensor torch.uint8 (1, 20, 30, 3)", "True"], ended.err
+
+
+def test_what_the_gpu_does_not_do_says_what_to_do_instead(cuda_machine, echo) -> None:
+    code = """
+    import torch
+    image = OnDevice(gpu, (20, 30, 3))
+    print(told(lambda: stylizer(image, size=20)))
+    print(told(lambda: stylizer(image, strength=0.5)))
+    print(told(lambda: stylizer(image, keep_color=True)))
+    print(told(lambda: stylizer(image, color="bgr")))
+    print(told(lambda: stylizer(image, out=np.zeros((20, 30, 3), np.uint8))))
+    print(told(lambda: stylizer(OnDevice(gpu, (20, 30, 4)))))
+    print(told(lambda: stylizer(torch.zeros((20, 30, 3), dtype=torch.uint8))))
+    small = Stylizer(sys.argv[1], device="cuda", max_pixels=100)
+    print(told(lambda: small(image)))
+    on_cpu = Stylizer(sys.argv[1], device="cpu")
+    print(told(lambda: on_cpu(image)))
+    """
+    ended = cuda_machine.run(STYLIZER + code, echo, before=OPEN)
+    size, strength, color, order, out, alpha, host, limit, cpu = ended.out.splitlines()
+    assert size == (
+        "UsageError 2: a picture of 30x20 is not brought to 20x13 on the GPU; "
+        'pass size="full", or a picture that is small enough'
+    ), ended.err
+    mixed = (
+        "UsageError 2: strength and colours are mixed on the CPU, the picture lies in GPU memory"
+    )
+    assert strength == color
+    assert strength.startswith(mixed)
+    assert order == "UsageError 2: a picture in GPU memory is RGB, H×W×3; reorder it there"
+    assert out == "UsageError 2: out is for an array alone; take what is returned"
+    assert alpha.startswith("InputError 3: the picture is uint8 of shape (20, 30, 4); give uint8")
+    assert host == (
+        "InputError 3: expected an array, PIL image, bytes or path, got Tensor; "
+        "pass numpy.asarray of it"
+    )
+    assert limit.startswith("LimitError 3: 30x20 is 600 pixels")
+    assert cpu.startswith("UsageError 2: the picture lies in GPU memory, ")
+    assert cpu.endswith('choose device "cuda", or copy it to the host and give a NumPy array')

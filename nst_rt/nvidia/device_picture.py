@@ -1,0 +1,78 @@
+"""Paintings in GPU memory that other libraries take where they are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from nst_rt.nvidia.device_array import LEGACY_STREAM, DeviceArray
+from nst_rt.nvidia.dlpack import CUDA, VERSION, lend
+from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, Stream
+
+
+class DevicePicture:
+    """A painting in GPU memory, for every library that reads DLPack or the CUDA array interface.
+
+    It may not be done yet; whoever takes it waits in a stream, not on the host.
+    """
+
+    def __init__(
+        self, gpu: Gpu, shape: tuple[int, ...], source: DeviceArray, stream: Stream
+    ) -> None:
+        """Room for a painting.
+
+        Args:
+            gpu: where.
+            shape: of the painting.
+            source: what it is painted from, which stays lent until it is done.
+            stream: in which it is painted.
+        """
+        self._gpu, self.shape, self._source, self._stream = gpu, shape, source, stream
+        self._buffer = DeviceBuffer(gpu, math.prod(shape))
+        self._done = Event(gpu)
+        # nothing is freed under a painting that nobody waited for
+        gpu.free_with(self, gpu.driver.cuEventSynchronize, self._done.handle)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return {
+            "shape": self.shape,
+            "typestr": "|u1",
+            "data": (int(self._buffer.address), False),
+            "strides": None,
+            "stream": int(self._stream.handle),
+            "version": 3,
+        }
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return CUDA, int(self._gpu.device)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: int | None = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A capsule, whose pixels are there for what comes in `stream`: -1 waits for nothing.
+
+        Raises:
+            BufferError: it is wanted elsewhere, or as a copy.
+        """
+        if copy or dl_device not in (None, self.__dlpack_device__()):
+            raise BufferError("a painting is lent where it is; copy what you made of it")
+        if stream != -1:
+            self._gpu.enter()
+            Stream(self._gpu, LEGACY_STREAM if stream is None else stream).wait(self._done)
+        versioned = max_version is not None and max_version >= VERSION
+        address, device = int(self._buffer.address), self.__dlpack_device__()
+        return lend(self, address, self.shape, device, versioned)
+
+    def painted(self) -> DevicePicture:
+        """Note that what fills it has been begun."""
+        self._done.record(self._stream)
+        return self
+
+    def __repr__(self) -> str:
+        return f"DevicePicture({self.shape})"
