@@ -29,8 +29,13 @@ def info(model: str, as_json: bool) -> None:
             return
         width = max(map(len, facts))
         for key, value in facts.items():
-            text = ", ".join(value) if isinstance(value, list) else str(value)
-            results.line(f"{shown(key):<{width}}  {shown(text)}")
+            results.line(f"{shown(key):<{width}}  {shown(_text(value))}")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _in_use(model: ModelFile) -> dict[str, Any]:
@@ -45,6 +50,7 @@ def _in_use(model: ModelFile) -> dict[str, Any]:
             "device": session.device,
             "precision": session.precision,
             "threads": session.threads,
+            **({"placed": dict(session.nodes)} if session.nodes else {}),
         }
     finally:
         session.close()

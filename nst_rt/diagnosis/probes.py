@@ -95,6 +95,7 @@ def _painting(device: Device) -> Answer:
         "provider": session.provider,
         "precision": session.precision,
         "threads": session.threads,
+        "nodes": dict(session.nodes),
     }
 
 

@@ -94,6 +94,10 @@ def _painter(name: str, answers: dict[str, dict[str, Any]]) -> Verdict:
         paints=bool(answer.get("paints")),
         engine=answer.get("provider", ""),
         precision=answer.get("precision", ""),
+        note=", ".join(
+            f"{count} nodes on {provider.removesuffix('ExecutionProvider')}"
+            for provider, count in sorted(answer.get("nodes", {}).items(), reverse=True)
+        ),
         problem=answer.get("problem", ""),
         cure=answer.get("cure", ""),
     )

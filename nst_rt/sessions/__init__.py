@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Literal, Protocol, get_args
 
@@ -33,6 +34,8 @@ class Session(Protocol):
     """The arithmetic in use: "fp32", "bf16" or "fp16"."""
     threads: int
     """CPU threads in use for one picture."""
+    nodes: Mapping[str, int]
+    """How many of the model's run where, if its engine tells."""
     memory_per_pixel: int
     """Bytes that one pixel of a picture takes while it is painted, measured at half width."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,30 @@ from nst_rt.nvidia.failures import explained
 from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
 from nst_rt.nvidia.memory import Gpu
 from nst_rt.sessions import Precision, missing_engine
-from nst_rt.sessions.further import Numbers, further_inputs
+from nst_rt.sessions.bound import BoundSession, Place, Tensor
+from nst_rt.sessions.further import Numbers, further_inputs, further_outputs
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
+from nst_rt.sessions.mirrored import Mirrored
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
+from nst_rt.sessions.placement import nodes_by_provider, refuse_pixels_on_cpu
+from nst_rt.sessions.sizes import Sizes
 
-Bound = tuple[Any, Any]
-"""An input and output binding of ONNX Runtime, and the options of its runs."""
+_OF_ONE_SIZE = {"cudnn_conv_algo_search": "EXHAUSTIVE", "enable_cuda_graph": "1"}
+"""Options of the provider for pictures of one size."""
 LAST_OPSET = 21
 """From the next one on, ONNX Runtime computes InstanceNormalization on the CPU."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What it takes to paint from one place on the GPU to another."""
+
+    place: Place
+    given: list[Mirrored]
+    """What the model takes beside the picture."""
+    told: list[Mirrored]
+    """What it gives beside the painting."""
 
 
 class CudaSession(GpuSession, OnnxRuntimeSession):
@@ -31,32 +47,75 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
 
     _provider = "CUDAExecutionProvider"
 
+    def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
+        super().__init__(model, precision=precision, threads=threads)
+        self.nodes = nodes_by_provider(self._session)
+        shape = model.inputs[0].shape
+        of_one_size = all(isinstance(size, int) for size in shape)
+        # of a free dimension without a name nobody can say what it is
+        named = not of_one_size and None not in shape
+        session = BoundSession(self._session, self._run_options, captures=of_one_size)
+        self._sizes = Sizes(session, self._open_one if named else None)
+
     def run_all(
         self, image: NDArray[np.uint8], **inputs: Numbers
     ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
-        further_inputs(self._model, len(image), inputs)
-        return self.run(image), {}
+        given = further_inputs(self._model, len(image), inputs)
+        told: dict[str, Numbers] = {}
+
+        def read(bound: Bound) -> None:
+            told.update((one.name, one.array.copy()) for one in bound.told)
+
+        painting = self._pictures.submit(image, given=given).result(read)
+        return painting, told
 
     def close(self) -> None:
         self._pictures.close()
+        self._sizes.close()
         super().close()
 
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
-        """What ONNX Runtime needs to paint from one address on the GPU to another."""
-        binding, options = self._session.io_binding(), self._run_options()
-        binding.bind_input(self._input, "cuda", 0, np.uint8, shape, image)
-        binding.bind_output(self._output, "cuda", 0, np.uint8, painted, painting)
-        # our events say when it is done
-        options.add_run_config_entry("disable_synchronize_execution_providers", "1")
-        graph = str(next(self._numbers)) if self._captures else "-1"
-        options.add_run_config_entry("gpu_graph_id", graph)
-        return binding, options
+        """What it takes to paint from one address on the GPU to another."""
+        count = shape[0]
+        names = [spec.name for spec in self._model.inputs[1:]]
+        zeros = dict(zip(names, further_inputs(self._model, count, {}), strict=True))
+        given, told = (
+            [Mirrored(self._gpu, name, array.shape) for name, array in arrays.items()]
+            for arrays in (zeros, further_outputs(self._model, count))
+        )
+        return Bound(
+            Place(
+                (Tensor(self._input, np.uint8, shape, image), *(one.tensor for one in given)),
+                (Tensor(self._output, np.uint8, painted, painting), *(one.tensor for one in told)),
+            ),
+            given,
+            told,
+        )
 
-    def _paint(self, bound: Bound) -> None:
+    def _paint(self, bound: Bound, *given: Numbers) -> None:
+        """Begin to paint with further inputs; without them, with those of the last time: zeros."""
+        for one, values in zip(bound.given, given, strict=False):
+            one.array[...] = values
+        for one in bound.given:
+            one.upload(self._pictures.compute)
         try:
-            self._session.run_with_iobinding(*bound)
+            self._sizes.run(bound.place)
         except Exception as error:  # its exceptions share no base class of their own
             raise self._failed(error) from error
+        for one in bound.told:
+            one.download(self._pictures.compute)
+
+    def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
+        session = super()._load(options, sizes)
+        refuse_pixels_on_cpu(session)
+        return session
+
+    def _open_one(self, shape: Shape) -> BoundSession:
+        """A session for pictures of one shape."""
+        names = self._model.inputs[0].shape
+        sizes = {str(name): size for name, size in zip(names, shape, strict=True) if name != size}
+        session = self._load(self._options(self._model) | _OF_ONE_SIZE, sizes)
+        return BoundSession(session, self._run_options, captures=True)
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         if self._provider not in onnxruntime.get_available_providers():
@@ -66,15 +125,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
                 f"onnxruntime is its build without CUDA, it has no {self._provider}",
                 cure='pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"',
             )
-        provider = Path(onnxruntime.__file__).parent / "capi/libonnxruntime_providers_cuda.so"
-        missing = load_needed(provider) if provider.exists() else []
-        if missing:
-            are = "is" if len(missing) == 1 else "are"
-            raise ProviderError(f"{', '.join(missing)} {are} missing", cure=install_line(missing))
-        if model.num_statistics is not None:
-            raise ProviderError(
-                "a steady file is painted on the CPU alone so far", cure="choose device cpu"
-            )
+        need_libraries(onnxruntime, "cuda")
         if model.opset > LAST_OPSET:
             raise ModelError(
                 f"opset {model.opset} would compute InstanceNormalization on the CPU",
@@ -86,20 +137,20 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         except ImportError as error:
             raise missing_engine("cuda-bindings", "cuda", error) from error
         self._pictures = InFlight(self._gpu, model.scale, self._bind, self._paint)
-        self._numbers = itertools.count()
-        # a CUDA graph serves one size and one set of buffers
-        self._captures = all(isinstance(size, int) for size in model.inputs[0].shape)
 
     def _options(self, model: ModelFile) -> dict[str, str]:
+        of_one_size = all(isinstance(size, int) for size in model.inputs[0].shape)
         return {
-            "cudnn_conv_algo_search": "EXHAUSTIVE" if self._captures else "HEURISTIC",
-            "enable_cuda_graph": str(int(self._captures)),
+            "cudnn_conv_algo_search": "HEURISTIC",
             "user_compute_stream": str(int(self._pictures.compute.handle)),
             # without leave to use TF32 no convolution runs on tensor cores, not even in fp16
-            "use_tf32": str(int(model.flavour == "fp16")),
+            "use_tf32": str(int(self.precision != "fp32")),
+            **(_OF_ONE_SIZE if of_one_size else {}),
         }
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:
+        if model.num_statistics is not None and asked == "auto":
+            return "tf32"  # beside a plain file in half precision, whose accuracy it has
         if asked not in ("auto", model.flavour):
             raise ProviderError(
                 f"this file computes in {model.flavour}, {asked} was asked for",
@@ -113,3 +164,17 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
     def _failed(self, error: Exception) -> NstError:
         what, cure = explained(str(error))
         return ProviderError(what, cure=cure)
+
+
+def need_libraries(onnxruntime: Any, provider: str) -> None:
+    """Load the libraries of a provider ("cuda", "tensorrt") from where pip puts them.
+
+    Raises:
+        ProviderError: some are missing; it names all of them.
+    """
+    folder = Path(onnxruntime.__file__).parent / "capi"
+    library = folder / f"libonnxruntime_providers_{provider}.so"
+    missing = load_needed(library) if library.exists() else []
+    if missing:
+        are = "is" if len(missing) == 1 else "are"
+        raise ProviderError(f"{', '.join(missing)} {are} missing", cure=install_line(missing))

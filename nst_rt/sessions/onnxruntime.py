@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.further import Numbers, further_inputs
+from nst_rt.sessions.placement import RECORD
 from nst_rt.stopping import current_stop
 
 T = TypeVar("T")
@@ -28,6 +30,7 @@ class OnnxRuntimeSession:
 
     device = "cpu"
     memory_per_pixel = 580
+    nodes: Mapping[str, int] = MappingProxyType({})
     _provider = "CPUExecutionProvider"
     _complaint, _cure = "ONNX Runtime cannot paint with it", ""
 
@@ -43,34 +46,13 @@ class OnnxRuntimeSession:
         self._prepare(model, onnxruntime)
         self.precision = self._precision(model, precision)
         self.threads = threads
-        options = onnxruntime.SessionOptions()
         # every caller's thread works too, beside the pool that all share
         at_once = min(parallel, threads)
         self._turns = threading.Semaphore(at_once)
-        options.intra_op_num_threads = threads - at_once + 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what it has to say of an error, the error says
-        options.enable_mem_pattern = False  # a block for every size of picture would stay for ever
-        # idle workers sleep: spinning gains nothing here and takes a core from other programs
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = onnxruntime.InferenceSession(
-                model.data,
-                options,
-                providers=[(self._provider, self._options(model))],
-                enable_fallback=0,
-            )
-        except Exception as error:  # its exceptions share no base class of their own
-            raise self._refused(error) from error
-        keep_in_children(self._session)
-        # without its libraries a provider is dropped in silence, whatever was asked
-        if self._session.get_providers()[0] != self._provider:
-            raise ProviderError(
-                f"{self._provider} was asked for, {self._session.get_providers()[0]} came",
-                cure='pip install "nst-rt[cuda]" and check the driver, CUDA and cuDNN',
-            )
+        self._pool_threads = threads - at_once + 1
+        self._engine, self._run_options = onnxruntime, onnxruntime.RunOptions
+        self._session = self._load(self._options(model))
         self.provider = f"ONNX Runtime {onnxruntime.__version__} {self._provider}"
-        self._run_options = onnxruntime.RunOptions
         self.scale = model.scale
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
@@ -93,6 +75,41 @@ class OnnxRuntimeSession:
 
     def close(self) -> None:
         del self._session
+
+    def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
+        """A session of the engine.
+
+        Args:
+            options: the provider's.
+            sizes: of the model's free dimensions, by name; the others stay free.
+        """
+        settings = self._engine.SessionOptions()
+        settings.intra_op_num_threads = self._pool_threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = 4  # what it has to say of an error, the error says
+        settings.enable_mem_pattern = False  # a block for every size of picture would stay for ever
+        # idle workers sleep: spinning gains nothing here and takes a core from other programs
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        settings.add_session_config_entry(RECORD, "1")
+        for name, size in (sizes or {}).items():
+            settings.add_free_dimension_override_by_name(name, size)
+        try:
+            session = self._engine.InferenceSession(
+                self._model.data,
+                settings,
+                providers=self._providers(options),
+                enable_fallback=0,
+            )
+        except Exception as error:  # its exceptions share no base class of their own
+            raise self._refused(error) from error
+        keep_in_children(session)
+        # without its libraries a provider is dropped in silence, whatever was asked
+        if session.get_providers()[0] != self._provider:
+            raise ProviderError(
+                f"{self._provider} was asked for, {session.get_providers()[0]} came",
+                cure='pip install "nst-rt[cuda]" and check the driver, CUDA and cuDNN',
+            )
+        return session
 
     def _run(self, infer: Callable[[], T], terminate: Callable[[], None]) -> T:
         if threading.current_thread() is not threading.main_thread():
@@ -146,6 +163,10 @@ class OnnxRuntimeSession:
     def _options(self, model: ModelFile) -> dict[str, str]:
         """The provider's options."""
         return {}
+
+    def _providers(self, options: dict[str, str]) -> list[tuple[str, dict[str, str]]]:
+        """The provider with its options, and those that compute what it does not take."""
+        return [(self._provider, options)]
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:
         if asked not in ("auto", "fp32"):

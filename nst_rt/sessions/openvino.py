@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import sys
 import threading
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import cache, partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ class OpenVinoSession:
 
     device = "cpu"
     memory_per_pixel = 170
+    nodes: Mapping[str, int] = MappingProxyType({})
 
     def __init__(
         self, model: ModelFile, *, precision: Precision, threads: int, parallel: int = 1

@@ -54,17 +54,3 @@ def test_what_the_model_does_not_take_is_refused(session, photo, steady_style) -
     with pytest.raises(UsageError, match="takes no keep; it takes a picture alone"):
         plain.run_all(image, keep=ALL)
     assert plain.run_all(image)[1] == {}
-
-
-def test_cuda_says_that_it_does_not_paint_it(cuda_machine, steady_style) -> None:
-    code = """
-        import sys
-        from nst_rt.errors import ProviderError
-        from nst_rt.model import read_model
-        from nst_rt.sessions import open_session
-        try:
-            open_session(read_model(sys.argv[1], variant="steady"), device="cuda")
-        except ProviderError as error:
-            print(error)
-    """
-    assert "on the CPU alone so far; choose device cpu" in cuda_machine.run(code, steady_style).out

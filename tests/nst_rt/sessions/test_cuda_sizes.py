@@ -1,0 +1,149 @@
+"""Sizes that come again are painted in sessions of their own, few of them, as CUDA graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cuda.echo import echo_model
+from tests.cuda.scripts import OPEN
+
+PLACED = """
+    import nst_rt.sessions.cuda as cuda
+    from nst_rt.sessions.placement import nodes_by_provider
+
+    placed, open_one = [], cuda.CudaSession._open_one
+
+    def watched(session, shape):
+        opened = open_one(session, shape)
+        placed.append((shape[1:3], nodes_by_provider(opened._session)))
+        return opened
+
+    cuda.CudaSession._open_one = watched
+"""
+"""Collects the sizes that got a session, and where their nodes run."""
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
+
+
+@pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
+def test_size_that_comes_again_is_launched_as_a_graph(cuda_machine, echo, lazy) -> None:
+    code = """
+    session = opened()
+    pictures = [np.roll(picture, shift, axis=2) for shift in range(8)]
+    print(*((session.run(one) == one).all() for one in pictures), placed)
+    """
+    ended = cuda_machine.run(PLACED + code, echo, before=OPEN, lazy=lazy)
+    assert ended.out == f"{'True ' * 8}[((20, 30), {{'CUDAExecutionProvider': 1}})]\n", ended.err
+    assert ended.count("cudaGraphInstantiate") == 1
+    assert ended.count("cudaGraphLaunch") == 8 - 3  # in the other session, and once to warm up
+
+
+@pytest.mark.parametrize("variant", ["plain", "steady"])
+def test_no_node_of_a_shipped_style_is_off_the_gpu_then(cuda_machine, variant) -> None:
+    code = """
+    session = open_session(read_model("starry-night", variant=sys.argv[1]), device="cuda")
+    print(sorted(session.nodes))
+    for _ in range(5):
+        session.run(picture)
+    ((_, nodes),) = placed
+    print(*nodes)
+    """
+    ended = cuda_machine.run(PLACED + code, variant, before=OPEN)
+    both = "['CPUExecutionProvider', 'CUDAExecutionProvider']"
+    assert ended.out.splitlines() == [both, "CUDAExecutionProvider"], ended.err
+    assert ended.count("cudaGraphLaunch") == 5 - 3
+
+
+def test_sizes_in_turn_are_opened_ever_less_often(cuda_machine, echo) -> None:
+    """A session for each picture would cost more than it gives."""
+    code = """
+    session = opened()
+    pictures = [black(20, 30 + number) for number in range(3)]
+    for _ in range(100):
+        for one in pictures:
+            session.run(one)
+    print(len(placed))
+    """
+    ended = cuda_machine.run(PLACED + code, echo, before=OPEN)
+    assert 3 <= int(ended.out) <= 18, ended.err
+
+
+def test_memory_of_many_sizes_that_come_again_is_bounded(cuda_machine) -> None:
+    """Three sessions hold it: of any size, of the last two."""
+    code = """
+    session = opened()
+    for _ in range(4):
+        session.run(black(480, 480))
+    largest = used()
+    for height, width in np.random.default_rng(1).integers(40, 480, (10, 2)):
+        for _ in range(4):
+            session.run(black(height, width))
+    print(len(placed), used() / largest)
+    session.close()
+    print(used())
+    """
+    ended = cuda_machine.run(PLACED + code, "starry-night", before=OPEN)
+    opened, left = ended.out.splitlines()
+    assert opened.startswith("11 "), ended.err
+    assert float(opened.split()[1]) < 1.5
+    assert left == "0"
+
+
+def test_size_without_room_for_a_session_is_painted_all_the_same(cuda_machine) -> None:
+    code = """
+    session = opened()
+    for number in range(6):
+        if number == 2:
+            os.environ["STAND_IN_MEMORY_MIB"] = str((used() >> 20) + 1)
+        print(session.run(picture).shape)
+    """
+    ended = cuda_machine.run(PLACED + code, "starry-night", before=OPEN)
+    assert ended.out.splitlines() == ["(1, 20, 30, 3)"] * 6, ended.err
+    assert ended.count("cudaGraphLaunch") == 0
+
+
+def test_session_that_fails_gives_way_to_the_one_for_all_sizes(cuda_machine, echo) -> None:
+    code = """
+    session = opened()
+    for number in range(8):
+        if number == 3:
+            os.environ["STAND_IN_FAIL"] = "cudaStreamBeginCapture:2"
+        print((session.run(picture) == picture).all())
+    """
+    ended = cuda_machine.run(PLACED + code, echo, before=OPEN)
+    assert ended.out.splitlines() == ["True"] * 8, ended.err
+    assert ended.count("cudaStreamBeginCapture") == 1
+
+
+def test_arrays_that_never_come_again_leave_no_graphs_behind(cuda_machine, echo) -> None:
+    """A program that allocates each frame anew gets no capture for each."""
+    code = """
+    from nst_rt.nvidia.memory import DeviceBuffer, Gpu
+
+    class OnDevice:
+        def __init__(self, gpu, shape):
+            self.buffer = DeviceBuffer(gpu, int(np.prod(shape)))
+            self.__cuda_array_interface__ = {
+                "shape": shape, "typestr": "|u1", "data": (int(self.buffer.address), False),
+                "version": 3,
+            }
+
+    session, gpu = opened(), Gpu()
+    gpu.enter()
+    arrays = [[OnDevice(gpu, picture.shape) for _ in range(2)] for _ in range(40)]
+    for pair in arrays:
+        session.paint_on_device(*pair)
+    for pair in arrays[-12:] * 2:
+        session.paint_on_device(*pair)
+    for pair in arrays[:20]:
+        session.paint_on_device(*pair)
+    """
+    ended = cuda_machine.run(code, echo, before=OPEN)
+    assert ended.code == 0, ended.err
+    assert ended.count("cudaGraphInstantiate") == 12
+    assert ended.count("cudaGraphLaunch") == 24
