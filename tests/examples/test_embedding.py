@@ -225,14 +225,14 @@ window.close()
 def test_tensors_are_painted_where_they_are(small: Path) -> None:
     sys.path.insert(0, str(EXAMPLES))
     try:
-        from embed_dlpack import on_cpu, paint
+        from embed_dlpack import paint, painter
     finally:
         sys.path.remove(str(EXAMPLES))
     photo = np.asarray(Image.open(small))
     pictures = torch.from_numpy(np.stack([photo, photo[::-1]]))
     paintings = paint(pictures)
     assert paintings.dtype == torch.uint8
-    assert (paintings[0].numpy() == on_cpu("the-scream")(photo)).all()
+    assert (paintings[0].numpy() == painter("the-scream", "cpu")(photo)).all()
     if torch.cuda.is_available():
         on_gpu = paint(pictures.cuda())
         assert on_gpu.is_cuda
