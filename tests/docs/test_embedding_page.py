@@ -26,7 +26,12 @@ def names() -> dict[str, Any]:
     async def send(painting: np.ndarray) -> None:
         shown.append(painting)
 
+    class Camera:
+        def read_into(self, buffer: np.ndarray) -> None:
+            buffer[:] = 5
+
     return {
+        "camera": Camera(),
         "photo": photo,
         "pictures": [photo, photo[::-1]],
         "show": shown.append,
@@ -36,7 +41,7 @@ def names() -> dict[str, Any]:
 
 
 def test_lines_run_in_order(names) -> None:
-    first, stream, asyncio_block, stop = BLOCKS
+    first, stream, _, buffers, asyncio_block, stop = BLOCKS
     exec(first, names)
     with pytest.raises(nst_rt.ClosedError):
         names["stylizer"](names["photo"])
@@ -47,6 +52,22 @@ def test_lines_run_in_order(names) -> None:
         exec(stop, names)
     expected = [names["painting"], names["shown"][1]] * 2
     assert all((one == other).all() for one, other in zip(names["shown"], expected, strict=True))
+    with nst_rt.Stylizer("starry-night", size=64) as names["stylizer"]:
+        exec(buffers, names)
+    assert (names["photos"][0] == 5).all()
+    assert names["paintings"][0].any()
+
+
+def test_tensors_on_the_gpu_are_painted_as_it_says(cuda_machine) -> None:
+    before = """
+    import numpy as np
+    import onnxruntime
+    from nst_rt import Stylizer
+    picture = np.zeros((2, 48, 64, 3), np.uint8)
+    tensor = onnxruntime.OrtValue.ortvalue_from_numpy(picture, "cuda", 0)
+    """
+    ended = cuda_machine.run(BLOCKS[2] + "print(painting)", before=before)
+    assert ended.out == "DevicePicture((2, 48, 64, 3))\n", ended.err
 
 
 def test_errors_on_the_page_are_those_of_the_library() -> None:
