@@ -7,11 +7,14 @@ An engine is compiled for certain GPUs by a certain version, and it is code. The
 from __future__ import annotations
 
 import json
+import platform
+import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from nst_rt.errors import ModelError
+from nst_rt import zoo
+from nst_rt.errors import ModelError, shown
 
 SUFFIX = ".engine"
 SCHEMA = 1
@@ -48,6 +51,73 @@ class EngineFacts:
     memory: dict[str, int]
     """Bytes on the GPU for the largest picture, where the builder said so."""
 
+    @property
+    def smallest(self) -> tuple[int, int]:
+        """Height and width of the smallest picture that it takes."""
+        return self._size("min")
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """Its greatest height and its greatest width."""
+        return self._size("max")
+
+    @property
+    def batch(self) -> int:
+        """Most pictures at once."""
+        return self.profiles[0]["max"][0]
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether it takes pictures N×H×W×3 of a shape."""
+        low, high = self.profiles[0]["min"], self.profiles[0]["max"]
+        return all(a <= size <= b for a, size, b in zip(low, shape, high, strict=True))
+
+    def range_text(self) -> str:
+        """The sizes that it takes, as "16x16 … 1280x720 … 1920x1080"."""
+        sizes = (written(self._size(name)) for name in _SHAPES)
+        return " … ".join(dict.fromkeys(sizes))
+
+    def rebuild(self, engine: Path, *, size: tuple[int, int] | None = None, batch: int = 1) -> str:
+        """The command that builds it again as it was, and so that it takes pictures of a size."""
+        low, usual, high = (self._size(name) for name in _SHAPES)
+        if size:
+            low, high = (min(low[0], size[0]), min(low[1], size[1])), _larger(high, size)
+        card = zoo.find(self.model.get("name", ""))
+        shipped = card and self.onnx_sha256 in {file.sha256 for file in card.files.values()}
+        words = ["nst-rt export", card.name if card and shipped else "MODEL.onnx"]
+        words += [shown(engine.name), "--overwrite"]
+        if shipped and self.precision == "fp32":
+            words.append("--precision fp32")
+        words += [f"--min {written(low)}", f"--opt {written(usual)}", f"--max {written(high)}"]
+        batch = max(self.batch, batch)
+        words += [f"--batch {batch}"] if batch > 1 else []
+        return " ".join(words)
+
+    def outside(self, engine: Path, size: tuple[int, int], count: int = 1) -> ModelError:
+        """The error for pictures that it does not take."""
+        batch = f" in batches of {count}" if count > 1 else ""
+        limit = f", {self.batch} at once" if count > 1 else ""
+        return ModelError(
+            f"takes pictures of {self.range_text()}{limit}, not of {written(size)}{batch}",
+            path=engine,
+            cure=f"build it for them: {self.rebuild(engine, size=size, batch=count)}",
+        )
+
+    def summary(self) -> dict[str, object]:
+        """What is worth printing of it beside the model's own facts, JSON-ready."""
+        return {
+            "built_by": f"{self.backend} {self.backend_version}",
+            "built_from": self.onnx_sha256,
+            "built_for": f"{self.gpu} ({', '.join(self.compute_capabilities)})",
+            "platform": self.platform,
+            "arithmetic": self.precision,
+            "sizes": self.range_text() + (f", {self.batch} at once" if self.batch > 1 else ""),
+            "gpu_memory": sum(self.memory.values()) or "unknown",
+        }
+
+    def _size(self, name: str) -> tuple[int, int]:
+        _, height, width, _ = self.profiles[0][name]
+        return height, width
+
     def as_json(self) -> str:
         """The text of the side-car."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1, sort_keys=True) + "\n"
@@ -56,6 +126,16 @@ class EngineFacts:
 def side_car_of(engine: Path) -> Path:
     """Where the facts of an engine lie."""
     return engine.with_name(engine.name + ".json")
+
+
+def platform_here() -> str:
+    """Operating system and processor of this machine, as a side-car names them."""
+    return f"{sys.platform}-{platform.machine().lower()}"
+
+
+def written(size: tuple[int, int]) -> str:
+    """Height and width as on the command line: WIDTHxHEIGHT."""
+    return f"{size[1]}x{size[0]}"
 
 
 def read_engine_facts(engine: Path) -> EngineFacts:
@@ -80,10 +160,11 @@ def read_engine_facts(engine: Path) -> EngineFacts:
         raise ModelError(f"is not of schema {SCHEMA}", path=path, cure=cure)
     try:
         return EngineFacts(**{key: _checked(key, told[key]) for key in _KINDS})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"does not describe an engine ({error})", path=path, cure=cure) from error
 
 
+_SHAPES = ("min", "opt", "max")
 _HINTS = get_type_hints(EngineFacts)
 _KINDS: dict[str, type] = {
     field.name: getattr(_HINTS[field.name], "__origin__", _HINTS[field.name])
@@ -92,6 +173,27 @@ _KINDS: dict[str, type] = {
 
 
 def _checked(key: str, value: Any) -> Any:
-    if not isinstance(value, _KINDS[key]):
+    kind: Any = _KINDS[key]
+    if not isinstance(value, kind):
         raise TypeError(f"{key} is {type(value).__name__}")
+    if key == "model" and not all(isinstance(fact, str) for fact in value.values()):
+        raise TypeError("model has facts that are no text")
+    if key == "profiles":
+        _check_profiles(value)
     return value
+
+
+def _check_profiles(profiles: list[Any]) -> None:
+    for profile in profiles[:1] or [None]:
+        shapes = [profile[name] for name in _SHAPES] if isinstance(profile, dict) else []
+        sizes = list(zip(*shapes, strict=True))
+        if len(sizes) != 4 or not all(_in_order(size) for size in sizes) or sizes[3] != (3, 3, 3):
+            raise TypeError("profiles are no sizes of pictures")
+
+
+def _in_order(sizes: tuple[Any, ...]) -> bool:
+    return all(isinstance(size, int) for size in sizes) and 0 < sizes[0] <= sizes[1] <= sizes[2]
+
+
+def _larger(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return max(one[0], other[0]), max(one[1], other[1])

@@ -12,6 +12,8 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from nst_rt import zoo
+from nst_rt.engine_file import SUFFIX, EngineFacts, read_engine_facts
+from nst_rt.engine_trust import check_whole
 from nst_rt.errors import ModelError, shown
 from nst_rt.onnx_file import OnnxSummary, TensorSpec, WireError, summarize
 
@@ -21,6 +23,8 @@ PREFIX = "nst_rt."
 SCHEMA = 1
 Layout = Literal["nhwc", "nchw"]
 Variant = Literal["plain", "steady"]
+OPERATORS = "nst_rt"
+"""The domain of the operators of `nst_rt.ops`, which a model of the variant "fused" needs."""
 STEADY = ".steady.onnx"
 """How the name of a steady file ends; it lies beside the plain one of the same checkpoint."""
 _NUMBERS = {
@@ -42,7 +46,11 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checked model file. `data` are its bytes: a file replaced later changes nothing."""
+    """A checked model file. `data` are its bytes: a file replaced later changes nothing.
+
+    Of an engine, `engine` is its side-car, from which its metadata and its input are; operators
+    and outputs are not known.
+    """
 
     path: Path
     data: bytes
@@ -53,6 +61,7 @@ class ModelFile:
     opset: int
     num_nodes: int
     adaptation: Adaptation | None = None
+    engine: EngineFacts | None = None
 
     @property
     def name(self) -> str:
@@ -67,6 +76,11 @@ class ModelFile:
     def flavour(self) -> str:
         """Arithmetic that the file asks for: "fp32" or "fp16"."""
         return self.metadata.get("flavour", "fp32")
+
+    @property
+    def fused(self) -> bool:
+        """Whether it needs the operators of `nst_rt.ops`."""
+        return self.metadata.get("variant") == "fused"
 
     @property
     def num_statistics(self) -> int | None:
@@ -102,15 +116,22 @@ class ModelFile:
     def facts(self) -> dict[str, object]:
         """Everything worth printing, JSON-ready."""
         known = {"licence": "unknown", **self.metadata}
+        own = (
+            self.engine.summary()
+            if self.engine
+            else {
+                "opset": self.opset,
+                "nodes": self.num_nodes,
+                "inputs": [str(spec) for spec in self.inputs],
+                "outputs": [str(spec) for spec in self.outputs],
+            }
+        )
         return {
             "path": shown(self.path),
             "bytes": len(self.data),
             "sha256": self.sha256,
             **known,
-            "opset": self.opset,
-            "nodes": self.num_nodes,
-            "inputs": [str(spec) for spec in self.inputs],
-            "outputs": [str(spec) for spec in self.outputs],
+            **own,
         }
 
     def __repr__(self) -> str:
@@ -128,7 +149,8 @@ def read_model(
     """Find and check a model.
 
     Args:
-        name_or_path: a shipped style's name, or a file.
+        name_or_path: a shipped style's name, or a file: a model (.onnx), or an engine whose
+            side-car lies beside it.
         flavour: which of a shipped style's two plain files.
         variant: "steady" is the file that takes statistics: a shipped style's, or the one beside
             `x.onnx` that is called `x.steady.onnx`.
@@ -144,6 +166,8 @@ def read_model(
     path = card.file(kind) if card else _path_of(name_or_path)
     if variant == "steady" and not card:
         path = _twin(path)
+    if path.suffix == SUFFIX:
+        return _read_engine(path)
     data = _read(path)
     if card and verify:
         _hold_against(card, kind, path, data)
@@ -165,7 +189,7 @@ def model_hash(name_or_path: str | Path, *, flavour: Literal["fp32", "fp16"] = "
 
 def style_name(style: str | Path) -> str:
     """What file names say of a style: a shipped one's name, or its file's, never its metadata."""
-    stem = PurePath(style).name.removesuffix(".onnx")
+    stem = PurePath(style).name.removesuffix(SUFFIX).removesuffix(".onnx")
     return stem.removesuffix(".fp16").removesuffix(".steady")
 
 
@@ -218,13 +242,28 @@ def _path_of(name_or_path: str | Path) -> Path:
         near = get_close_matches(text.lower().replace(" ", "-"), names, n=1)
         cure = f"did you mean {near[0]}?" if near else f"give a file, or a name: {', '.join(names)}"
         raise ModelError("no such model", path=path, cure=cure)
-    if path.suffix == ".engine":
-        raise ModelError(
-            "is an engine, which is built here and not loaded yet",
-            path=path,
-            cure="give the .onnx it was built from; what it is stands in the .json beside it",
-        )
     return path
+
+
+def _read_engine(path: Path) -> ModelFile:
+    """An engine whose bytes are those that its side-car is of. They are not looked into."""
+    facts = read_engine_facts(path)
+    data = _read(path)
+    check_whole(path, data, facts)
+    _refuse_nonsense(path, facts.model)
+    ends = zip(facts.profiles[0]["min"], facts.profiles[0]["max"], "NHW3", strict=True)
+    shape = tuple(low if low == high else axis for low, high, axis in ends)
+    return ModelFile(
+        path=path,
+        data=data,
+        sha256=facts.engine_sha256,
+        metadata=facts.model,
+        inputs=(TensorSpec("image", "uint8", shape),),
+        outputs=(),
+        opset=0,
+        num_nodes=0,
+        engine=facts,
+    )
 
 
 def _twin(path: Path) -> Path:
@@ -302,7 +341,9 @@ def _refuse_unsafe(path: Path, summary: OnnxSummary) -> None:
             path=path,
             cure="save it as a single file",
         )
-    foreign = sorted(summary.domains - {"", "ai.onnx"})
+    fused = summary.metadata.get(f"{PREFIX}variant") == "fused"
+    known = {"", "ai.onnx", *([OPERATORS] if fused else [])}
+    foreign = sorted(summary.domains - known)
     if foreign:
         raise ModelError(
             f"needs custom operators ({_named(foreign)}), whose libraries nst-rt never loads",
@@ -333,7 +374,7 @@ def _refuse_other_kinds(path: Path, summary: OnnxSummary, ours: dict[str, str]) 
             path=path,
             cure="update nst-rt, or export the model again",
         )
-    if ours.get("variant", "plain") not in ("plain", "steady"):
+    if ours.get("variant", "plain") not in ("plain", "steady", "fused"):
         raise ModelError(
             f"is the {_short(ours['variant'])!r} half of a network cut at its normalizations",
             path=path,

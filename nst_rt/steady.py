@@ -97,6 +97,12 @@ class SteadyStyle:
     def _read(self) -> ModelFile:
         if self._plain.adaptation is not None:
             raise ModelError("a model of another program takes no statistics", path=self._style)
+        if self._plain.engine is not None:
+            raise ModelError(
+                "is an engine, which takes no statistics",
+                path=self._style,
+                cure="give the .onnx file that it was built from",
+            )
         model = read_model(self._style, variant="steady", verify=self._verify)
         if model.num_statistics is None:
             raise ModelError("takes no statistics, though it is called so", path=model.path)

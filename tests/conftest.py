@@ -18,6 +18,7 @@ from nst_rt.model import PREFIX
 from nst_train.network import NetworkConfig, StyleNetwork
 from tests.cuda.machine import CudaMachine, make_machine
 from tests.tensorrt.bindings import TensorRt, make_tensorrt
+from tests.tensorrt.machine import RTX, EngineMachine, make_engine_machine
 
 
 @pytest.fixture(autouse=True)
@@ -119,5 +120,21 @@ def tensorrt_of(
     @functools.cache
     def make(version: str) -> TensorRt:
         return make_tensorrt(version, cache, tmp_path_factory.mktemp("tensorrt"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def engine_machine_of(
+    cuda_machine: CudaMachine,
+    tensorrt_of: Callable[[str], TensorRt],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], EngineMachine]:
+    """Processes in which a version of TensorRT, or TensorRT-RTX, seems to run engines."""
+
+    @functools.cache
+    def make(version: str) -> EngineMachine:
+        bindings = None if version == RTX else tensorrt_of(version)
+        return make_engine_machine(cuda_machine, bindings, tmp_path_factory.mktemp("engines"))
 
     return make

@@ -152,5 +152,6 @@ class DeviceBuffer:
     """Bytes on the GPU."""
 
     def __init__(self, gpu: Gpu, size: int) -> None:
-        self.address = gpu.call(gpu.driver.cuMemAlloc, max(1, size))
+        self.size = max(1, size)
+        self.address = gpu.call(gpu.driver.cuMemAlloc, self.size)
         gpu.free_with(self, gpu.driver.cuMemFree, self.address)

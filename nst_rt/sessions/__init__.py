@@ -10,7 +10,6 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.engine_file import SUFFIX
 from nst_rt.engine_trust import check_trust
 from nst_rt.errors import ProviderError, UsageError
 from nst_rt.model import ModelFile
@@ -102,7 +101,8 @@ def open_session(
             falls back to another.
     """
     check_options(device, precision)
-    if model.path.suffix == SUFFIX:
+    if model.engine is not None:
+        _refuse_on_cpu(model, device)
         check_trust(model.path, model.sha256, trusted=trust_engine)
     allowed = allowed_threads()
     if threads is not None and threads < 1:
@@ -110,7 +110,8 @@ def open_session(
     count = threads or allowed
     if parallel < 1:
         raise UsageError(f"parallel is {parallel}", cure="choose 1 or more")
-    session = _open_cuda(model, precision, count) if device == "auto" and _has_cuda() else None
+    wanted = device == "auto" and model.engine is None and _has_cuda()
+    session = _open_cuda(model, precision, count) if wanted else None
     if device in ("auto", "cpu"):
         plain = model.adaptation is None and find_spec("openvino")
         device = "openvino" if plain else "onnxruntime"
@@ -125,6 +126,10 @@ def open_session(
 def _open(
     model: ModelFile, device: Device, precision: Precision, threads: int, parallel: int = 1
 ) -> Session:
+    if model.engine is not None:
+        from nst_rt.sessions.engine import EngineSession
+
+        return EngineSession(model, precision=precision, threads=threads)
     if device == "openvino":
         from nst_rt.sessions.openvino import OpenVinoSession
 
@@ -140,6 +145,15 @@ def _open(
     from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 
     return OnnxRuntimeSession(model, precision=precision, threads=threads, parallel=parallel)
+
+
+def _refuse_on_cpu(model: ModelFile, device: Device) -> None:
+    if device not in ("auto", "cuda", "tensorrt"):
+        raise UsageError(
+            f"an engine runs on the GPU that it is for, device {device} was asked for",
+            path=model.path,
+            cure="leave the device out, or give the .onnx file that it was built from",
+        )
 
 
 def _open_cuda(model: ModelFile, precision: Precision, threads: int) -> Session | None:

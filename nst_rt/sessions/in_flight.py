@@ -242,5 +242,5 @@ class Painting(Generic[Bound]):
             painting = self._out
         read(self._frame.bound)
         self._give_back(self._frame)
-        del self._frame, self._source, self._target
+        del self._frame, self._source, self._target, self._give_back
         return painting

@@ -233,9 +233,9 @@ def test_a_misspelt_style_is_guessed(name: str) -> None:
         read_model(name)
 
 
-def test_an_engine_is_told_from_a_damaged_model(tmp_path: Path) -> None:
+def test_an_engine_without_its_side_car_is_refused(tmp_path: Path) -> None:
     (tmp_path / "wave.engine").write_bytes(b"vtrt" + bytes(60))
-    with pytest.raises(ModelError, match=r"is an engine, .*; give the \.onnx it was built from"):
+    with pytest.raises(ModelError, match=r"lies beside no wave\.engine\.json .*; build the engine"):
         read_model(tmp_path / "wave.engine")
 
 

@@ -63,6 +63,8 @@ class Reader(ast.NodeVisitor):
         self.uses: set[Use] = set()
         self.faults: list[str] = []
         self.names: dict[str, Kind] = {}
+        self.attributes: dict[str, Kind] = {}
+        """Of the class that is being read."""
 
     # -- scopes and assignments
 
@@ -84,6 +86,7 @@ class Reader(ast.NodeVisitor):
             kind = self._kind(base)
             if kind and kind.role == "class":
                 self._check_overrides(node, self.classes[kind.name]["methods"], kind.name)
+        self.attributes = {}
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
@@ -92,6 +95,9 @@ class Reader(ast.NodeVisitor):
             if isinstance(target, ast.Attribute) and target.attr == "__class__" and kind:
                 assert isinstance(target.value, ast.Name)
                 self.names[target.value.id] = Kind("object", kind.name)
+            elif isinstance(target, ast.Attribute) and self._is_ours(target):
+                if kind:
+                    self.attributes[target.attr] = kind
             elif isinstance(target, ast.Attribute):
                 self._attribute(target)
             elif isinstance(target, ast.Name):
@@ -141,6 +147,8 @@ class Reader(ast.NodeVisitor):
 
     def _attribute(self, node: ast.Attribute) -> Kind | None:
         owner, name = self._kind(node.value), node.attr
+        if self._is_ours(node) and name in self.attributes:
+            return self.attributes[name]
         if owner is None:
             if name in self.known_names and not self._is_ours(node):
                 self._fault(node, f"{name} of something whose type nothing tells")

@@ -1,0 +1,200 @@
+"""An engine of TensorRT on the GPU: loaded, made ready for pictures of a size, launched."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from nst_rt.errors import ModelError, NstError, ProviderError
+from nst_rt.nvidia.graphs import Graph
+from nst_rt.nvidia.kernels import keep_kernels
+from nst_rt.nvidia.memory import DeviceBuffer, Gpu, Stream
+from nst_rt.nvidia.tensorrt_log import Meaning, listening, logger_of, meanings, meant, overheard
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+logger = logging.getLogger(__name__)
+
+Shape = tuple[int, ...]
+
+
+class Engine:
+    """A deserialized engine with one picture in and one painting out.
+
+    What it needs while it paints is one block of GPU memory, as large as the largest picture until
+    now makes it: all launches follow one another on `stream`.
+
+    Args:
+        trt: the library's module.
+        title: what messages call it.
+        plan: the engine's bytes. They are code: whoever calls this has to trust them.
+        gpu: where it runs.
+        finishes: whether the library compiles kernels when it runs, and captures graphs by itself.
+        kernels: file that keeps those kernels; None keeps none.
+
+    Raises:
+        ModelError: the library cannot read it, or it is for another GPU.
+        ProviderError: the library does not start, or has too little memory.
+    """
+
+    def __init__(
+        self,
+        trt: ModuleType,
+        title: str,
+        plan: bytes,
+        gpu: Gpu,
+        *,
+        finishes: bool,
+        kernels: Path | None = None,
+    ) -> None:
+        self._gpu, self._title, self._captures = gpu, title, not finishes
+        gpu.enter()
+        self.stream = Stream(gpu)
+        self._engine = _deserialize(trt, title, plan)
+        self._config = _config(trt, self._engine)
+        if finishes:
+            keep_kernels(trt, self._config, kernels, owner=self)
+        self._image, self._painting = _ends(trt, self._engine)
+        self._workspace: DeviceBuffer | None = None
+
+    def launch(self, shape: Shape, image: int, painting: int) -> Launch:
+        """Make ready to paint N×H×W×3 from an address on the GPU to another.
+
+        Raises:
+            ModelError: the engine does not take that shape.
+            ProviderError: there is not enough memory.
+        """
+        context = self._engine.create_execution_context(self._config)
+        if context is None or not context.set_input_shape(self._image, shape):
+            raise meant(overheard(), self._title, _PAINTING)
+        context.set_tensor_address(self._image, image)
+        context.set_tensor_address(self._painting, painting)
+        workspace = self._room(context.update_device_memory_size_for_shapes())
+        context.set_device_memory(int(workspace.address), workspace.size)
+        return Launch(
+            self._title, context, workspace, self._gpu, self.stream, captures=self._captures
+        )
+
+    def _room(self, size: int) -> DeviceBuffer:
+        """The block that launches share; a larger one leaves the one before to its own launches."""
+        if self._workspace is None or self._workspace.size < size:
+            self._workspace = None  # freed first, where nobody else holds it
+            self._workspace = DeviceBuffer(self._gpu, size)
+        return self._workspace
+
+
+class Launch:
+    """A context of its own for one shape and two addresses: a graph holds all three.
+
+    A context that is changed after a graph was captured from it spoils the graph.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        context: trt.IExecutionContext,
+        workspace: DeviceBuffer,
+        gpu: Gpu,
+        stream: Stream,
+        *,
+        captures: bool,
+    ) -> None:
+        self._title, self._gpu, self._stream = title, gpu, stream
+        self._context = context
+        self._workspace = workspace
+        self._captures, self._warm = captures, False
+        self._graph: Graph | None = None
+        # work that is under way needs all of it
+        gpu.free_with(self, gpu.driver.cuStreamSynchronize, stream.handle)
+
+    def start(self) -> None:
+        """Begin to paint. The first time prepares, the second captures a graph.
+
+        Raises:
+            ProviderError: the GPU or the library fails.
+        """
+        if self._graph is None and self._warm and self._captures:
+            self._captures = False  # tried once
+            try:
+                self._graph = Graph(self._gpu, self._stream, self._enqueue)
+            except NstError as error:
+                logger.info("launched kernel by kernel, a CUDA graph is refused: %s", error)
+        if self._graph:
+            self._graph.launch(self._stream)
+        else:
+            self._enqueue()
+            self._warm = True
+
+    def _enqueue(self) -> None:
+        if not self._context.execute_async_v3(int(self._stream.handle)):
+            raise meant(overheard(), self._title, _PAINTING)
+
+
+def _deserialize(trt: ModuleType, title: str, plan: bytes) -> trt.ICudaEngine:
+    with listening() as messages:
+        try:
+            run_time = trt.Runtime(logger_of(trt))
+        except TypeError as error:  # what a null pointer becomes
+            raise meant(messages, title, _LOADING) from error
+        engine = run_time.deserialize_cuda_engine(plan)  # keeps the run time
+        if engine is None:
+            raise meant(messages, title, _LOADING)
+        return engine
+
+
+def _config(trt: ModuleType, engine: trt.ICudaEngine) -> trt.IRuntimeConfig:
+    """How contexts are made: without memory, of which each would take the largest picture's."""
+    config = engine.create_runtime_config()
+    ours = trt.ExecutionContextAllocationStrategy.USER_MANAGED
+    config.set_execution_context_allocation_strategy(ours)
+    return config
+
+
+def _ends(trt: ModuleType, engine: trt.ICudaEngine) -> tuple[str, str]:
+    """Names of the input and the output.
+
+    Raises:
+        ModelError: there are others.
+    """
+    names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+    inputs = [name for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
+    outputs = [name for name in names if name not in inputs]
+    if len(inputs) != 1 or len(outputs) != 1:
+        ends = f"{', '.join(inputs) or 'nothing'} → {', '.join(outputs) or 'nothing'}"
+        raise ModelError(f"is not 1 picture in, 1 picture out ({ends})")
+    return inputs[0], outputs[0]
+
+
+_AGAIN = "build it again: nst-rt export MODEL.onnx OUT.engine"
+_SHARED = (
+    (
+        r"OutOfMemory|out of memory|MEM_ALLOC_FAILED",
+        ProviderError, "{name} needs more GPU memory than is free",
+        "close what else uses the GPU, or build the engine with a lower --max",
+    ),
+    (
+        r"driver version is insufficient|no CUDA-capable device|CUDA initialization failure",
+        ProviderError, "{name} finds no GPU with a driver that is new enough",
+        "update NVIDIA's driver, or give the .onnx file that the engine was built from",
+    ),
+)  # fmt: skip
+_LOADING: tuple[Meaning, ...] = meanings(
+    *_SHARED,
+    (
+        r"expecting compute ([\d.]+) got compute ([\d.]+)",
+        ModelError, "was built for compute capability {0}, here is {1}", _AGAIN,
+    ),
+    (
+        r"Serialization \(|magicTag|Version tag|INVALID_ENGINE|MALFORMED",
+        ModelError, "is no engine that {name} can read", _AGAIN,
+    ),
+    (r"([^\n]*)", ModelError, "{name} cannot load it ({0})", "-vv shows all that it says"),
+)  # fmt: skip
+_PAINTING: tuple[Meaning, ...] = meanings(
+    *_SHARED,
+    (r"Cuda \w+ \(([^\n]*)\)", ProviderError, "{name} cannot paint ({0})", ""),
+    (r"([^\n]*)", ProviderError, "{name} cannot paint ({0})", "-vv shows all that it says"),
+)  # fmt: skip

@@ -1,0 +1,106 @@
+"""Whether an engine fits this machine: a library of its version, a GPU and a system of its kind."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from nst_rt.engine_file import PORTABLE, EngineFacts, platform_here
+from nst_rt.errors import ModelError, ProviderError
+from nst_rt.nvidia.driver import Driver, Gpu, ask_driver
+from nst_rt.nvidia.tensorrt import LIBRARIES, Library, import_library
+
+_RTX_MAGIC = b"vtrt"
+_RTX_VERSION = struct.Struct("4B")
+_RTX_VERSION_AT = 24
+"""TensorRT-RTX writes four bytes of its version there; they can be read without it."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What runs an engine here."""
+
+    library: Library
+    module: ModuleType
+    gpu: Gpu
+    driver: Driver
+
+    @property
+    def title(self) -> str:
+        """As in messages: "TensorRT 11.4.0.106"."""
+        return f"{self.library.title} {self.module.__version__}"
+
+
+def check_fit(path: Path, facts: EngineFacts, data: bytes) -> Fit:
+    """Find the library that runs an engine, before it sees the engine.
+
+    Args:
+        path: of the engine, for messages.
+        facts: its side-car.
+        data: its bytes.
+
+    Raises:
+        ModelError: it was built for another version, GPU or system; both are named.
+        ProviderError: the library or a GPU is absent.
+    """
+    name = next((name for name in LIBRARIES if name == facts.backend), None)
+    if name is None:
+        raise ModelError(f"was built by {facts.backend}, which nst-rt does not know", path=path)
+    library, here = LIBRARIES[name], platform_here()
+    if not _same_platform(facts.platform, here, library):
+        raise _misfit(path, facts, f"for {facts.platform}", here)
+    trt = import_library(name)
+    version = _plain(trt.__version__)
+    for built in (_plain(facts.backend_version), _rtx_version(data) or version):
+        if built != version:
+            raise _misfit(path, facts, f"by {library.title} {built}", f"version {version}")
+    driver = ask_driver()
+    if not driver.gpus:
+        raise ProviderError(
+            f"an engine runs on a GPU: {driver.problem}",
+            path=path,
+            cure="give the .onnx file that it was built from",
+        )
+    gpu = driver.gpus[0]
+    if facts.gpu not in (PORTABLE, gpu.name) or gpu.capability not in facts.compute_capabilities:
+        built = f"for {facts.gpu} (compute capability {', '.join(facts.compute_capabilities)})"
+        options = _options_for(trt, gpu, library)
+        raise _misfit(path, facts, built, f"{gpu.name} ({gpu.capability})", options)
+    return Fit(library, trt, gpu, driver)
+
+
+def _misfit(path: Path, facts: EngineFacts, built: str, here: str, options: str = "") -> ModelError:
+    """The error that names both, and the command that builds for what is here."""
+    again = facts.rebuild(path) + options
+    what = f"was built {built}, here is {here}"
+    return ModelError(what, path=path, cure=f"build it here: {again}")
+
+
+def _options_for(trt: ModuleType, gpu: Gpu, library: Library) -> str:
+    """What else to say so that an engine is built for a GPU."""
+    if not library.portable:
+        return ""
+    known = "SM" + gpu.capability.replace(".", "") in trt.ComputeCapability.__members__
+    return f" --compute-capability {gpu.capability}" if known else " --backend tensorrt"
+
+
+def _same_platform(built: str, here: str, library: Library) -> bool:
+    """What the GPU finishes when it is loaded fits every system on the same processor."""
+    if not library.portable:
+        return built == here
+    one, other = (text.rpartition("-")[2].replace("amd64", "x86_64") for text in (built, here))
+    return one == other
+
+
+def _plain(version: str) -> str:
+    """A version without what only the package has."""
+    return version.partition(".post")[0]
+
+
+def _rtx_version(data: bytes) -> str:
+    """The version in the head of an engine of TensorRT-RTX, empty for other bytes."""
+    if not data.startswith(_RTX_MAGIC) or len(data) < _RTX_VERSION_AT + _RTX_VERSION.size:
+        return ""
+    return ".".join(map(str, _RTX_VERSION.unpack_from(data, _RTX_VERSION_AT)))
