@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from nst_export.fused import fused_graph
 from nst_export.graph import Flavour, Variant, style_graph
 from nst_export.photos import read_photos
 from nst_export.progress import Progress, silent
@@ -28,6 +30,7 @@ from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, OutputError, UsageError, shown
 from nst_rt.model import PREFIX, SCHEMA, check_model, style_name
+from nst_rt.ops import build_library
 from nst_train.network import STRIDE, StyleNetwork
 from nst_train.style_file import load_style
 
@@ -50,7 +53,7 @@ def export_style(
     *,
     flavour: Flavour = "fp32",
     size: tuple[int, int] | None = None,
-    variant: Variant = "plain",
+    variant: Variant | Literal["fused"] = "plain",
     facts: Mapping[str, str] | None = None,
     overwrite: bool = False,
     report: Callable[[Parity], object] = lambda row: None,
@@ -65,8 +68,9 @@ def export_style(
         target: ends in .onnx.
         flavour: arithmetic inside the graph.
         size: height and width of a fixed-size model.
-        variant: "plain", the "stats" or "apply" half of a network cut at its normalizations, or
-            "steady", which takes statistics and mixes them with the picture's own.
+        variant: "plain", the "stats" or "apply" half of a network cut at its normalizations,
+            "steady", which takes statistics and mixes them with the picture's own, or "fused", for
+            a GPU with the operators of `nst_rt.ops`, in fp16.
         facts: title, painter, year, licence for the metadata; a shipped style's card gives those
             that are left out.
         overwrite: whether an existing file may be replaced.
@@ -77,8 +81,11 @@ def export_style(
         ModelError: the checkpoint is absent, damaged or of another architecture.
         ParityError: the result does not paint like the network; nothing is written.
         OutputError: the file cannot be written.
-        UsageError: the target has another suffix or exists.
+        UsageError: the target has another suffix or exists, or "fused" is asked for in fp32.
+        ProviderError: the operators of "fused" cannot be built for the CPU, to check them.
     """
+    if variant == "fused" and flavour != "fp16":
+        raise UsageError("the fused variant computes in fp16 alone", cure="--precision fp16")
     if target.suffix != ".onnx":
         raise UsageError(
             f"cannot export to {target.suffix or 'no suffix'}", path=target, cure="use .onnx"
@@ -92,7 +99,10 @@ def export_style(
     name = card.name if card else style_name(target)
     metadata = _metadata(network, checkpoint, name, flavour, variant, {**known, **(facts or {})})
     progress(0.0, "writing the graph")
-    model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
+    if variant == "fused":
+        model = fused_graph(network, metadata, size=size)
+    else:
+        model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
     data = model.SerializeToString(deterministic=True)
     largest = None
     if flavour == "fp16":
@@ -104,7 +114,7 @@ def export_style(
     if variant == "steady":
         progress(1.0, "painting with given statistics")
         rows += _check_given(data, network, flavour, sizes, report)
-    if variant in ("plain", "steady"):
+    if variant in ("plain", "steady", "fused"):
         check_model(target, data)  # what we write, our own runtime must accept
     _write(target, data)
     return Export(target, len(data), rows, largest)
@@ -131,7 +141,7 @@ def _metadata(
     checkpoint: Path,
     name: str,
     flavour: Flavour,
-    variant: Variant,
+    variant: str,
     facts: Mapping[str, str],
 ) -> dict[str, str]:
     config = network.config
@@ -156,12 +166,13 @@ def _metadata(
     return {PREFIX + key: value for key, value in values.items()}
 
 
-def _painter(model: bytes, variant: Variant, network: StyleNetwork) -> Painter:
+def _painter(model: bytes, variant: str, network: StyleNetwork) -> Painter:
     """Paints through ONNX Runtime; an "apply" graph gets the statistics of its own picture.
 
-    A "steady" graph keeps nothing of those that it gets, zeros.
+    A "steady" graph keeps nothing of those that it gets, zeros. The operators of a "fused" one are
+    those for the CPU.
     """
-    mine = _session(model)
+    mine = _session(model, build_library("cpu") if variant == "fused" else None)
     measure: onnxruntime.InferenceSession | None = None
     if variant == "apply":
         measure = _session(style_graph(network, {}, variant="stats").SerializeToString())
@@ -210,8 +221,11 @@ def _stated(
     return painter
 
 
-def _session(model: bytes) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+def _session(model: bytes, operators: Path | None = None) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    if operators:
+        options.register_custom_ops_library(str(operators))
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _write(target: Path, data: bytes) -> None:

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 @click.option("--size", metavar="WIDTHxHEIGHT", help="For pictures of one size; any by default.")
 @click.option(
     "--variant",
-    type=click.Choice(["plain", "stats", "apply", "steady"]),
+    type=click.Choice(["plain", "stats", "apply", "steady", "fused"]),
     help="A network cut at its normalizations: 'stats' returns statistics, 'apply' takes them, "
-    "'steady', for videos and strips, does both.",
+    "'steady', for videos and strips, does both. 'fused' is for GPUs, see docs/gpu.md.",
 )
 @click.option("--title", help="Written into the model file.")
 @click.option("--licence", help="Written into the model file.")
@@ -88,7 +88,7 @@ def export(
             exported = export_style(
                 source,
                 target,
-                flavour=precision or "fp32",  # type: ignore[arg-type]
+                flavour=precision or ("fp16" if variant == "fused" else "fp32"),  # type: ignore[arg-type]
                 size=fixed,
                 variant=variant or "plain",  # type: ignore[arg-type]
                 facts=facts or None,

@@ -145,6 +145,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
             "user_compute_stream": str(int(self._pictures.compute.handle)),
             # without leave to use TF32 no convolution runs on tensor cores, not even in fp16
             "use_tf32": str(int(self.precision != "fp32")),
+            "prefer_nhwc": str(int(model.fused)),  # its pictures are N×H×W×C between operators
             **(_OF_ONE_SIZE if of_one_size else {}),
         }
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
+from nst_rt.ops import build_library
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.further import Numbers, further_inputs
@@ -91,6 +92,9 @@ class OnnxRuntimeSession:
         # idle workers sleep: spinning gains nothing here and takes a core from other programs
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         settings.add_session_config_entry(RECORD, "1")
+        if self._model.fused:
+            library = build_library("cuda" if self.device == "cuda" else "cpu")
+            settings.register_custom_ops_library(str(library))
         for name, size in (sizes or {}).items():
             settings.add_free_dimension_override_by_name(name, size)
         try:

@@ -24,8 +24,9 @@ from nst_export.engine.messages import refusal
 from nst_export.engine.network import fixed_shape, parse, precision_of, rehearse
 from nst_export.engine.options import EngineOptions
 from nst_export.engine.profiles import LARGEST, Profile, written
-from nst_export.engine.progress import Progress, Steps, interruptible, monitor_of
+from nst_export.engine.progress import Steps, interruptible, monitor_of
 from nst_export.engine.source import Report, model_for
+from nst_export.progress import Progress, silent
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.engine_file import PORTABLE, SUFFIX, EngineFacts, side_car_of
@@ -59,7 +60,7 @@ def build_engine(
     facts: Mapping[str, str] | None = None,
     overwrite: bool = False,
     report: Report = lambda row: None,
-    progress: Progress = lambda share, phase: None,
+    progress: Progress = silent,
 ) -> BuiltEngine:
     """Write `target` and its side-car.
 
@@ -88,7 +89,7 @@ def build_engine(
         report(row)
 
     name = target.name.removesuffix(SUFFIX)
-    model = model_for(source, name, options, facts or {}, remember)
+    model = model_for(source, name, options, facts or {}, remember, progress)
     with listening() as messages:
         builder = backend.builder(messages)
         built = _Build(backend, model, options, messages, progress)

@@ -1,0 +1,111 @@
+"""Building the operators' library, with the compiler that is here, into the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from nst_rt.cache import cache_folder
+from nst_rt.errors import OutputError, ProviderError, shown
+from nst_rt.ownership import make_private, shut, stranger
+
+logger = logging.getLogger(__name__)
+
+Target = Literal["cpu", "cuda"]
+SOURCES = Path(__file__).with_name("sources")
+_FILES = {"cpu": ["on_cpu.cpp", "library.cpp"], "cuda": ["on_cuda.cu", "library.cpp"]}
+_WHEELS = "nvidia-cuda-nvcc nvidia-nvvm nvidia-cuda-crt nvidia-cuda-cccl nvidia-cuda-runtime"
+
+
+def build_library(target: Target) -> Path:
+    """The library of the operators; compiled the first time, some seconds, then kept.
+
+    Args:
+        target: "cuda" takes nvcc, from `NVCC`, the path, `CUDA_HOME` or NVIDIA's wheels; "cpu",
+            for checks and tests, a C++ compiler, from `CXX` or the path.
+
+    Raises:
+        ProviderError: there is no compiler, or it fails.
+        OutputError: the library cannot be kept, or what lies in its place may be somebody else's.
+    """
+    try:
+        folder = cache_folder() / "operators"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
+        path = folder / f"{target}-{_state()}{'.dll' if sys.platform == 'win32' else '.so'}"
+        for mine in (folder, path):
+            if mine.exists() and (reason := stranger(mine)):
+                raise OutputError(f"{reason}, so what is in it is not run", path=mine)
+        if not path.exists():
+            logger.info("operators are compiled for %s into %s", target, shown(folder))
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                made = Path(scratch, path.name)
+                _compile(target, made)
+                shut(made)
+                made.replace(path)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(
+            f"the operators cannot be kept ({reason})",
+            cure="NST_RT_CACHE=FOLDER names another cache",
+        ) from error
+    return path
+
+
+def _state() -> str:
+    """Of sources and machine: others need another library."""
+    mark = hashlib.sha256(platform.machine().encode())
+    for source in sorted(SOURCES.iterdir()):
+        mark.update(source.name.encode() + source.read_bytes())
+    return mark.hexdigest()[:16]
+
+
+def _compile(target: Target, made: Path) -> None:
+    compiler, *options = _nvcc() if target == "cuda" else _host_compiler()
+    files = [str(SOURCES / name) for name in _FILES[target]]
+    command = [compiler, "-std=c++17", "-O3", "-shared", *files, *options, "-o", str(made)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = [line for line in (done.stderr or done.stdout).splitlines() if "error" in line]
+        reason = said[0].strip() if said else f"exit status {done.returncode}"
+        raise ProviderError(f"{shown(Path(compiler))} does not compile the operators ({reason})")
+
+
+def _host_compiler() -> list[str]:
+    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
+    if not compiler:
+        raise ProviderError("no C++ compiler is here", cure="install g++, or name one in CXX")
+    return [compiler, "-fPIC"]
+
+
+def _nvcc() -> list[str]:
+    """The CUDA compiler and what to link to: the runtime library that ONNX Runtime loads too."""
+    for nvcc in _compilers():
+        home = nvcc.resolve().parents[1]
+        for runtime in sorted(home.glob("lib*/libcudart.so.*")):
+            soname = ".".join(runtime.name.split(".")[:3])
+            link = ["-cudart", "none", f"-L{runtime.parent}", "-Xlinker", f"-l:{soname}"]
+            return [str(nvcc), "-arch=all-major", "-Xcompiler", "-fPIC", *link]
+    raise ProviderError(
+        "the CUDA compiler is not here, nvcc with libcudart",
+        cure=f"pip install {_WHEELS}, or name it in NVCC",
+    )
+
+
+def _compilers() -> Iterator[Path]:
+    named = [os.environ.get("NVCC"), shutil.which("nvcc")]
+    homes = [Path(home) for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if home]
+    homes += sorted(Path(sysconfig.get_path("purelib"), "nvidia").glob("cu*"), reverse=True)
+    for place in [*(Path(name) for name in named if name), *(home / "bin/nvcc" for home in homes)]:
+        if place.is_file():
+            yield place
