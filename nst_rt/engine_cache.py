@@ -59,6 +59,12 @@ class EngineKey:
         return f"{self._model}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     @property
+    def machine(self) -> str:
+        """Stands for all engines of one backend, GPU and driver, whatever their model."""
+        text = json.dumps([self.backend, self.gpu, self.capability, self.driver])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
     def siblings(self) -> str:
         """Pattern of the folder names of this model's engines."""
         return f"{self._model}-*"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from nst_rt.errors import OutOfMemoryError, ProviderError
+from nst_rt.memory import is_lack_of_memory
 from nst_rt.nvidia.libraries import CUDNN, install_line
 
 _CAUSES = {
@@ -16,6 +18,15 @@ _CAUSES = {
     803: ("the driver and its libraries are of two versions", "restart the machine"),
     999: ("the driver fails", "restart the machine"),
 }
+
+_WITHOUT_TENSORRT = "choose device cuda, which builds none"
+
+
+def failure(message: str) -> ProviderError:
+    """The error that a failure on CUDA is, see `explained`."""
+    what, cure = explained(message)
+    kind = OutOfMemoryError if is_lack_of_memory(message) else ProviderError
+    return kind(what, cure=cure)
 
 
 def explained(message: str) -> tuple[str, str]:
@@ -34,5 +45,9 @@ def explained(message: str) -> tuple[str, str]:
         return f"there is no GPU {device[1]}, the first of {device[2]} is 0", _CAUSES[101][1]
     if said := re.search(r"CUDA error \w+: ?([^\n\"]+)", message):
         return said[1].strip(), ""
+    if "TensorRT EP failed to create engine" in message:
+        return "TensorRT could not build the engine; its own words stand above", _WITHOUT_TENSORRT
+    if status := re.search(r"Status Message: ([^\n]+)", message):
+        return status[1].strip(), ""
     lines = [line for line in message.splitlines() if line.strip()]
     return (re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", lines[0]) if lines else ""), ""

@@ -23,15 +23,20 @@ _CURES = {
     **{
         f"lib{part}": _TOOLKIT for part in ("cudart", "cublas", "curand", "cufft", "cudnn", "nvrtc")
     },
+    **{
+        f"lib{part}.so.10": 'pip install "tensorrt-cu13<11"'
+        for part in ("nvinfer", "nvinfer_plugin", "nvonnxparser")
+    },
     "libnvinfer": 'pip install "nst-rt[tensorrt]"',
     "libnvonnxparser": 'pip install "nst-rt[tensorrt]"',
     "libtensorrt_": 'pip install "nst-rt[rtx]"',
 }
-"""By the beginnings of their names, in the order in which to do it."""
+"""By the beginnings of their names, the first that fits, in the order in which to do it.
+TensorRT 10 is what ONNX Runtime is linked to, whatever the newest is."""
 
 
 def load_needed(provider: Path) -> list[str]:
-    """Load what ONNX Runtime's CUDA provider, a shared library, needs.
+    """Load what a provider of ONNX Runtime for GPUs, a shared library, needs.
 
     From NVIDIA's wheels, or else from the loader's own path.
 
@@ -83,8 +88,8 @@ def library_versions(provider: Path) -> dict[str, str]:
 
 def install_line(missing: list[str]) -> str:
     """The cure where these libraries are missing; empty for none of NVIDIA's."""
-    cures = [_CURES[prefix] for prefix in _CURES if any(n.startswith(prefix) for n in missing)]
-    return " and ".join(dict.fromkeys(cures))
+    first = [next((p for p in _CURES if name.startswith(p)), "") for name in missing]
+    return " and ".join(dict.fromkeys(cure for prefix, cure in _CURES.items() if prefix in first))
 
 
 def _is_loaded(name: str) -> bool:
@@ -108,6 +113,7 @@ def _attempt(name: str) -> str | None:
 
 
 def _in_wheels(name: str) -> list[Path]:
-    """Where NVIDIA's wheels (nvidia/cu13/lib, nvidia/cudnn/lib, …) hold a library."""
-    folders = [Path(path) / "nvidia" for path in sys.path if path]
-    return [file for folder in folders for file in sorted(folder.glob(f"*/lib/{name}"))]
+    """Where NVIDIA's wheels (nvidia/cu13/lib, nvidia/cudnn/lib, tensorrt_libs) hold a library."""
+    places = (f"nvidia/*/lib/{name}", f"tensorrt_libs/{name}")
+    folders = [Path(path) for path in sys.path if path]
+    return [file for one in folders for place in places for file in sorted(one.glob(place))]

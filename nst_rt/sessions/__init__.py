@@ -17,8 +17,9 @@ from nst_rt.sessions.threads import allowed_threads
 
 logger = logging.getLogger(__name__)
 
-Device = Literal["auto", "cpu", "openvino", "onnxruntime", "cuda"]
-"""Where to run. "openvino" and "onnxruntime" ask for that engine on the CPU."""
+Device = Literal["auto", "cpu", "openvino", "onnxruntime", "cuda", "tensorrt"]
+"""Where to run. "openvino" and "onnxruntime" ask for that engine on the CPU, "tensorrt" for CUDA and
+TensorRT, which builds an engine for ONNX Runtime when a model is first opened."""
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
@@ -70,7 +71,8 @@ def check_options(device: str, precision: str) -> None:
 
 def preferred_flavour(device: Device, precision: Precision) -> Literal["fp32", "fp16"]:
     """Which of a shipped style's files to open: on a GPU the one for its tensor cores."""
-    if precision == "auto" and (device == "cuda" or (device == "auto" and _has_cuda())):
+    on_gpu = device in ("cuda", "tensorrt") or (device == "auto" and _has_cuda())
+    if precision == "auto" and on_gpu:
         return "fp16"
     return "fp16" if precision == "fp16" else "fp32"
 
@@ -110,7 +112,8 @@ def open_session(
     count = threads or allowed
     if parallel < 1:
         raise UsageError(f"parallel is {parallel}", cure="choose 1 or more")
-    wanted = device == "auto" and model.engine is None and _has_cuda()
+    for_gpu = model.engine is None and model.adaptation is None
+    wanted = device == "auto" and for_gpu and _has_cuda()
     session = _open_cuda(model, precision, count) if wanted else None
     if device in ("auto", "cpu"):
         plain = model.adaptation is None and find_spec("openvino")
@@ -135,6 +138,10 @@ def _open(
 
         return OpenVinoSession(model, precision=precision, threads=threads, parallel=parallel)
     if model.adaptation is not None:
+        if device in ("cuda", "tensorrt"):
+            raise ProviderError(
+                "a model of another program is painted on the CPU alone", cure="choose device cpu"
+            )
         from nst_rt.sessions.adapted import AdaptedSession
 
         return AdaptedSession(model, precision=precision, threads=threads)
@@ -142,6 +149,10 @@ def _open(
         from nst_rt.sessions.cuda import CudaSession
 
         return CudaSession(model, precision=precision, threads=threads)
+    if device == "tensorrt":
+        from nst_rt.sessions.tensorrt import TensorRtSession
+
+        return TensorRtSession(model, precision=precision, threads=threads)
     from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 
     return OnnxRuntimeSession(model, precision=precision, threads=threads, parallel=parallel)

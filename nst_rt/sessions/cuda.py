@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
-from nst_rt.nvidia.failures import explained
+from nst_rt.nvidia.failures import failure
 from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
 from nst_rt.nvidia.memory import Gpu
 from nst_rt.sessions import Precision, missing_engine
@@ -163,8 +163,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         return self._failed(error)
 
     def _failed(self, error: Exception) -> NstError:
-        what, cure = explained(str(error))
-        return ProviderError(what, cure=cure)
+        return failure(str(error))
 
 
 def need_libraries(onnxruntime: Any, provider: str) -> None:

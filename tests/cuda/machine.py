@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cuda.stand_ins import build_stand_ins
+from tests.cuda.tensorrt import build_tensorrt
 
 SITE = "NST_RT_CUDA_SITE"
 """The environment variable that names the folder where it is installed already."""
@@ -39,10 +40,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class CudaMachine:
-    """Runs Python where CUDA seems to work; `libraries` are the stand-ins."""
+    """Runs Python where CUDA seems to work; `libraries` and `tensorrt` are the stand-ins."""
 
     site: Path
     libraries: Path
+    tensorrt: Path
     scratch: Path
 
     def run(
@@ -51,6 +53,7 @@ class CudaMachine:
         *arguments: str | Path,
         before: str = "",
         libraries: Path | None = None,
+        tensorrt: bool = False,
         timeout_s: float = 120,
         **switches: str | int,
     ) -> Ended:
@@ -61,10 +64,13 @@ class CudaMachine:
             arguments: its `sys.argv[1:]`.
             before: a script that goes before it.
             libraries: another folder of CUDA libraries; an empty one for a machine without any.
+            tensorrt: whether there is TensorRT, too.
         """
         trace = self.scratch / "trace"
         trace.unlink(missing_ok=True)
         environment = self.environment(libraries, trace=str(trace), **switches)
+        if tensorrt:
+            environment["LD_LIBRARY_PATH"] += f"{os.pathsep}{self.tensorrt}"
         script = "".join(map(textwrap.dedent, (before, code)))
         command = [sys.executable, "-c", script, *map(str, arguments)]
         done = subprocess.run(
@@ -92,8 +98,13 @@ class CudaMachine:
 def make_machine(cache: Path, scratch: Path) -> CudaMachine:
     """Install into `cache` unless the environment names a folder, and build the stand-ins."""
     site = Path(os.environ.get(SITE) or _installed(cache))
-    provider = site / "onnxruntime/capi/libonnxruntime_providers_cuda.so"
-    return CudaMachine(site, build_stand_ins(scratch / "libraries", provider), scratch)
+    providers = [
+        site / f"onnxruntime/capi/libonnxruntime_providers_{name}.so"
+        for name in ("cuda", "tensorrt")
+    ]
+    libraries = build_stand_ins(scratch / "libraries", *providers)
+    tensorrt = build_tensorrt(scratch / "tensorrt", libraries)
+    return CudaMachine(site, libraries, tensorrt, scratch)
 
 
 def _installed(cache: Path) -> Path:

@@ -31,17 +31,18 @@ _SOURCES_OF = {
 }
 _ALWAYS = ("libcuda.so.1", "libnvidia-ml.so.1", "libcudnn.so.9")
 """What no provider names as needed, and asks for all the same."""
+_UNVERSIONED = ("libcuda.so.1", "libnvidia-ml.so.1")
 
 
-def build_stand_ins(folder: Path, provider: Path) -> Path:
-    """Build in `folder` what the CUDA provider `provider` (a shared library) needs.
+def build_stand_ins(folder: Path, *providers: Path) -> Path:
+    """Build in `folder` what providers of ONNX Runtime (shared libraries) need.
 
     Functions that have no body in `sources` do nothing and give 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    needed = [*_ALWAYS, *(name for name in _needed(provider) if _stem(name) in _SOURCES_OF)]
-    for name in dict.fromkeys(needed):
-        _build(folder, name, _functions(provider, name))
+    needed = [name for one in providers for name in _needed(one) if _stem(name) in _SOURCES_OF]
+    for name in dict.fromkeys([*_ALWAYS, *needed]):
+        _build(folder, name, set().union(*(_functions(one, name) for one in providers)))
     return folder
 
 
@@ -54,7 +55,7 @@ def _build(folder: Path, name: str, functions: set[str]) -> None:
     command += ["-o", str(folder / name), *map(str, files)]
     if name != "libcuda.so.1":
         command += [f"-L{folder}", "-l:libcuda.so.1", "-Wl,-rpath,$ORIGIN"]
-    if name not in _ALWAYS:  # the provider is linked to symbols of these versions
+    if name not in _UNVERSIONED:  # providers are linked to symbols of these versions
         versions = folder / f"{name}.versions"
         versions.write_text(f"{name} {{ global: *; }};\n")
         command.append(f"-Wl,--version-script={versions}")

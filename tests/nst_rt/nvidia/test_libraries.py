@@ -102,7 +102,8 @@ def test_damaged_library_is_named_with_the_reason(tmp_path: Path, monkeypatch) -
     [
         (["libcuda.so.1"], "install the NVIDIA driver"),
         (["libcudnn.so.9"], 'pip install "onnxruntime-gpu[cuda,cudnn]"'),
-        (["libnvinfer.so.10", "libnvonnxparser.so.10"], 'pip install "nst-rt[tensorrt]"'),
+        (["libnvinfer.so.10", "libnvonnxparser.so.10"], 'pip install "tensorrt-cu13<11"'),
+        (["libnvinfer.so.11", "libnvonnxparser.so.11"], 'pip install "nst-rt[tensorrt]"'),
         (["libtensorrt_onnxparser_rtx.so.1"], 'pip install "nst-rt[rtx]"'),
         (["libgomp.so.1"], ""),
         (

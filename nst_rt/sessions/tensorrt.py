@@ -1,0 +1,183 @@
+"""ONNX Runtime's TensorRT provider: of a model file it builds an engine the first time."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nst_rt.engine_cache import EngineKey, build_once, private_folder
+from nst_rt.errors import LimitError, ProviderError
+from nst_rt.model import ModelFile
+from nst_rt.nvidia.driver import ask_driver
+from nst_rt.sessions import Precision
+from nst_rt.sessions.bound import BoundSession
+from nst_rt.sessions.cuda import Bound, CudaSession, need_libraries
+from nst_rt.sessions.in_flight import Shape
+from nst_rt.sessions.placement import nodes_by_provider
+from nst_rt.sessions.sizes import Sizes
+
+logger = logging.getLogger(__name__)
+
+SMALLEST, USUAL, LARGEST = (1, 16, 16, 3), (1, 720, 1280, 3), (1, 1920, 1920, 3)
+"""Pictures N×H×W×3 that an engine takes: whatever is painted at the usual working size, upright or
+lying, and videos in full HD. Memory follows the largest."""
+_LIBRARY = "libnvinfer.so.10"
+_HAS_TF32 = (8, 0)
+
+
+class TensorRtSession(CudaSession):
+    """The TensorRT provider. What of a model it does not take CUDA computes, never the CPU."""
+
+    _provider = "TensorrtExecutionProvider"
+
+    def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
+        super().__init__(model, precision=precision, threads=threads)
+        self.provider = f"{self.provider}, TensorRT {self._version}"
+        if others := sum(self.nodes.values()) - self.nodes[self._provider]:
+            logger.warning(
+                "%s: TensorRT takes %d nodes, CUDA computes %d",
+                model.name,
+                self.nodes[self._provider],
+                others,
+            )
+        # nothing is gained by sessions of one size: each would be another engine
+        self._sizes = Sizes(BoundSession(self._session, self._run_options, captures=False), None)
+
+    def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
+        super()._prepare(model, onnxruntime)
+        need_libraries(onnxruntime, "tensorrt")
+        if model.num_statistics is not None:
+            raise ProviderError("TensorRT paints no steady file", cure="choose device cuda")
+        self._version = _dotted(ctypes.CDLL(_LIBRARY).getInferLibVersion())
+        self._driver = ask_driver()
+        self._folder: Path | None = None
+
+    def _precision(self, model: ModelFile, asked: Precision) -> str:
+        computed = super()._precision(model, "auto")
+        gpu = self._driver.gpus[0]
+        if computed == "fp32" and tuple(map(int, gpu.capability.split("."))) >= _HAS_TF32:
+            computed = "tf32"  # TensorRT's own choice, which ONNX Runtime has no option for
+        if asked not in ("auto", computed):
+            raise ProviderError(
+                f"TensorRT computes this file in {computed}, {asked} was asked for",
+                cure="choose device cuda" if asked == "fp32" else "",
+            )
+        return computed
+
+    def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
+        """Load the engine from the cache, or build it and keep it there."""
+        load, key = super()._load, self._key()
+        self._timings = _timings(key)
+
+        def build(folder: Path | None) -> Any:
+            self._folder = folder
+            try:
+                session = load(options, sizes)
+            except ProviderError:
+                if not self._forget_timings():
+                    raise
+                session = load(options, sizes)
+            nodes = nodes_by_provider(session)
+            if self._provider not in nodes:
+                raise ProviderError(
+                    "TensorRT takes no node of this model", cure="choose device cuda"
+                )
+            return session
+
+        return build_once(key, self._model.name, build)
+
+    def _options(self, model: ModelFile) -> dict[str, str]:
+        # a graph of CUDA's would cover what TensorRT does not compute
+        return super()._options(model) | {"enable_cuda_graph": "0"}
+
+    def _providers(self, options: dict[str, str]) -> list[tuple[str, dict[str, str]]]:
+        return [
+            (self._provider, self._engine_options() | self._cache_options()),
+            (CudaSession._provider, options),
+        ]
+
+    def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
+        if self._model.fixed_size is None and not all(
+            least <= size <= most
+            for least, size, most in zip(SMALLEST, shape, LARGEST, strict=True)
+        ):
+            count = f"{shape[0]} of " if shape[0] > 1 else ""
+            sizes = " … ".join(f"{width}x{height}" for _, height, width, _ in (SMALLEST, LARGEST))
+            raise LimitError(
+                f"{count}{shape[2]}x{shape[1]} is not within what its engine takes: one of {sizes}",
+                cure=f"paint at --size {LARGEST[1]} or less, or choose device cuda",
+            )
+        return super()._bind(shape, painted, image, painting)
+
+    def _engine_options(self) -> dict[str, str]:
+        """What decides which engine it is."""
+        # networks are weakly typed there: what the file holds in half precision is computed in
+        # float32 unless half precision is allowed
+        options = {"trt_fp16_enable": str(self._model.flavour == "fp16")}
+        if self._model.fixed_size is None:
+            for name, shape in (("min", SMALLEST), ("opt", USUAL), ("max", LARGEST)):
+                text = "x".join(map(str, shape))
+                options[f"trt_profile_{name}_shapes"] = f"{self._model.inputs[0].name}:{text}"
+        return options
+
+    def _cache_options(self) -> dict[str, str]:
+        """Where it is kept, and the stream that it runs in."""
+        options = {"user_compute_stream": str(int(self._pictures.compute.handle))}
+        if self._folder:
+            options |= {
+                "trt_engine_cache_enable": "True",
+                "trt_engine_cache_path": str(self._folder),
+            }
+        if self._timings:
+            options |= {
+                "trt_timing_cache_enable": "True",
+                "trt_timing_cache_path": str(self._timings.parent),
+            }
+        return options
+
+    def _forget_timings(self) -> bool:
+        """Let go of how long kernels took, which a killed build may have damaged.
+
+        Returns:
+            Whether there was anything.
+        """
+        file = self._timings
+        if file is None or not file.exists() or not file.stat().st_size:
+            return False
+        file.write_bytes(b"")
+        return True
+
+    def _key(self) -> EngineKey:
+        gpu = self._driver.gpus[0]
+        options = self._engine_options()
+        return EngineKey(
+            model=self._model.sha256,
+            backend=f"ONNX Runtime {self._engine.__version__}, TensorRT {self._version}",
+            gpu=gpu.name,
+            capability=gpu.capability,
+            driver=self._driver.version,
+            precision=self.precision,
+            shapes=" ".join(text for name, text in options.items() if name.endswith("shapes")),
+        )
+
+
+def _timings(key: EngineKey) -> Path | None:
+    """Where TensorRT keeps how long kernels took: another style of the same network has the same.
+
+    A file that is absent ONNX Runtime warns of; so there is one, empty at first.
+    """
+    folder = private_folder(f"timings-{key.machine}")
+    if folder is None:
+        return None
+    capability = key.capability.replace(".", "")
+    file = folder / f"TensorrtExecutionProvider_cache_sm{capability}.timing"
+    file.touch()
+    return file
+
+
+def _dotted(number: int) -> str:
+    """A version from the number that the library calls itself: 101601 is 10.16.1."""
+    return f"{number // 10_000}.{number // 100 % 100}.{number % 100}"

@@ -1,0 +1,272 @@
+"""ONNX Runtime's TensorRT provider over stand-ins: its own parsing of options, its own files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from nst_rt import zoo
+from tests.cuda.echo import echo_model
+from tests.cuda.scripts import OPEN
+
+TENSORRT = (
+    OPEN.replace('device="cuda"', 'device="tensorrt"')
+    + """
+    import logging
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return echo_model(tmp_path_factory.mktemp("tensorrt") / "echo.onnx")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NST_RT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def machine(cuda_machine, tmp_path: Path):
+    """Runs a script where TensorRT seems to work, in an empty folder."""
+
+    def run(code: str, *arguments: str | Path, **options):
+        (tmp_path / "here").mkdir(exist_ok=True)
+        before = f"{TENSORRT}    os.chdir({str(tmp_path / 'here')!r})\n"
+        options = {"tensorrt": True, **options}
+        return cuda_machine.run(code, *arguments, before=before, **options)
+
+    return run
+
+
+def engines(cache: Path) -> list[Path]:
+    return sorted((cache / "engines").glob("*/*.engine"))
+
+
+def test_session_says_what_it_is(machine, echo) -> None:
+    ended = machine("s = opened(); print(s.provider, s.precision, s.device, s.nodes)", echo)
+    version = "TensorrtExecutionProvider, TensorRT 10.16.1"
+    assert f"{version} tf32 cuda {{'TensorrtExecutionProvider': 1}}" in ended.out, ended.err
+
+
+@pytest.mark.parametrize("name", [card.name for card in zoo.cards()])
+def test_shipped_styles_are_taken_whole_in_half_precision(machine, cache, name) -> None:
+    code = """
+    from nst_rt import Stylizer
+    with Stylizer(sys.argv[1], device="tensorrt") as stylizer:
+        print(stylizer.info.flavour, stylizer.info.precision)
+        print(set(stylizer._painter.session().nodes))
+    """
+    ended = machine(code, name)
+    assert ended.out.splitlines() == ["fp16 fp16", "{'TensorrtExecutionProvider'}"], ended.err
+    (engine,) = engines(cache)
+    assert "_fp16_sm89" in engine.name  # half precision was allowed
+
+
+@pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
+def test_pictures_come_back_whole_and_to_whom_they_belong(machine, echo, lazy) -> None:
+    code = """
+    session = opened()
+    pictures = [np.roll(picture, shift, axis=2)[:, : 20 - shift % 3].copy() for shift in range(16)]
+    kept = [one.copy() for one in pictures]
+    alone = [session.run(one) for one in pictures]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(session.run, pictures))
+    print(all((a == b).all() for a, b in zip(alone + together, kept * 2)))
+    """
+    ended = machine(code, echo, lazy=lazy)
+    assert ended.out == "True\n", ended.err
+    assert ended.count("enqueueV3") == 32
+
+
+def test_engine_is_built_once_with_a_word_and_loaded_the_next_time(machine, echo, cache) -> None:
+    first, second = (machine("opened()", echo) for _ in range(2))
+    assert (first.count("buildSerializedNetwork"), second.count("buildSerializedNetwork")) == (1, 0)
+    assert "building the engine of echo for Stand-in GPU: this takes minutes, once" in first.err
+    assert second.err == ""
+    (engine,) = engines(cache)
+    note = json.loads((engine.parent / "built.json").read_text())
+    assert engine.name in note["files"]
+    assert (note["gpu"], note["capability"], note["driver"]) == ("Stand-in GPU", "8.9", "580.00")
+    assert "TensorRT 10.16.1" in note["backend"]
+    assert note["shapes"] == "image:1x16x16x3 image:1x720x1280x3 image:1x1920x1920x3"
+
+
+def test_other_gpu_gets_an_engine_of_its_own(machine, echo, cache) -> None:
+    machine("opened()", echo)
+    ended = machine("opened()", echo, capability=120)
+    assert ended.count("buildSerializedNetwork") == 1, ended.err
+    assert len(engines(cache)) == 2
+
+
+def test_damaged_engine_never_reaches_tensorrt(machine, echo, cache) -> None:
+    machine("opened()", echo)
+    (engine,) = engines(cache)
+    engine.write_bytes(b"code of a stranger")
+    ended = machine("session = opened(); print((session.run(picture) == picture).all())", echo)
+    assert ended.out == "True\n", ended.err
+    assert ended.count("buildSerializedNetwork") == 1
+    assert f"{engine} is damaged: the engine is built again" in ended.err
+
+
+def test_files_are_for_this_user_alone_whatever_the_umask(machine, echo, cache) -> None:
+    machine("os.umask(0); opened()", echo)
+    (engine,) = engines(cache)
+    for path in (engine.parent.parent, engine.parent, *engine.parent.iterdir()):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_styles_share_how_long_kernels_took(machine, echo, cache, tmp_path) -> None:
+    machine("opened()", echo)
+    (timings,) = (cache / "engines").glob("timings-*/*")
+    timings.write_bytes(b"of the first style")
+    os.utime(timings, (0, 0))
+    machine("opened()", "starry-night")
+    assert [timings] == list((cache / "engines").glob("timings-*/*"))
+    assert timings.stat().st_mtime > 0  # written again
+
+
+def test_failure_is_told_and_the_next_time_at_once(machine, echo, cache) -> None:
+    said = "ProviderError 5: {}TensorRT could not build the engine; its own words stand above; "
+    ended = machine("print(told(opened))", echo, fail="buildSerializedNetwork:2")
+    assert ended.out.startswith(said.format("")), ended.err
+    assert "choose device cuda" in ended.out
+    assert "OutOfMemory" in ended.err  # TensorRT's own words
+    again = machine("print(told(opened))", echo)
+    assert again.out.startswith("ProviderError 5: the engine could not be built on "), again.err
+    assert again.out.rstrip().endswith("failed.json")
+    assert again.count("buildSerializedNetwork") == 0
+
+
+def test_damaged_timings_are_forgotten_and_the_build_goes_on(machine, echo, cache) -> None:
+    machine("opened()", echo)
+    (timings,) = (cache / "engines").glob("timings-*/*")
+    timings.write_bytes(b"damaged")
+    code = """
+    from nst_rt.sessions import tensorrt
+    before, attempts = tensorrt.CudaSession._load, []
+    def load(self, *arguments):
+        attempts.append(self._timings.stat().st_size)
+        os.environ["STAND_IN_FAIL"] = "buildSerializedNetwork:2" if attempts[-1] else ""
+        return before(self, *arguments)
+    tensorrt.CudaSession._load = load
+    session = opened()
+    print(attempts, (session.run(picture) == picture).all())
+    """
+    ended = machine(code, "starry-night")
+    assert ended.out == "[7, 0] True\n", ended.err
+
+
+def test_what_tensorrt_does_not_take_cuda_computes_and_it_is_said(machine, cache) -> None:
+    code = "session = opened()\nprint(set(session.nodes))"
+    ended = machine(code, zoo.cards()[0].file("fp16"), nodes=40)
+    assert "CUDAExecutionProvider" in ended.out, ended.err
+    assert "CPUExecutionProvider" not in ended.out
+    assert "TensorRT takes 40 nodes, CUDA computes" in ended.err
+
+
+def test_model_of_which_tensorrt_takes_nothing_is_refused(machine, echo) -> None:
+    ended = machine("print(told(opened))", echo, nodes=0)
+    assert ended.out.startswith("ProviderError 5: TensorRT takes no node of this model; choose dev")
+
+
+def test_missing_tensorrt_is_named_with_the_version_that_is_wanted(machine, echo) -> None:
+    ended = machine("print(told(opened))", echo, tensorrt=False)
+    named = "libnvinfer.so.10, libnvonnxparser.so.10 are missing"
+    assert ended.out == f'ProviderError 5: {named}; pip install "tensorrt-cu13<11"\n', ended.err
+
+
+def test_libraries_in_the_wheel_are_found(machine, cuda_machine, echo, tmp_path) -> None:
+    wheel = tmp_path / "site/tensorrt_libs"
+    wheel.parent.mkdir()
+    wheel.symlink_to(cuda_machine.tensorrt)
+    code = f"""
+    sys.path.append({str(wheel.parent)!r})
+    print(opened().nodes)
+    """
+    ended = machine(code, echo, tensorrt=False)
+    assert ended.out == "{'TensorrtExecutionProvider': 1}\n", ended.err
+
+
+def test_picture_beyond_the_engine_is_refused_with_its_limits(machine, echo) -> None:
+    code = """
+    session = opened()
+    for height, width in (1921, 20), (20, 15):
+        print(told(lambda: session.run(black(height, width))))
+    print(told(lambda: session.run(np.concatenate([picture] * 2))))
+    print((session.run(picture) == picture).all())
+    """
+    ended = machine(code, echo)
+    tall, narrow, two, painted = ended.out.splitlines()
+    takes = "is not within what its engine takes: one of 16x16 … 1920x1920; paint at --size 1920 "
+    assert tall.startswith(f"LimitError 3: 20x1921 {takes}"), ended.err
+    assert narrow.startswith(f"LimitError 3: 15x20 {takes}")
+    assert two.startswith(f"LimitError 3: 2 of 30x20 {takes}")
+    assert painted == "True"
+
+
+def test_model_of_one_size_has_no_profile(machine, cache) -> None:
+    ended = machine("s = opened(); print(s._engine_options(), s.nodes)", fixed(cache.parent))
+    expected = "{'trt_fp16_enable': 'False'} {'TensorrtExecutionProvider': 1}\n"
+    assert ended.out == expected, ended.err
+
+
+def fixed(folder: Path) -> Path:
+    """The echo for pictures of 30x20."""
+    import onnx
+
+    model = onnx.load(echo_model(folder / "fixed.onnx"))
+    for door in (*model.graph.input, *model.graph.output):
+        for dimension, size in zip(door.type.tensor_type.shape.dim, (1, 20, 30, 3), strict=True):
+            dimension.dim_value = size
+    onnx.save(model, folder / "fixed.onnx")
+    return folder / "fixed.onnx"
+
+
+def test_arithmetic_that_tensorrt_has_not_is_refused(machine, echo) -> None:
+    code = """
+    print(told(lambda: opened(precision="fp32")))
+    print(told(lambda: opened(precision="fp16")))
+    """
+    ended = machine(code, echo)
+    first, second = ended.out.splitlines()
+    assert first == (
+        "ProviderError 5: TensorRT computes this file in tf32, fp32 was asked for; choose device cu"
+        "da"
+    ), ended.err
+    assert "computes this file in tf32, fp16 was asked for" in second
+    ended = machine('print(opened(precision="fp32").precision)', echo, capability=75)
+    assert ended.out == "fp32\n", ended.err
+
+
+def test_without_a_cache_nothing_is_written_anywhere(machine, echo, cache, tmp_path) -> None:
+    cache.write_text("no folder")
+    ended = machine("session = opened(); print((session.run(picture) == picture).all())", echo)
+    assert ended.out == "True\n", ended.err
+    assert "engines are not kept for the next time" in ended.err
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_failure_in_the_middle_is_told_and_nothing_else_paints(machine, echo) -> None:
+    code = """
+    session = opened()
+    os.environ["STAND_IN_FAIL"] = "enqueueV3:700"
+    print(told(lambda: session.run(picture)))
+    os.environ["STAND_IN_FAIL"] = ""
+    print((session.run(picture) == picture).all())
+    """
+    ended = machine(code, echo)
+    first, second = ended.out.splitlines()
+    assert first.startswith("ProviderError 5: TensorRT EP execution context enqueue failed"), first
+    assert second == "True"
+
+
+def test_steady_file_is_refused(machine) -> None:
+    ended = machine("print(told(opened))", zoo.cards()[0].file("steady"))
+    assert ended.out == "ProviderError 5: TensorRT paints no steady file; choose device cuda\n"
