@@ -116,7 +116,7 @@ def open_session(
     wanted = device == "auto" and for_gpu and _has_cuda()
     session = _open_cuda(model, precision, count) if wanted else None
     if device in ("auto", "cpu"):
-        plain = model.adaptation is None and find_spec("openvino")
+        plain = model.adaptation is None and not model.fused and find_spec("openvino")
         device = "openvino" if plain else "onnxruntime"
     session = session or _open(model, device, precision, count, parallel)
     logger.info(
