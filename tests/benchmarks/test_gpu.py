@@ -1,14 +1,33 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import gpu
+from benchmarks.gpu import timing, ways
+from benchmarks.gpu.__main__ import gpu
+from benchmarks.gpu.comparison import parity, speed
+from benchmarks.gpu.device import Device
+from benchmarks.gpu.floor import work
+from benchmarks.gpu.timing import Budget
+from benchmarks.gpu.ways import EAGER, IN_FLIGHT, MAKERS, Maker, Style
+from nst_rt import zoo
 from nst_rt.errors import ProviderError
 from nst_train.network import NetworkConfig, StyleNetwork, paint
 
-CPU = torch.device("cpu")
+CPU = Device(torch.device("cpu"))
+STYLE = zoo.cards()[0].name
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long takes a moment."""
+    monkeypatch.setattr(timing, "SECONDS", 0.01)
+    monkeypatch.setattr(timing, "LATENCIES", 3)
 
 
 def test_work_is_what_the_network_cannot_do_without() -> None:
@@ -19,58 +38,190 @@ def test_work_is_what_the_network_cannot_do_without() -> None:
     down = 64 * 9 * full * half + 16 * 9 * half * quarter
     blocks = 2 * 16 * 9 * quarter * quarter
     up = 64 * 9 * quarter * half + 256 * 9 * half * full
-    found = gpu.work(network, 16, 16)
+    found = work(network, 16, 16)
     assert found.macs == ends + down + blocks + up
     assert found.floor_s(1.0, 1e30) == 2 * found.macs
     assert found.floor_s(1e30, 1.0) == found.bytes
-    larger = gpu.work(network, 32, 32)
+    larger = work(network, 32, 32)
     assert larger.macs == 4 * found.macs
     assert 3 * found.bytes < larger.bytes < 4 * found.bytes  # padding grows with the border alone
 
 
-def test_torch_paints_as_the_network_does() -> None:
+def test_torch_paints_as_the_network_does_from_everywhere() -> None:
     network = StyleNetwork(NetworkConfig(width=0.125, blocks=1))
-    image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 20, 30, 3), np.uint8))
-    painted = gpu.on_torch(network, torch.float32, CPU)(image)
+    image = np.random.default_rng(0).integers(0, 256, (1, 20, 30, 3), np.uint8)
+    painter = ways.on_torch(network, torch.float32, CPU)
+    way = ways.torch_way(painter, image, CPU)
     with torch.no_grad():
-        assert torch.equal(painted, paint(network, image))
+        expected = paint(network, torch.from_numpy(image))
+    assert torch.equal(way.on_device(), expected)
+    assert torch.equal(way.from_pageable(), expected)
+    assert np.array_equal(way.run(), expected.numpy())
 
 
-def test_pictures_from_the_host_are_kept_in_flight() -> None:
-    class Session:
-        in_flight = most = 0
+class Session:
+    """Keeps pictures in flight as ours do, and counts them."""
 
-        def submit(self, image: object) -> Session:
-            self.in_flight += 1
-            self.most = max(self.most, self.in_flight)
-            return self
+    def __init__(self) -> None:
+        self.in_flight = self.most = 0
+        self.busy: set[int] = set()
 
-        def result(self) -> str:
-            self.in_flight -= 1
-            return "painting"
+    def pinned(self, *shape: int) -> np.ndarray:
+        return np.zeros(shape, np.uint8)
 
+    def submit(self, image: np.ndarray, out: np.ndarray | None = None) -> Submitted:
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        return Submitted(self, None if out is None else id(out))
+
+
+class Submitted:
+    def __init__(self, session: Session, buffer: int | None) -> None:
+        self.session, self.buffer = session, buffer
+        assert buffer not in session.busy
+        if buffer is not None:
+            session.busy.add(buffer)
+
+    def result(self) -> str:
+        self.session.in_flight -= 1
+        self.session.busy.discard(self.buffer or 0)
+        return "painting"
+
+
+@pytest.mark.parametrize("begin", [ways.from_pageable, ways.from_pinned])
+def test_pictures_from_the_host_are_kept_in_flight(begin) -> None:
+    """And no pinned buffer is written to while its picture is on the way."""
     session = Session()
-    frame = gpu.from_host(session, np.zeros((1, 16, 16, 3), np.uint8))
-    assert [frame() for _ in range(4)] == [None, None, "painting", "painting"]
-    assert session.most == gpu.IN_FLIGHT
+    frame = begin(session, np.zeros((1, 16, 16, 3), np.uint8))
+    painted = [frame() for _ in range(8)]
+    assert painted[:2] == [None, None]
+    assert painted[3:] == ["painting"] * 5
+    assert session.most == IN_FLIGHT
 
 
-def test_rates_are_seconds_per_picture() -> None:
+def test_rates_are_seconds_per_picture(quick) -> None:
     calls = {"one": 0, "other": 0}
 
     def paint_with(name: str) -> None:
         calls[name] += 1
 
     frames = {name: (lambda name=name: paint_with(name)) for name in calls}
-    found = gpu.rates(frames, CPU, rounds=2)
+    found, failed = timing.rates(frames, CPU, rounds=2)
     assert set(found) == set(calls)
+    assert failed == {}
     assert all(0 < seconds < 0.1 for seconds in found.values())
     assert min(calls.values()) > 20
 
 
+def test_a_way_that_fails_while_it_is_timed_takes_no_other_with_it(quick) -> None:
+    left = iter(range(12))
+
+    def fails_later() -> None:
+        if next(left, None) is None:
+            raise RuntimeError("the GPU is gone\nand more")
+
+    def fails() -> None:
+        raise ValueError
+
+    frames = {"good": lambda: None, "never": fails, "later": fails_later}
+    found, failed = timing.rates(frames, CPU, rounds=2)
+    assert set(found) == {"good"}
+    assert failed == {"never": "ValueError", "later": "the GPU is gone"}
+    assert timing.rates({"never": fails}, CPU, rounds=1) == ({}, {"never": "ValueError"})
+
+
+def test_budget_leaves_out_what_would_not_fit_and_says_so() -> None:
+    now = [0.0]
+    budget = Budget(100, clock=lambda: now[0])
+    assert budget.allows("compile", "compiling at 720p", guess_s=60)
+    with budget.step("compile"):
+        now[0] += 80
+    assert budget.allows("paint", "painting", guess_s=20)
+    assert not budget.allows("compile", "compiling at 4K", guess_s=1)  # it is known by now
+    assert budget.left_out == ["compiling at 4K (takes about 80 s, 20 are left)"]
+
+
+def test_absent_and_failing_ways_are_rows_with_the_reason(quick, tmp_path: Path) -> None:
+    def broken(style: Style, height: int, width: int) -> None:
+        raise RuntimeError("out of memory\nTraceback …")
+
+    makers = {
+        EAGER: MAKERS[EAGER],
+        "broken": Maker("session", broken),
+        "nst-rt, ONNX Runtime CUDA, shipped fp16": MAKERS[
+            "nst-rt, ONNX Runtime CUDA, shipped fp16"
+        ],
+        "too long": Maker("torch", broken, guess_s=1e9),
+    }
+    style, budget = Style(STYLE, CPU, tmp_path), Budget(1000)
+    image = np.random.default_rng(0).integers(0, 256, (1, 16, 24, 3), np.uint8)
+    eager, *absent = speed(style, image, makers, rounds=1, floor_s=1e-9, budget=budget)
+    assert eager["size"] == "24x16"
+    assert eager["psnr"] == 99.0
+    assert all(eager[name] > 0 for name in ("fps", "fps pageable", "fps pinned", "p99 ms"))
+    assert absent[0]["error"] == "out of memory"
+    assert "; " in absent[1]["error"]  # what lacks, and the cure
+    assert budget.left_out[0].startswith("too long at 24x16 (")
+    rows = parity(style, image, makers, budget)
+    assert [(row["way"], "error" in row) for row in rows] == [
+        ("broken", True), ("nst-rt, ONNX Runtime CUDA, shipped fp16", True),
+    ]  # fmt: skip
+
+
 def test_without_a_gpu_nothing_is_claimed(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    arguments = ["--photos", str(tmp_path), "--results", str(tmp_path)]
-    ended = CliRunner().invoke(gpu.gpu, arguments)
+    ended = CliRunner().invoke(gpu, ["--results", str(tmp_path)])
     assert isinstance(ended.exception, ProviderError)
     assert list(tmp_path.iterdir()) == []
+
+
+PROGRAM = """
+    import sys, warnings
+    from pathlib import Path
+    import torch
+    from benchmarks.gpu import __main__ as program, comparison, floor, timing
+    from benchmarks.gpu.device import Device
+    from benchmarks.gpu.ways import COMPILED, MAKERS
+
+    torch.set_num_threads(1)
+    program.SIZES, program.LIKENESS = ((32, 48), (16, 24)), (16, 24)
+    floor.SIDE, floor.COPIED = 64, 4096
+    timing.SECONDS = comparison.SECONDS = 0.001
+    timing.LATENCIES = 3
+    device = Device(torch.device("cpu"))
+    made = program.Program(
+        "starry-night", device, Path(sys.argv[1]), Path(sys.argv[2]), quick=False, rounds=1
+    )
+    made.makers = {name: maker for name, maker in MAKERS.items() if name != COMPILED}
+    made.run(Path(sys.argv[3]), timing.Budget(1000))
+"""
+
+
+def test_whole_program_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> None:
+    """Over stand-ins of CUDA, where memory of the GPU is the host's and no kernel computes."""
+    photo = Path(__file__).parents[2] / "examples/photos/lighthouse.jpg"
+    (tmp_path / "scratch").mkdir()
+    arguments = (tmp_path / "scratch", tmp_path / "results", photo)
+    ended = cuda_machine.run(PROGRAM, *arguments)
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    [file] = (tmp_path / "results").iterdir()
+    assert file.name == "gpu-stand-in-gpu.json"
+    found = json.loads(file.read_text())
+    assert (found["failed"], found["left out"]) == ([], [])
+    assert found["machine"]["capability"] == "8.9"
+    assert found["machine"]["versions"]["onnxruntime-gpu"]
+    rows = {(row["size"], row["way"]): row for row in found["speed"]}
+    assert {size for size, _ in rows} == {"48x32", "24x16"}
+    assert {way for _, way in rows} == {name for name in MAKERS if "compile" not in name}
+    for size in ("48x32", "24x16"):
+        for way in MAKERS:
+            if "ONNX Runtime CUDA" in way:
+                row = rows[size, way]
+                assert "error" not in row, row
+                assert all(row[name] > 0 for name in ("fps", "fps pageable", "fps pinned"))
+                assert row["p50 ms"] <= row["p95 ms"] <= row["p99 ms"]
+    absent = rows["48x32", "nst-rt, TensorRT engine of one size, fp16"]
+    assert absent["error"].startswith("TensorRT needs tensorrt; ")
+    assert f"does not work: {absent['way']}, 48x32: TensorRT needs" in ended.out
+    assert {row["style"] for row in found["parity"]} == {card.name for card in zoo.cards()}
+    assert ended.out.count("| 48x32 |") >= 5

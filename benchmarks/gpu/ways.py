@@ -1,0 +1,241 @@
+"""The ways to paint: PyTorch's, and ours through every engine that is installed."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.gpu.device import Addressed, Device
+from benchmarks.gpu.timing import Frame
+from benchmarks.styles import shipped
+from nst_export.graph import style_graph
+from nst_rt.model import read_model
+from nst_rt.sessions import open_session
+from nst_train.network import StyleNetwork, paint
+from nst_train.style_file import load_style
+
+IN_FLIGHT = 3
+Pixels = NDArray[np.uint8]
+OnTensor = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to paint one picture again and again.
+
+    `on_device` is given nothing and gives the painting in the GPU's memory; `from_pageable` and
+    `from_pinned` begin to paint from the host and keep pictures in flight; `run` waits for each.
+    """
+
+    on_device: Callable[[], Tensor]
+    from_pageable: Frame
+    from_pinned: Frame
+    run: Callable[[], Pixels]
+    close: Callable[[], object]
+
+
+class Style:
+    """A shipped style as a network and as files."""
+
+    def __init__(self, name: str, device: Device, scratch: Path) -> None:
+        self.card, self.device, self.scratch = shipped(name), device, scratch
+        self.network, _ = load_style(self.card.file("checkpoint"))
+
+    @cached_property
+    def exact(self) -> OnTensor:
+        """PyTorch in float32: what all are held against."""
+        return on_torch(self.network, torch.float32, self.device)
+
+    def one_size(self, height: int, width: int) -> Path:
+        """The model in float16, for pictures of this size alone."""
+        path = self.scratch / f"{self.card.name}-{width}x{height}.onnx"
+        if not path.exists():
+            model = style_graph(self.network, {}, flavour="fp16", size=(height, width))
+            path.write_bytes(model.SerializeToString())
+        return path
+
+
+@dataclass(frozen=True)
+class Maker:
+    """How a way is opened for a style and a size, and about how long that takes."""
+
+    kind: Literal["torch", "session"]
+    make: Callable[[Style, int, int], Any]
+    """A function on tensors, or a session."""
+    guess_s: float = 10.0
+
+    def open(self, style: Style, image: Pixels) -> Way:
+        made = self.make(style, *image.shape[1:3])
+        if self.kind == "torch":
+            return torch_way(made, image, style.device)
+        return session_way(made, image, style.device)
+
+
+def on_torch(network: StyleNetwork, dtype: torch.dtype, device: Device) -> OnTensor:
+    """PyTorch's way, on pictures that are on the device."""
+    twin = StyleNetwork(network.config).to(device.place).eval()
+    twin.load_state_dict(network.state_dict())
+    twin = twin.to(dtype)
+    if dtype == torch.float16:
+        twin = twin.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def painter(image: Tensor) -> Tensor:
+        return paint(twin, image)
+
+    return painter
+
+
+def compiled(style: Style, height: int, width: int) -> OnTensor:
+    """PyTorch's compiler with CUDA graphs, in float16, channels_last."""
+    half = on_torch(style.network, torch.float16, style.device)
+    fast: OnTensor = torch.compile(half, mode="reduce-overhead")
+
+    def painter(image: Tensor) -> Tensor:
+        torch.compiler.cudagraph_mark_step_begin()  # the painting before this one is done with
+        return fast(image)
+
+    return painter
+
+
+def file_session(flavour: str, device: str = "cuda") -> Callable[[Style, int, int], Any]:
+    """Our session on a shipped file."""
+
+    def make(style: Style, height: int, width: int) -> Any:
+        return open_session(read_model(style.card.file(flavour)), device=device)  # type: ignore[arg-type]
+
+    return make
+
+
+def one_size_session(style: Style, height: int, width: int) -> Any:
+    """Our session on a file of this size alone."""
+    return open_session(read_model(style.one_size(height, width)), device="cuda")
+
+
+def engine_session(
+    backend: Literal["tensorrt", "tensorrt-rtx"],
+) -> Callable[[Style, int, int], Any]:
+    """Our session on an engine of this size alone, built here."""
+
+    def make(style: Style, height: int, width: int) -> Any:
+        from nst_export.engine import EngineOptions, build_engine
+
+        source = style.one_size(height, width)
+        target = source.with_name(f"{source.stem}-{backend}.engine")
+        if not target.exists():
+            build_engine(source, target, EngineOptions(backend=backend))
+        return open_session(read_model(target), device="cuda")
+
+    return make
+
+
+EAGER = "PyTorch eager, fp32"
+ENGINES = {
+    "nst-rt, TensorRT engine of one size, fp16": engine_session("tensorrt"),
+    "nst-rt, TensorRT-RTX engine of one size, fp16": engine_session("tensorrt-rtx"),
+}
+MAKERS: dict[str, Maker] = {
+    EAGER: Maker("torch", lambda style, height, width: style.exact),
+    "PyTorch eager, fp16, channels_last": Maker(
+        "torch",
+        lambda style, height, width: on_torch(style.network, torch.float16, style.device),
+    ),
+    "torch.compile, fp16, channels_last, CUDA graphs": Maker("torch", compiled, 60),
+    "nst-rt, ONNX Runtime CUDA, shipped fp16": Maker("session", file_session("fp16")),
+    "nst-rt, ONNX Runtime CUDA, fp16 of one size": Maker("session", one_size_session),
+    "nst-rt, ONNX Runtime CUDA, shipped fp32": Maker("session", file_session("fp32")),
+    **{name: Maker("session", make, 60) for name, make in ENGINES.items()},
+    "nst-rt, ONNX Runtime TensorRT, shipped fp16": Maker(
+        "session", file_session("fp16", "tensorrt"), 60
+    ),
+}
+"""By what tables call them, the most important first."""
+COMPILED = "torch.compile, fp16, channels_last, CUDA graphs"
+
+
+def torch_way(painter: OnTensor, image: Pixels, device: Device) -> Way:
+    """PyTorch on one picture."""
+    host = torch.from_numpy(image)
+    here = host.to(device.place)
+    slots = itertools.cycle(_slots(host, device))
+
+    def from_pageable() -> Tensor:
+        return painter(torch.from_numpy(image).to(device.place)).cpu()
+
+    def from_pinned() -> None:
+        source, target, done = next(slots)
+        done.synchronize()
+        target.copy_(painter(source.to(device.place, non_blocking=True)), non_blocking=True)
+        done.record()
+
+    return Way(
+        on_device=lambda: painter(here),
+        from_pageable=from_pageable,
+        from_pinned=from_pinned,
+        run=lambda: from_pageable().numpy(),
+        close=lambda: None,
+    )
+
+
+def _slots(host: Tensor, device: Device) -> Iterator[tuple[Tensor, Tensor, Any]]:
+    """For each picture in flight: where it lies, where its painting goes, when that is there."""
+    for _ in range(IN_FLIGHT):
+        yield device.pinned(host), device.pinned(torch.empty_like(host)), device.event()
+
+
+def session_way(session: Any, image: Pixels, device: Device) -> Way:
+    """Our session on one picture."""
+    here = torch.from_numpy(image).to(device.place)
+    painting = torch.empty_like(here)
+    places = Addressed(here), Addressed(painting)
+
+    def on_device() -> Tensor:
+        session.paint_on_device(*places, stream=device.stream)
+        return painting
+
+    return Way(
+        on_device=on_device,
+        from_pageable=from_pageable(session, image),
+        from_pinned=from_pinned(session, image),
+        run=lambda: session.run(image),
+        close=session.close,
+    )
+
+
+def from_pageable(session: Any, image: Pixels) -> Frame:
+    """From an array of NumPy's into new ones, several pictures in flight."""
+    waiting: deque[Any] = deque()
+
+    def frame() -> object:
+        waiting.append(session.submit(image))
+        return waiting.popleft().result() if len(waiting) == IN_FLIGHT else None
+
+    return frame
+
+
+def from_pinned(session: Any, image: Pixels) -> Frame:
+    """From buffers that the session hands out into others of them, several pictures in flight."""
+    waiting: deque[Any] = deque()
+    pairs = []
+    for _ in range(IN_FLIGHT):
+        source, target = session.pinned(*image.shape), session.pinned(*image.shape)
+        source[...] = image
+        pairs.append((source, target))
+    turns = itertools.cycle(pairs)
+
+    def frame() -> object:
+        done = waiting.popleft().result() if len(waiting) == IN_FLIGHT else None
+        waiting.append(session.submit(*next(turns)))
+        return done
+
+    return frame
