@@ -44,6 +44,8 @@ def _class(kind: type) -> dict[str, Any]:
                     "type": _returned(getattr(value.fget, "__doc__", None) or ""),
                     "settable": value.fset is not None,
                 }
+            elif hasattr(type(value), "__members__"):  # Logger.ERROR stands for Severity.ERROR
+                members.append(key)
             elif callable(getattr(kind, key)) and key not in members:
                 found["methods"][key] = _signatures(key, getattr(kind, key).__doc__ or "")
     return found
