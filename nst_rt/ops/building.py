@@ -74,7 +74,10 @@ def _compile(target: Target, made: Path) -> None:
     compiler, *options = _nvcc() if target == "cuda" else _host_compiler()
     files = [str(SOURCES / name) for name in _FILES[target]]
     command = [compiler, "-std=c++17", "-O3", "-shared", *files, *options, "-o", str(made)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ProviderError(f"{shown(Path(compiler))} does not run ({error.strerror})") from error
     if done.returncode:
         said = [line for line in (done.stderr or done.stdout).splitlines() if "error" in line]
         reason = said[0].strip() if said else f"exit status {done.returncode}"

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ModelError, NstError, ProviderError
+from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
+from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.ops import build_library
 from nst_rt.sessions import Precision, missing_engine
@@ -173,6 +174,8 @@ class OnnxRuntimeSession:
         return [(self._provider, options)]
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:
+        if model.fused and asked in ("auto", "fp16"):
+            return "fp16"  # that is what goes from one operator to the next
         if asked not in ("auto", "fp32"):
             raise ProviderError(
                 f"ONNX Runtime has no {asked} arithmetic on the CPU",
@@ -182,10 +185,14 @@ class OnnxRuntimeSession:
 
     def _refused(self, error: Exception) -> NstError:
         """What an error of the engine means when it loads the model."""
+        if is_lack_of_memory(str(error)):
+            return OutOfMemoryError()
         return ModelError(f"ONNX Runtime cannot run it ({_first(error)})", path=self._path)
 
     def _failed(self, error: Exception) -> NstError:
         """What an error of the engine means while it paints."""
+        if is_lack_of_memory(str(error)):
+            return OutOfMemoryError()
         return ModelError(f"{self._complaint} ({_first(error)})", path=self._path, cure=self._cure)
 
 
