@@ -95,7 +95,7 @@ def build_once(key: EngineKey, title: str, build: Callable[[Path | None], T]) ->
     if folder is None:
         logger.warning("building the engine of %s for %s: this takes minutes", title, key.gpu)
         return build(None)
-    with building():
+    with turn_to_build():
         lacking = _lacks(folder)
         if lacking == "":
             return _load(folder, build)
@@ -119,7 +119,7 @@ def build_once(key: EngineKey, title: str, build: Callable[[Path | None], T]) ->
 
 
 @contextmanager
-def building() -> Iterator[None]:
+def turn_to_build() -> Iterator[None]:
     """The turn of this process to build an engine; without a usable cache nobody is waited for.
 
     One at a time, whatever they are: kernels are timed while an engine is built, and two builds

@@ -18,8 +18,8 @@ from nst_rt.sessions.threads import allowed_threads
 logger = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "openvino", "onnxruntime", "cuda", "tensorrt"]
-"""Where to run. "openvino" and "onnxruntime" ask for that engine on the CPU, "tensorrt" for CUDA and
-TensorRT, which builds an engine for ONNX Runtime when a model is first opened."""
+"""Where to run. "openvino" and "onnxruntime" ask for that engine on the CPU, "tensorrt" for the
+GPU with TensorRT, which builds an engine for ONNX Runtime when a model is first opened."""
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 

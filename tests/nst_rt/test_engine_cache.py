@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nst_rt import engine_cache
-from nst_rt.engine_cache import KEPT_OF_MODEL, EngineKey, build_once, building
+from nst_rt.engine_cache import KEPT_OF_MODEL, EngineKey, build_once, turn_to_build
 from nst_rt.errors import ModelError, ProviderError
 
 KEY = EngineKey(
@@ -265,7 +265,7 @@ def test_who_waits_too_long_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) 
     while first.line() != "at work":
         pass
     monkeypatch.setattr(engine_cache, "PATIENCE_S", 0)
-    waiting = building()
+    waiting = turn_to_build()
     with pytest.raises(ProviderError, match="another process has built engines") as caught:
         waiting.__enter__()
     assert caught.value.exit_code == 5

@@ -29,6 +29,7 @@ from nst_export.engine.source import Report, model_for
 from nst_export.progress import Progress, silent
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
+from nst_rt.engine_cache import turn_to_build
 from nst_rt.engine_file import PORTABLE, SUFFIX, EngineFacts, side_car_of
 from nst_rt.engine_trust import remember_built
 from nst_rt.errors import NstError, OutputError, UsageError
@@ -76,7 +77,8 @@ def build_engine(
     Raises:
         UsageError: options that do not fit together or the model, or the target exists.
         ModelError: the model is refused, by us or by TensorRT.
-        ProviderError: TensorRT is absent, or has too little memory.
+        ProviderError: TensorRT is absent, has too little memory, or is at work for another process
+            and stays so.
         OutputError: the engine cannot be written; known before it is built where it can be.
     """
     options = options or EngineOptions()
@@ -90,7 +92,8 @@ def build_engine(
 
     name = target.name.removesuffix(SUFFIX)
     model = model_for(source, name, options, facts or {}, remember, progress)
-    with listening() as messages:
+    with turn_to_build(), listening() as messages:
+        _check_target(target, overwrite)  # another process may have built it meanwhile
         builder = backend.builder(messages)
         built = _Build(backend, model, options, messages, progress)
         try:
@@ -99,8 +102,8 @@ def build_engine(
             if error.path is None:
                 raise type(error)(error.what, path=model.path, cure=error.cure) from error
             raise
-    engine = built.facts(plan)
-    _write(target, plan, engine)
+        engine = built.facts(plan)
+        _write(target, plan, engine)
     remember_built(target, engine)
     return BuiltEngine(target, engine, rows)
 

@@ -7,6 +7,9 @@ import hashlib
 import json
 import logging
 import os
+import subprocess
+import sys
+import textwrap
 import threading
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from nst_export import exporter
 from nst_export.engine import EngineOptions, build_engine, building
 from nst_rt import zoo
 from nst_rt._version import __version__
+from nst_rt.engine_cache import turn_to_build
 from nst_rt.engine_file import read_engine_facts
 from nst_rt.engine_trust import check_trust, check_whole
 from nst_rt.errors import ModelError, OutputError, ProviderError, UsageError
@@ -280,3 +284,40 @@ def test_builds_of_several_threads_wait_for_each_other(tmp_path: Path) -> None:
         thread.join()
     assert failures == []
     assert len(list(tmp_path.glob("*.engine"))) == 3
+
+
+def test_processes_that_build_the_same_engine_wait_for_each_other(
+    tmp_path: Path, shipped: Path
+) -> None:
+    """The second one finds what the first has built, and does not build it over."""
+    code = """
+    import logging, sys
+    from pathlib import Path
+    from nst_export.engine import build_engine
+    from nst_rt.errors import UsageError
+
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+    sys.stdout.reconfigure(line_buffering=True)
+    try:
+        build_engine(sys.argv[1], Path(sys.argv[2]))
+        print("built")
+    except UsageError as error:
+        print(error.what)
+    """
+    with turn_to_build():
+        path = os.pathsep.join(path for path in sys.path if path)
+        waiting = [
+            subprocess.Popen(
+                [sys.executable, "-c", textwrap.dedent(code), shipped, tmp_path / "x.engine"],
+                env={**os.environ, "PYTHONPATH": path},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        for process in waiting:
+            assert process.stdout
+            told = process.stdout.readline()
+            assert told == "another process builds an engine: waiting for it\n"
+    ended = sorted(process.communicate(timeout=60)[0] for process in waiting)
+    assert ended == ["built\n", "exists already\n"]
