@@ -43,7 +43,7 @@ BUDGET_S = {True: 240, False: 480}
 )
 @click.option("--quick", is_flag=True, help="One style, two sizes.")
 @click.option("--compile/--no-compile", "with_compiler", default=True, show_default=True)
-@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), help="Of timing.  [5, --quick: 3]")
 @click.option(
     "--budget", type=click.IntRange(1), metavar="SECONDS", help="What does not fit is left out."
 )
@@ -53,7 +53,7 @@ def gpu(
     photos: Path,
     quick: bool,
     with_compiler: bool,
-    rounds: int,
+    rounds: int | None,
     budget: int | None,
     results: Path,
 ) -> None:
@@ -66,6 +66,7 @@ def gpu(
     with tempfile.TemporaryDirectory() as folder:
         # engines that are built here are no user's, and none of a user's is measured
         os.environ["NST_RT_CACHE"] = folder
+        rounds = rounds or (3 if quick else 5)
         program = Program(style, device, Path(folder), results, quick=quick, rounds=rounds)
         program.makers = {
             name: maker for name, maker in MAKERS.items() if with_compiler or name != COMPILED
@@ -101,16 +102,14 @@ class Program:
         style = Style(self.style, self.device, self.scratch)
         self.limits = ceilings(self.device)
         first, *more = SIZES[:2] if self.quick else SIZES
-        others = [card.name for card in zoo.cards() if card.name != self.style]
+        others = [] if self.quick else [card.name for card in zoo.cards()]
+        names = list(dict.fromkeys([self.style, *others]))
         steps: list[Callable[[], None]] = [
             partial(self._measure_speed, style, photo, first, budget),
-            partial(self._measure_likeness, style, photo, budget),
+            *(partial(self._measure_likeness, name, photo, budget, False) for name in names),
+            *(partial(self._measure_speed, style, photo, size, budget) for size in more),
+            *(partial(self._measure_likeness, name, photo, budget, True) for name in names),
         ]
-        if not self.quick:
-            for name in others:
-                other = Style(name, self.device, self.scratch)
-                steps.append(partial(self._measure_likeness, other, photo, budget))
-        steps += [partial(self._measure_speed, style, photo, size, budget) for size in more]
         for step in steps:
             try:
                 step()
@@ -130,8 +129,10 @@ class Program:
         self.speed += rows
         print(_table(rows), flush=True)
 
-    def _measure_likeness(self, style: Style, photo: Path, budget: Budget) -> None:
-        self.parity += parity(style, fit(photo, *LIKENESS)[None], self.makers, budget)
+    def _measure_likeness(self, name: str, photo: Path, budget: Budget, compiles: bool) -> None:
+        style = Style(name, self.device, self.scratch)
+        makers = {way: one for way, one in self.makers.items() if one.compiles == compiles}
+        self.parity += parity(style, fit(photo, *LIKENESS)[None], makers, budget)
 
     def _keep(self, budget: Budget) -> None:
         contents = {

@@ -74,6 +74,11 @@ class Maker:
     """A function on tensors, or a session."""
     guess_s: float = 10.0
 
+    @property
+    def compiles(self) -> bool:
+        """Whether something is compiled first."""
+        return self.guess_s > 10
+
     def open(self, style: Style, image: Pixels) -> Way:
         made = self.make(style, *image.shape[1:3])
         if self.kind == "torch":
@@ -99,7 +104,8 @@ def on_torch(network: StyleNetwork, dtype: torch.dtype, device: Device) -> OnTen
 def compiled(style: Style, height: int, width: int) -> OnTensor:
     """PyTorch's compiler with CUDA graphs, in float16, channels_last."""
     half = on_torch(style.network, torch.float16, style.device)
-    fast: OnTensor = torch.compile(half, mode="reduce-overhead")
+    # fixed sizes: else the second size would be compiled for any size, which is slower
+    fast: OnTensor = torch.compile(half, mode="reduce-overhead", dynamic=False)
 
     def painter(image: Tensor) -> Tensor:
         torch.compiler.cudagraph_mark_step_begin()  # the painting before this one is done with
