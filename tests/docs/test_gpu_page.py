@@ -11,6 +11,7 @@ import pytest
 from nst_export.engine.backends import PORTABLE_TO
 from nst_export.engine.profiles import make_profile, written
 from nst_rt.commands.export import export
+from nst_rt.commands.stylize import stylize
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = [*ROOT.glob("export/nst_export/engine/*.py"), *ROOT.glob("nst_rt/nvidia/tensorrt*.py")]
@@ -22,7 +23,8 @@ def page() -> str:
 
 
 def test_options_and_defaults_exist(page: str) -> None:
-    known = {option for parameter in export.params for option in parameter.opts}
+    params = [*export.params, *stylize.params]
+    known = {option for parameter in params for option in parameter.opts}
     assert set(re.findall(r"--[a-z][a-z-]+", page)) <= known
     profile = make_profile()
     sizes = [written(size) for size in (profile.min, profile.opt, profile.max)]
