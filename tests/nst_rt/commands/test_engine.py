@@ -13,7 +13,7 @@ import pytest
 
 from nst_rt import zoo
 from nst_rt.engine_file import read_engine_facts
-from tests.nst_rt.commands.conftest import finish, start
+from tests.nst_rt.commands.conftest import finish, save, start
 
 STYLE = zoo.cards()[0].name
 
@@ -121,3 +121,29 @@ def test_a_stopped_build_leaves_nothing(folder: Path, number: int) -> None:
     os.close(ours)
     assert ended.code == 128 + number, shown
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["stylize", "video", "live"])
+def test_engine_that_was_not_built_here_is_loaded_only_on_ones_word(
+    command: str, nst, folder: Path, monkeypatch
+) -> None:
+    """No GPU is here: what is trusted comes as far as that."""
+    assert nst("export", STYLE, "x.engine", "--max", "64x64").code == 0
+    clip = Path(__file__).parents[3] / "examples/videos/glide.mp4"
+    what = {
+        "stylize": (save("photo.png"),),
+        "video": (clip, "painted.mp4"),
+        "live": (clip, "--output", "painted.mp4"),
+    }[command]
+    own = nst(command, *what, "--style", "x.engine")
+    assert own.code == 5
+    monkeypatch.setenv("NST_RT_CACHE", "another")
+    refused = nst(command, *what, "--style", "x.engine")
+    assert refused.code == 4
+    assert refused.lines == [
+        "nst-rt: x.engine: is an engine, which is code, and was not built on this machine by this "
+        "user; build it here: nst-rt export MODEL.onnx x.engine --overwrite; or add --trust-engine "
+        "(trust_engine=True) if you know who built it"
+    ]
+    trusted = nst(command, *what, "--style", "x.engine", "--trust-engine")
+    assert (trusted.code, trusted.lines) == (5, own.lines)
