@@ -138,6 +138,10 @@ def turn_to_build() -> Iterator[None]:
                     f"another process has built engines for {PATIENCE_S / 60:.0f} minutes",
                     cure="wait for it, or stop it",
                 ) from error
+            except ModuleNotFoundError as error:
+                raise ProviderError(
+                    f"{error.name} is not installed", cure='pip install "nst-rt[cuda]"'
+                ) from error
             except OSError as error:
                 _warn(f"nobody is waited for who builds the same engine ({error.strerror})")
         yield

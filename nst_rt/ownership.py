@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def stranger(path: Path) -> str:
     Raises:
         OSError: there is nothing, or it may not be looked at.
     """
-    if os.name == "nt":
+    if sys.platform == "win32":
         return ""
     found = path.lstat()
     if stat.S_ISLNK(found.st_mode):

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from nst_rt import engine_cache
+from nst_rt.atomic import replace_file
 from nst_rt.engine_cache import KEPT_OF_MODEL, EngineKey, build_once, turn_to_build
 from nst_rt.errors import ModelError, ProviderError
+from nst_rt.ownership import make_private
 
 KEY = EngineKey(
     model="a" * 64,
@@ -197,6 +199,46 @@ def test_cache_that_others_can_write_is_not_used(builder, cache: Path, caplog) -
     refused = [text for text in caplog.messages if "is not used as a cache of engines" in text]
     assert len(refused) == 1
     assert "it can be written by others (mode 777)" in refused[0]
+
+
+def test_lock_that_cannot_be_had_is_no_obstacle(builder, cache: Path, caplog) -> None:
+    make_private(cache)
+    make_private(cache / "engines")
+    (cache / "engines/lock").mkdir()
+    assert [build_once(KEY, "wave", builder) for _ in range(2)] == ["build", "load"]
+    assert caplog.messages[0].startswith("nobody is waited for who builds the same engine (")
+
+
+def test_missing_package_is_named(builder, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    with pytest.raises(ProviderError, match=r'filelock is not installed; pip install "nst-rt\[cu'):
+        build_once(KEY, "wave", builder)
+
+
+def test_failure_that_cannot_be_noted_is_told_all_the_same(builder, monkeypatch, caplog) -> None:
+    def refuse(target: Path, data: bytes) -> None:
+        if target.name == "failed.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace_file(target, data)
+
+    def fail(folder: Path | None) -> None:
+        raise ProviderError("not enough GPU memory")
+
+    monkeypatch.setattr(engine_cache, "replace_file", refuse)
+    with pytest.raises(ProviderError, match="not enough GPU memory"):
+        build_once(KEY, "wave", fail)
+    assert caplog.messages[-1].endswith("failed.json cannot be written (No space left on device)")
+
+
+@pytest.mark.parametrize("note", ["{", "[]", '{"what": 1}'])
+def test_note_on_a_failure_that_says_nothing_is_passed_over(note, builder, cache: Path) -> None:
+    def fail(folder: Path | None) -> None:
+        raise ProviderError("not enough GPU memory")
+
+    with pytest.raises(ProviderError):
+        build_once(KEY, "wave", fail)
+    (cache / "engines" / KEY.folder_name / "failed.json").write_text(note)
+    assert build_once(KEY, "wave", builder) == "build"
 
 
 BUILDING = """

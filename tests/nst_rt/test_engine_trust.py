@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +86,14 @@ def test_notes_that_others_could_have_written_prove_nothing(cache, place, how, t
     said = {"owner": r"belongs to another user \(65534\)", "link": "is a link"}
     with pytest.raises(ModelError, match=said.get(how, r"can be written by others \(mode 7")):
         check_trust(ENGINE, FACTS.engine_sha256)
+
+
+def test_where_files_have_no_such_owners_none_are_asked_for(cache, monkeypatch) -> None:
+    """On Windows the user's folders are closed by their access lists."""
+    remember_built(ENGINE, FACTS)
+    (cache / "engines").chmod(0o777)
+    monkeypatch.setattr(sys, "platform", "win32")
+    check_trust(ENGINE, FACTS.engine_sha256)
 
 
 def test_notes_are_closed_to_others_whatever_the_umask(cache: Path) -> None:
