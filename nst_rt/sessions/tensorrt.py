@@ -49,8 +49,6 @@ class TensorRtSession(CudaSession):
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         super()._prepare(model, onnxruntime)
         need_libraries(onnxruntime, "tensorrt")
-        if model.num_statistics is not None:
-            raise ProviderError("TensorRT paints no steady file", cure="choose device cuda")
         self._version = _dotted(ctypes.CDLL(_LIBRARY).getInferLibVersion())
         self._driver = ask_driver()
         self._folder: Path | None = None

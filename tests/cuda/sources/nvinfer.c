@@ -5,8 +5,9 @@
  * follow from the order of declaration in TensorRT 10's public headers. The parser has its own
  * functions in its table. What has no function here does nothing and gives 0.
  *
- * "Engines" are a few bytes; painting with one copies the picture on the stream that is given. Every
- * model is taken whole, or as many of its nodes as STAND_IN_NODES says.
+ * An "engine" is a line for each tensor that a model takes or gives. Painting with one copies every
+ * tensor X to X_out, on the stream that is given, and checks what it is called with. Every model is
+ * taken whole, or as many of its nodes as STAND_IN_NODES says.
  */
 #include "stand_in.h"
 
@@ -15,8 +16,8 @@
 #define VERSION 101601 /* 10.16.1 */
 #define MAGIC "an engine of the stand-ins\n"
 #define DYNAMIC (-1)
-#define UINT8 5
-#define STRONGLY_TYPED 2
+#define MOST 8 /* tensors of one kind */
+enum { INPUT, OUTPUT };
 
 typedef struct {
     int32_t count;
@@ -27,10 +28,12 @@ typedef struct Object {
     void *const *functions;
     struct Object *behind;
     char name[64];
+    int32_t type;
     Shape shape;
-    void *memory;
+    void *memory; /* what a tensor lies in, or TensorRT hands out */
     size_t bytes;
-    struct Object *parts[2]; /* of a network and an engine: the picture and the painting */
+    struct Object *tensors[2][MOST]; /* of a network, an engine and a context */
+    int32_t count[2];
     int64_t nodes;
 } Object;
 
@@ -70,16 +73,20 @@ static Object *written(const char *text) {
 /* tensors of a network */
 static const char *tensor_name(Object *self) { return self->name; }
 static Shape tensor_shape(Object *self) { return self->shape; }
-static int32_t tensor_type(Object *self) { return UINT8; }
+static int32_t tensor_type(Object *self) { return self->type; }
 TABLE(tensor) = {NOTHING, [3] = tensor_name, [5] = tensor_shape, [7] = tensor_type};
 
-/* networks: one picture in, one painting out */
-static int32_t one(Object *self) { return 1; }
-static Object *network_input(Object *self, int32_t index) { return self->parts[0]; }
-static Object *network_output(Object *self, int32_t index) { return self->parts[1]; }
+/* networks */
+static int32_t network_inputs(Object *self) { return self->count[INPUT]; }
+static int32_t network_outputs(Object *self) { return self->count[OUTPUT]; }
+static Object *network_input(Object *self, int32_t index) { return self->tensors[INPUT][index]; }
+static Object *network_output(Object *self, int32_t index) { return self->tensors[OUTPUT][index]; }
 TABLE(network) = {
-    NOTHING, [14] = one, [15] = network_input, [16] = one, [17] = network_output,
+    NOTHING, [14] = network_inputs, [15] = network_input, [16] = network_outputs,
+    [17] = network_output,
 };
+
+static bool yes(void) { return true; }
 
 /* timing caches */
 static Object *timing_serialize(Object *self) { return written("a timing cache\n"); }
@@ -88,13 +95,13 @@ TABLE(timing) = {NOTHING, [2] = timing_serialize};
 /* configurations and profiles */
 static Object *config_timing(Object *self, const void *data, size_t size) { return made(timing); }
 static Object *config_its_timing(Object *self) { return made(timing); }
-TABLE(config) = {NOTHING, [40] = config_timing, [41] = one, [42] = config_its_timing};
-TABLE(profile) = {NOTHING, [2] = one, [4] = one, [9] = one};
+TABLE(config) = {NOTHING, [40] = config_timing, [41] = yes, [42] = config_its_timing};
+TABLE(profile) = {NOTHING, [2] = yes, [4] = yes, [9] = yes};
 
 /* builders */
 static Object *builder_config(Object *self) { return made(config); }
 static Object *builder_network(Object *self, uint32_t flags) {
-    stand_in_called(flags == STRONGLY_TYPED ? "createStronglyTypedNetwork" : "createNetworkV2");
+    stand_in_called(flags ? "createNetworkV2 with flags" : "createNetworkV2");
     return made(network);
 }
 static Object *builder_profile(Object *self) { return made(profile); }
@@ -104,52 +111,97 @@ static Object *builder_build(Object *self, Object *network, Object *config) {
         complain("Error Code 2: OutOfMemory (Requested size was 20135686 bytes.)");
         return NULL;
     }
-    return written(MAGIC);
+    char text[4096] = MAGIC;
+    for (int way = INPUT; way <= OUTPUT; way++)
+        for (int index = 0; index < network->behind->count[way]; index++) {
+            Object *one = network->behind->tensors[way][index]->behind;
+            size_t length = strlen(text);
+            snprintf(text + length, sizeof text - length, "%d %s %d %d\n", way, one->name, one->type,
+                     one->shape.count);
+        }
+    return written(text);
 }
 TABLE(builder) = {
-    NOTHING, [2] = one, [3] = one, [7] = builder_config, [8] = builder_network, [9] = builder_profile,
+    NOTHING, [2] = yes, [3] = yes, [7] = builder_config, [8] = builder_network, [9] = builder_profile,
     [14] = builder_build,
 };
 
-/* contexts: shapes and addresses of a picture and a painting */
-static bool is_image(const char *name) { return !strcmp(name, "image"); }
+/* engines and contexts: what lies where, in what shape */
+static Object *found(Object *self, const char *name, int *way) {
+    int ignored;
+    for (way = way ? way : &ignored, *way = INPUT; *way <= OUTPUT; ++*way)
+        for (int index = 0; index < self->count[*way]; index++)
+            if (!strcmp(self->tensors[*way][index]->name, name)) return self->tensors[*way][index];
+    fprintf(stderr, "the stand-in engine has no %s\n", name);
+    abort();
+}
+
+/* The one that is copied to an output: "image" to "image_out". */
+static Object *source_of(Object *self, const Object *output) {
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)(strlen(output->name) - strlen("_out")), output->name);
+    return found(self, name, NULL);
+}
 
 static bool context_set_shape(Object *self, const char *name, const Shape *shape) {
-    self->shape = *shape;
+    found(self, name, NULL)->shape = *shape;
     return true;
 }
 
-static Shape context_shape(Object *self, const char *name) { return self->shape; }
+static Shape context_shape(Object *self, const char *name) {
+    int way;
+    Object *tensor = found(self, name, &way);
+    return (way == OUTPUT ? source_of(self, tensor) : tensor)->shape;
+}
 
 static bool context_set_address(Object *self, const char *name, void *address) {
-    self->parts[!is_image(name)] = address;
+    found(self, name, NULL)->memory = address;
     return true;
 }
 
 static bool context_enqueue(Object *self, Stream *stream) {
+    static const size_t width[] = {4, 2, 1, 4, 1, 1}; /* of a number of each type */
     if (stand_in_called("enqueueV3")) return false;
-    size_t bytes = 1;
-    for (int axis = 0; axis < self->shape.count; axis++) bytes *= self->shape.size[axis];
-    return !stand_in_copy(self->parts[1], self->parts[0], bytes, DEVICE_TO_DEVICE, stream);
+    for (int index = 0; index < self->count[OUTPUT]; index++) {
+        Object *to = self->tensors[OUTPUT][index], *from = source_of(self, to);
+        size_t bytes = width[from->type];
+        for (int axis = 0; axis < from->shape.count; axis++) bytes *= from->shape.size[axis];
+        if (stand_in_copy(to->memory, from->memory, bytes, DEVICE_TO_DEVICE, stream)) return false;
+    }
+    return true;
 }
 TABLE(context) = {
-    NOTHING, [17] = one, [21] = context_set_shape, [22] = context_shape,
+    NOTHING, [17] = yes, [21] = context_set_shape, [22] = context_shape,
     [24] = context_set_address, [26] = context_set_address, [27] = context_set_address,
     [37] = context_enqueue,
 };
 
-/* engines */
-static Object *engine_serialize(Object *self) { return written(MAGIC); }
+static Object *engine_serialize(Object *self) { return written(self->memory); }
+
 static Object *engine_context(Object *self, int32_t strategy) {
     Object *object = made(context);
-    object->behind->shape = (Shape){4, {DYNAMIC, DYNAMIC, DYNAMIC, 3}};
+    for (int way = INPUT; way <= OUTPUT; way++)
+        for (int index = 0; index < self->count[way]; index++) {
+            Object *copy = object->behind->tensors[way][index] = calloc(1, sizeof *copy);
+            *copy = *self->tensors[way][index];
+            object->behind->count[way]++;
+        }
     return object;
 }
-static int32_t engine_type(Object *self, const char *name) { return UINT8; }
-static int32_t engine_way(Object *self, const char *name) { return is_image(name) ? 1 : 2; }
-static int32_t engine_tensors(Object *self) { return 2; }
+
+static int32_t engine_type(Object *self, const char *name) { return found(self, name, NULL)->type; }
+
+static int32_t engine_way(Object *self, const char *name) {
+    int way;
+    found(self, name, &way);
+    return way == INPUT ? 1 : 2;
+}
+
+static int32_t engine_tensors(Object *self) { return self->count[INPUT] + self->count[OUTPUT]; }
+
 static const char *engine_tensor(Object *self, int32_t index) {
-    return index ? "image_out" : "image";
+    int way = index >= self->count[INPUT];
+    return self->tensors[way][index - (way ? self->count[INPUT] : 0)]->name;
 }
 TABLE(engine) = {
     NOTHING, [4] = engine_serialize, [5] = engine_context, [20] = engine_type, [23] = engine_way,
@@ -158,13 +210,23 @@ TABLE(engine) = {
 
 /* run times */
 static Object *runtime_deserialize(Object *self, const void *data, size_t bytes) {
-    if (bytes == strlen(MAGIC) && !memcmp(data, MAGIC, bytes)) return made(engine);
-    complain("Error Code 1: Serialization (Magic tag does not match)");
-    return NULL;
+    if (bytes < strlen(MAGIC) || memcmp(data, MAGIC, strlen(MAGIC))) {
+        complain("Error Code 1: Serialization (Magic tag does not match)");
+        return NULL;
+    }
+    Object *object = made(engine);
+    char *text = object->behind->memory = strndup(data, bytes);
+    for (char *line = strchr(text, '\n') + 1; *line; line = strchr(line, '\n') + 1) {
+        Object *one = calloc(1, sizeof *one);
+        int way;
+        sscanf(line, "%d %63s %d %d", &way, one->name, &one->type, &one->shape.count);
+        object->behind->tensors[way][object->behind->count[way]++] = one;
+    }
+    return object;
 }
 TABLE(runtime) = {NOTHING, [3] = runtime_deserialize};
 
-/* the parser: a model's picture, painting and number of nodes, read from its protocol buffer */
+/* the parser: what a model takes and gives, and its number of nodes, from its protocol buffer */
 typedef struct {
     const uint8_t *at, *end;
 } Bytes;
@@ -204,8 +266,10 @@ static Object *described(Bytes info) {
     Object *object = made(tensor), *self = object->behind;
     Bytes name = inside_of(info, 1), one_size;
     memcpy(self->name, name.at, name.end - name.at);
-    Bytes sizes = inside_of(inside_of(inside_of(info, 2), 1), 2);
-    uint64_t value;
+    Bytes type = inside_of(inside_of(info, 2), 1), sizes = inside_of(type, 2);
+    uint64_t value = 0;
+    while (field(&type, &one_size, &value) > 1) {}
+    self->type = value == 2 ? 5 : value == 10; /* uint8, half precision, float32 */
     while (field(&sizes, &one_size, &value)) {
         int64_t *size = &self->shape.size[self->shape.count++];
         *size = DYNAMIC;
@@ -218,10 +282,12 @@ static Object *described(Bytes info) {
 static void read_model(Object *into, const void *data, size_t bytes) {
     Bytes graph = inside_of((Bytes){data, (const uint8_t *)data + bytes}, 7), inside;
     uint64_t found, value;
-    into->nodes = 0;
+    into->nodes = into->count[INPUT] = into->count[OUTPUT] = 0;
     while ((found = field(&graph, &inside, &value))) {
         into->nodes += found == 1;
-        if (found == 11 || found == 12) into->parts[found - 11] = described(inside);
+        if (found != 11 && found != 12) continue;
+        int way = found == 11 ? INPUT : OUTPUT;
+        into->tensors[way][into->count[way]++] = described(inside);
     }
 }
 
@@ -247,7 +313,7 @@ static int64_t *parser_nodes(Object *self, int64_t index, int64_t *count) {
     return numbers;
 }
 TABLE(parser) = {
-    NOTHING, [0] = parser_parse, [17] = parser_supports, [18] = parser_subgraphs, [19] = one,
+    NOTHING, [0] = parser_parse, [17] = parser_supports, [18] = parser_subgraphs, [19] = yes,
     [20] = parser_nodes,
 };
 

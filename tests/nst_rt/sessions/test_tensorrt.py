@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nst_rt import zoo
-from tests.cuda.echo import echo_model
+from tests.cuda.echo import echo_model, steady_echo_model
 from tests.cuda.scripts import OPEN
 
 TENSORRT = (
@@ -267,6 +267,26 @@ def test_failure_in_the_middle_is_told_and_nothing_else_paints(machine, echo) ->
     assert second == "True"
 
 
-def test_steady_file_is_refused(machine) -> None:
-    ended = machine("print(told(opened))", zoo.cards()[0].file("steady"))
-    assert ended.out == "ProviderError 5: TensorRT paints no steady file; choose device cuda\n"
+@pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
+def test_statistics_go_up_and_come_down_with_their_picture(machine, tmp_path, lazy) -> None:
+    code = """
+    session = opened()
+    for number in range(3):
+        given = np.full((1, 2, 5), number, np.float32)
+        painting, told = session.run_all(picture, statistics=given, keep=np.ones(1, np.float32))
+        print((painting == picture).all(), *np.unique(told["statistics_out"]))
+    """
+    ended = machine(code, steady_echo_model(tmp_path / "steady.onnx"), lazy=lazy)
+    assert ended.out.splitlines() == ["True 0.0", "True 1.0", "True 2.0"], ended.err
+
+
+def test_shipped_style_paints_a_video_steadily(machine, cache) -> None:
+    code = """
+    from nst_rt import Stylizer
+    with Stylizer(sys.argv[1], device="tensorrt") as stylizer:
+        painting, statistics = stylizer.paint_steadily(picture[0])
+        print(painting.shape, stylizer.paint_steadily(picture[0], statistics, keep=1)[0].shape)
+    """
+    ended = machine(code, zoo.cards()[0].name)
+    assert ended.out == "(20, 30, 3) (20, 30, 3)\n", ended.err
+    assert len(engines(cache)) == 2
