@@ -6,20 +6,22 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from onnx import ModelProto
 from torch import Tensor
 
 from benchmarks.gpu.device import Addressed, Device
 from benchmarks.gpu.timing import Frame
 from benchmarks.styles import shipped
+from nst_export.fused import fused_graph
 from nst_export.graph import style_graph
-from nst_rt.model import read_model
+from nst_rt.model import PREFIX, read_model
 from nst_rt.sessions import open_session
 from nst_train.network import StyleNetwork, paint
 from nst_train.style_file import load_style
@@ -58,10 +60,20 @@ class Style:
 
     def one_size(self, height: int, width: int) -> Path:
         """The model in float16, for pictures of this size alone."""
-        path = self.scratch / f"{self.card.name}-{width}x{height}.onnx"
+        graph = partial(style_graph, flavour="fp16", size=(height, width))
+        return self._written(f"{width}x{height}", graph, "plain")
+
+    def fused(self) -> Path:
+        """The model with operators of our own, for pictures of any size."""
+        return self._written("fused", fused_graph, "fused")
+
+    def _written(self, kind: str, graph: Callable[..., ModelProto], variant: str) -> Path:
+        path = self.scratch / f"{self.card.name}-{kind}.onnx"
         if not path.exists():
-            model = style_graph(self.network, {}, flavour="fp16", size=(height, width))
-            path.write_bytes(model.SerializeToString())
+            # what the file says of itself decides how it is run
+            facts = read_model(self.card.file("fp16")).metadata | {"variant": variant}
+            metadata = {PREFIX + key: value for key, value in facts.items()}
+            path.write_bytes(graph(self.network, metadata).SerializeToString())
         return path
 
 
@@ -123,6 +135,11 @@ def file_session(flavour: str, device: str = "cuda") -> Callable[[Style, int, in
     return make
 
 
+def fused_session(style: Style, height: int, width: int) -> Any:
+    """Our session on a file with operators of our own, which are compiled first."""
+    return open_session(read_model(style.fused()), device="cuda")
+
+
 def one_size_session(style: Style, height: int, width: int) -> Any:
     """Our session on a file of this size alone."""
     return open_session(read_model(style.one_size(height, width)), device="cuda")
@@ -146,6 +163,8 @@ def engine_session(
 
 
 EAGER = "PyTorch eager, fp32"
+COMPILED = "torch.compile, fp16, channels_last, CUDA graphs"
+FUSED = "nst-rt, ONNX Runtime CUDA, fused operators, fp16"
 ENGINES = {
     "nst-rt, TensorRT engine of one size, fp16": engine_session("tensorrt"),
     "nst-rt, TensorRT-RTX engine of one size, fp16": engine_session("tensorrt-rtx"),
@@ -156,8 +175,9 @@ MAKERS: dict[str, Maker] = {
         "torch",
         lambda style, height, width: on_torch(style.network, torch.float16, style.device),
     ),
-    "torch.compile, fp16, channels_last, CUDA graphs": Maker("torch", compiled, 60),
+    COMPILED: Maker("torch", compiled, 60),
     "nst-rt, ONNX Runtime CUDA, shipped fp16": Maker("session", file_session("fp16")),
+    FUSED: Maker("session", fused_session, 60),
     "nst-rt, ONNX Runtime CUDA, fp16 of one size": Maker("session", one_size_session),
     "nst-rt, ONNX Runtime CUDA, shipped fp32": Maker("session", file_session("fp32")),
     **{name: Maker("session", make, 60) for name, make in ENGINES.items()},
@@ -166,7 +186,6 @@ MAKERS: dict[str, Maker] = {
     ),
 }
 """By what tables call them, the most important first."""
-COMPILED = "torch.compile, fp16, channels_last, CUDA graphs"
 
 
 def torch_way(painter: OnTensor, image: Pixels, device: Device) -> Way:
