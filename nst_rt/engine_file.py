@@ -71,6 +71,13 @@ class EngineFacts:
         low, high = self.profiles[0]["min"], self.profiles[0]["max"]
         return all(a <= size <= b for a, size, b in zip(low, shape, high, strict=True))
 
+    def fitted(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """The largest height and width in proportion that it takes, None where it takes none."""
+        high = self.largest
+        scale = min(1.0, high[0] / size[0], high[1] / size[1])
+        height, width = (max(1, int(side * scale)) for side in size)
+        return (height, width) if self.takes((1, height, width, 3)) else None
+
     def range_text(self) -> str:
         """The sizes that it takes, as "16x16 … 1280x720 … 1920x1080"."""
         sizes = (written(self._size(name)) for name in _SHAPES)

@@ -8,6 +8,7 @@ NstError
 ├── ModelError            a model file, checkpoint or export was refused
 │   └── ParityError       an exported model does not paint like its network
 ├── ProviderError         an asked-for device, engine or extra is absent
+│   └── OutOfMemoryError  a device has not memory enough
 ├── OutputError           a result cannot be written
 └── ClosedError           used after close()
 """
@@ -66,6 +67,19 @@ class ProviderError(NstError, ImportError):  # type: ignore[misc]  # both name a
     """An asked-for device, engine or extra is absent."""
 
     exit_code = 5
+
+
+class OutOfMemoryError(ProviderError):
+    """A device has not memory enough for a picture, or for a model."""
+
+    def __init__(
+        self,
+        what: str = "more memory is needed than there is",
+        *,
+        path: str | bytes | PathLike[str] | None = None,
+        cure: str = "choose a smaller --size",
+    ) -> None:
+        super().__init__(what, path=path, cure=cure)
 
 
 class OutputError(NstError, OSError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from nst_rt.errors import ModelError, NstError, ProviderError
+from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.nvidia.graphs import Graph
 from nst_rt.nvidia.kernels import keep_kernels
 from nst_rt.nvidia.memory import DeviceBuffer, Gpu, Stream
@@ -50,7 +50,7 @@ class Engine:
         finishes: bool,
         kernels: Path | None = None,
     ) -> None:
-        self._gpu, self._title, self._captures = gpu, title, not finishes
+        self.gpu, self.title, self.captures = gpu, title, not finishes
         gpu.enter()
         self.stream = Stream(gpu)
         self._engine = _deserialize(trt, title, plan)
@@ -69,20 +69,18 @@ class Engine:
         """
         context = self._engine.create_execution_context(self._config)
         if context is None or not context.set_input_shape(self._image, shape):
-            raise meant(overheard(), self._title, _PAINTING)
+            raise meant(overheard(), self.title, _PAINTING)
         context.set_tensor_address(self._image, image)
         context.set_tensor_address(self._painting, painting)
         workspace = self._room(context.update_device_memory_size_for_shapes())
         context.set_device_memory(int(workspace.address), workspace.size)
-        return Launch(
-            self._title, context, workspace, self._gpu, self.stream, captures=self._captures
-        )
+        return Launch(self, context, workspace)
 
     def _room(self, size: int) -> DeviceBuffer:
         """The block that launches share; a larger one leaves the one before to its own launches."""
         if self._workspace is None or self._workspace.size < size:
             self._workspace = None  # freed first, where nobody else holds it
-            self._workspace = DeviceBuffer(self._gpu, size)
+            self._workspace = DeviceBuffer(self.gpu, size)
         return self._workspace
 
 
@@ -93,21 +91,14 @@ class Launch:
     """
 
     def __init__(
-        self,
-        title: str,
-        context: trt.IExecutionContext,
-        workspace: DeviceBuffer,
-        gpu: Gpu,
-        stream: Stream,
-        *,
-        captures: bool,
+        self, engine: Engine, context: trt.IExecutionContext, workspace: DeviceBuffer
     ) -> None:
-        self._title, self._gpu, self._stream = title, gpu, stream
+        self._engine, self._workspace = engine, workspace
         self._context = context
-        self._workspace = workspace
-        self._captures, self._warm = captures, False
+        self._captures, self._warm = engine.captures, False
         self._graph: Graph | None = None
         # work that is under way needs all of it
+        gpu, stream = engine.gpu, engine.stream
         gpu.free_with(self, gpu.driver.cuStreamSynchronize, stream.handle)
 
     def start(self) -> None:
@@ -119,18 +110,18 @@ class Launch:
         if self._graph is None and self._warm and self._captures:
             self._captures = False  # tried once
             try:
-                self._graph = Graph(self._gpu, self._stream, self._enqueue)
+                self._graph = Graph(self._engine.gpu, self._engine.stream, self._enqueue)
             except NstError as error:
                 logger.info("launched kernel by kernel, a CUDA graph is refused: %s", error)
         if self._graph:
-            self._graph.launch(self._stream)
+            self._graph.launch(self._engine.stream)
         else:
             self._enqueue()
             self._warm = True
 
     def _enqueue(self) -> None:
-        if not self._context.execute_async_v3(int(self._stream.handle)):
-            raise meant(overheard(), self._title, _PAINTING)
+        if not self._context.execute_async_v3(int(self._engine.stream.handle)):
+            raise meant(overheard(), self._engine.title, _PAINTING)
 
 
 def _deserialize(trt: ModuleType, title: str, plan: bytes) -> trt.ICudaEngine:
@@ -172,7 +163,7 @@ _AGAIN = "build it again: nst-rt export MODEL.onnx OUT.engine"
 _SHARED = (
     (
         r"OutOfMemory|out of memory|MEM_ALLOC_FAILED",
-        ProviderError, "{name} needs more GPU memory than is free",
+        OutOfMemoryError, "{name} needs more GPU memory than is free",
         "close what else uses the GPU, or build the engine with a lower --max",
     ),
     (

@@ -38,8 +38,8 @@ def keep_kernels(
         logger.info("%s: kernels that are of no use here, they are compiled again", file)
         cache = config.create_runtime_cache()
     config.set_runtime_cache(cache)
-    if file:
-        weakref.finalize(owner, _keep, cache, file, known)
+    # the contexts use it as long as they live, which nothing else sees to
+    weakref.finalize(owner, _keep, cache, file, known)
 
 
 def _read(file: Path | None) -> bytes:
@@ -49,9 +49,9 @@ def _read(file: Path | None) -> bytes:
         return b""
 
 
-def _keep(cache: trt.IRuntimeCache, file: Path, known: bytes) -> None:
-    kernels = bytes(cache.serialize())
-    if kernels == known:
+def _keep(cache: trt.IRuntimeCache, file: Path | None, known: bytes) -> None:
+    serialized = cache.serialize() if file else None
+    if file is None or serialized is None or (kernels := bytes(serialized)) == known:
         return
     try:
         replace_file(file, kernels)

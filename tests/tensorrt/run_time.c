@@ -25,6 +25,7 @@ enum { CACHE_SERIALIZE = 2, CACHE_DESERIALIZE = 3, DATA = 2, SIZE = 3, TYPE = 4 
 
 #define ERROR 1
 #define USER_MANAGED 2
+#define BYTES 5 /* the type of numbers */
 #define WORKSPACE 64 /* bytes for each pixel */
 #define WEIGHTS (1 << 20)
 
@@ -95,7 +96,9 @@ static const char *memory_data(Memory *self) { return self->text; }
 
 static size_t memory_size(Memory *self) { return strlen(self->text); }
 
-TABLE(memory_table, AT(DATA, memory_data), AT(SIZE, memory_size), AT(TYPE, nothing));
+static int memory_type(Memory *self) { return BYTES; }
+
+TABLE(memory_table, AT(DATA, memory_data), AT(SIZE, memory_size), AT(TYPE, memory_type));
 
 static Outer *cache_serialize(Cache *self) {
     Memory *memory = made(sizeof *memory, memory_table);

@@ -11,13 +11,13 @@ from tests.cuda.scripts import OPEN
 from tests.tensorrt.bindings import VERSIONS
 from tests.tensorrt.machine import RTX, EngineMachine, stand_in_engine
 
-NEWEST = VERSIONS[-1]
 EngineMachineOf = Callable[[str], EngineMachine]
+LAZY = pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
 
 
 @pytest.fixture
 def machine(engine_machine_of: EngineMachineOf) -> EngineMachine:
-    return engine_machine_of(NEWEST)
+    return engine_machine_of(VERSIONS[-1])
 
 
 @pytest.fixture
@@ -25,11 +25,12 @@ def engine(machine: EngineMachine, tmp_path: Path) -> Path:
     return stand_in_engine(tmp_path / "echo.engine", machine)
 
 
-@pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
+@LAZY
 @pytest.mark.parametrize("version", [*VERSIONS, RTX])
 def test_pictures_in_flight_keep_their_pixels(
     engine_machine_of: EngineMachineOf, tmp_path: Path, version: str, lazy: int
 ) -> None:
+    """Each set of buffers is painted once as it is, then as a graph, which TensorRT-RTX makes."""
     machine = engine_machine_of(version)
     code = """
     session = opened(trust_engine=True)
@@ -45,12 +46,118 @@ def test_pictures_in_flight_keep_their_pixels(
     session.close()
     print(used())
     """
-    ended = machine.run(
-        code, stand_in_engine(tmp_path / "e.engine", machine), before=OPEN, lazy=lazy
-    )
+    engine = stand_in_engine(tmp_path / "echo.engine", machine)
+    ended = machine.run(code, engine, before=OPEN, lazy=lazy)
     title = "TensorRT-RTX" if version == RTX else "TensorRT"
     assert ended.out.splitlines() == [
         "4 3 2 1 0", "0 1 2 3 4", "0 1 2 3 4", f"{title} {version} cuda fp16", "0",
     ], ended.err  # fmt: skip
+    assert ended.count("enqueue") == (15 if version == RTX else 6)  # one while it is captured
     assert ended.count("cuGraphLaunch") == (0 if version == RTX else 10)
     assert ended.count("cuGraphInstantiate") == (0 if version == RTX else 1)
+
+
+def test_threads_share_an_engine(machine: EngineMachine, engine: Path) -> None:
+    code = """
+    session = opened(trust_engine=True)
+    def paint(number):
+        image = np.full((1, 8 + number % 3, 40, 3), number, np.uint8)
+        return (session.run(image) == number).all()
+    with ThreadPoolExecutor(4) as pool:
+        print(all(pool.map(paint, range(60))))
+    """
+    ended = machine.run(code, engine, before=OPEN, lazy=1)
+    assert ended.out == "True\n", ended.err
+
+
+@LAZY
+def test_pictures_on_the_gpu_stay_there(machine: EngineMachine, engine: Path, lazy: int) -> None:
+    code = """
+    from nst_rt.nvidia.memory import DeviceBuffer, Gpu, PinnedArray, Stream
+
+    class OnDevice:
+        def __init__(self):
+            self.buffer = DeviceBuffer(gpu, picture.size)
+            self.__cuda_array_interface__ = {
+                "shape": picture.shape, "typestr": "|u1", "version": 3,
+                "data": (int(self.buffer.address), False),
+            }
+
+    session, gpu = opened(trust_engine=True), Gpu()
+    gpu.enter()
+    image, painting, stream = OnDevice(), OnDevice(), Stream(gpu)
+    source, target = (PinnedArray(gpu, picture.shape) for _ in range(2))
+    for number in range(4):
+        source.array[:] = picture + number
+        stream.upload(source, image.buffer)
+        session.paint_on_device(image, painting, stream=int(stream.handle))
+        stream.download(painting.buffer, target)
+        gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+        print((target.array == picture + number).all())
+    """
+    ended = machine.run(code, engine, before=OPEN, lazy=lazy)
+    assert ended.out.splitlines() == ["True"] * 4, ended.err
+    assert ended.count("cuMemcpyHtoDAsync") == ended.count("cuMemcpyDtoHAsync") == 4
+    assert ended.count("cuGraphLaunch") == 3
+
+
+def test_memory_follows_the_picture_and_ends_with_the_session(
+    machine: EngineMachine, engine: Path
+) -> None:
+    code = """
+    session = opened(trust_engine=True)
+    empty = used()
+    def after(height, width):
+        session.run(black(height, width))
+        return used() - empty
+    print(after(8, 8), after(64, 96), after(8, 8))
+    sizes = {after(8 + number, 8 + number) for number in range(30)}
+    print(max(sizes))
+    held = session.submit(black(20, 20))
+    session.close()
+    print(used() > 0)
+    del held
+    print(used())
+    """
+    ended = machine.run(code, engine, before=OPEN, lazy=1)
+    small, large = 8 * 8 * (64 + 6), 64 * 96 * (64 + 6)
+    kept = 64 * 96 * 64  # the block that launches share stays as large as it once had to be
+    assert ended.out.splitlines() == [
+        f"{small} {large} {kept + 8 * 8 * 6}", str(kept + 37 * 37 * 6), "True", "0",
+    ], ended.err  # fmt: skip
+
+
+def test_without_leave_to_capture_kernels_are_launched_one_by_one(
+    machine: EngineMachine, engine: Path
+) -> None:
+    code = """
+    import logging
+    logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stdout)
+    session = opened(trust_engine=True)
+    print(*((session.run(picture) == picture).all() for _ in range(4)))
+    """
+    for refused in ("cuStreamBeginCapture:900", "cuGraphInstantiate:900"):
+        ended = machine.run(code, engine, before=OPEN, fail=refused)
+        told = "launched kernel by kernel, a CUDA graph is refused"
+        assert [line.startswith(told) for line in ended.out.splitlines()].count(True) == 1
+        assert ended.out.endswith("True True True True\n"), ended.err
+        assert ended.count("cuGraphLaunch") == 0
+
+
+def test_graph_is_not_captured_from_what_was_never_run(
+    machine: EngineMachine, engine: Path
+) -> None:
+    """What TensorRT puts off until a context's first run cannot be captured."""
+    code = """
+    from nst_rt.nvidia.graphs import Graph
+    session = opened(trust_engine=True)
+    allocate = session._gpu.driver.cuMemAlloc
+    places = [int(session._gpu.call(allocate, picture.size)) for _ in range(2)]
+    launch = session._engine.launch(picture.shape, *places)
+    print(told(lambda: Graph(session._gpu, session._engine.stream, launch._enqueue)))
+    print((session.run(picture) == picture).all())
+    """
+    ended = machine.run(code, engine, before=OPEN)
+    refused, painted = ended.out.splitlines()
+    assert "cannot paint (operation not permitted when stream is capturing)" in refused, ended.err
+    assert painted == "True"
