@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nst_rt.diagnosis.verdicts import EXTRAS
 from nst_rt.errors import NstError, ProviderError
 from nst_rt.nvidia.driver import ask_driver
-from nst_rt.nvidia.libraries import install_line, library_versions
+from nst_rt.nvidia.libraries import install_line, library_versions, load_needed
 from nst_rt.nvidia.tensorrt import BackendName, import_library
 
 if TYPE_CHECKING:
@@ -52,14 +52,19 @@ def onnxruntime() -> Answer:
 def cuda() -> Answer:
     """ONNX Runtime on CUDA, with what is missing if it is not usable."""
     module = import_module("onnxruntime")
-    provider = Path(module.__file__ or "").parent / "capi/libonnxruntime_providers_cuda.so"
+    folder = Path(module.__file__ or "").parent / "capi"
+    provider = folder / "libonnxruntime_providers_cuda.so"
     if "CUDAExecutionProvider" not in module.get_available_providers():
         return _unusable(_WITHOUT_CUDA, _REPLACED)
     try:
         answer = _painting("cuda")
     except ProviderError as error:
         answer = _unusable(error.what, error.cure)
-    return {"libraries": library_versions(provider), **answer} if provider.exists() else answer
+    if not provider.exists():
+        return answer
+    tensorrt = folder / "libonnxruntime_providers_tensorrt.so"
+    lacking = load_needed(tensorrt) if tensorrt.exists() else None
+    return {"libraries": library_versions(provider), "tensorrt_lacks": lacking, **answer}
 
 
 def tensorrt() -> Answer:

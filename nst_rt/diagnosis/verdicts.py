@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nst_rt.nvidia.libraries import install_line
+
 EXTRAS = {
     "openvino": "cpu",
     "onnxruntime": "cpu",
@@ -62,7 +64,7 @@ def verdicts(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: st
         _painter("openvino", answers),
         _painter("onnxruntime", answers),
         _cuda(answers, gpus, no_gpu),
-        _builder("tensorrt", answers, gpus, no_gpu),
+        _tensorrt(answers, gpus, no_gpu),
         _builder("tensorrt_rtx", answers, gpus, no_gpu),
     ]
 
@@ -120,6 +122,23 @@ def _builder(
         return Verdict(device, engine=version, note="builds engines")
     note = f"builds engines, none of which can run here: {no_gpu}"
     return Verdict(device, engine=version, note=note)
+
+
+def _tensorrt(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: str) -> Verdict:
+    """TensorRT builds engines, and ONNX Runtime paints with it where its own version is here."""
+    found, cuda = _builder("tensorrt", answers, gpus, no_gpu), answers.get("cuda", {})
+    lacking = cuda.get("tensorrt_lacks")
+    if lacking is None or not cuda.get("paints"):
+        return found
+    if not lacking:
+        note = "ONNX Runtime paints with it (--device tensorrt)"
+        return Verdict("tensorrt", note=note) if found.problem else _noted(found, note)
+    needs = f"--device tensorrt needs {', '.join(lacking)}: {install_line(lacking)}"
+    return found if found.problem else _noted(found, needs)
+
+
+def _noted(found: Verdict, note: str) -> Verdict:
+    return replace(found, note=f"{found.note}; {note}")
 
 
 def _absent(name: str) -> Verdict:

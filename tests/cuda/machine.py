@@ -68,9 +68,7 @@ class CudaMachine:
         """
         trace = self.scratch / "trace"
         trace.unlink(missing_ok=True)
-        environment = self.environment(libraries, trace=str(trace), **switches)
-        if tensorrt:
-            environment["LD_LIBRARY_PATH"] += f"{os.pathsep}{self.tensorrt}"
+        environment = self.environment(libraries, tensorrt, trace=str(trace), **switches)
         script = "".join(map(textwrap.dedent, (before, code)))
         command = [sys.executable, "-c", script, *map(str, arguments)]
         done = subprocess.run(
@@ -84,13 +82,16 @@ class CudaMachine:
         calls = trace.read_text().splitlines() if trace.exists() else []
         return Ended(done.returncode, done.stdout, done.stderr, calls)
 
-    def environment(self, libraries: Path | None = None, **switches: str | int) -> dict[str, str]:
+    def environment(
+        self, libraries: Path | None = None, tensorrt: bool = False, **switches: str | int
+    ) -> dict[str, str]:
         """Environment variables of such a process."""
+        folders = [libraries or self.libraries, *([self.tensorrt] if tensorrt else [])]
         own = {f"STAND_IN_{name.upper()}": str(value) for name, value in switches.items()}
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
             "PYTHONPATH": os.pathsep.join([str(self.site), *(path for path in sys.path if path)]),
-            "LD_LIBRARY_PATH": str(libraries or self.libraries),
+            "LD_LIBRARY_PATH": os.pathsep.join(map(str, folders)),
             **own,
         }
 

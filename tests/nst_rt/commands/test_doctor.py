@@ -178,6 +178,23 @@ def test_builder_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> None:
     assert said["tensorrt-rtx"].endswith(", builds engines")
 
 
+def test_onnxruntime_paints_with_tensorrt_where_its_version_is_here(cuda_machine, tmp_path) -> None:
+    folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
+    paints = "ONNX Runtime paints with it (--device tensorrt)"
+    lacks = (
+        "--device tensorrt needs libnvinfer.so.10, libnvonnxparser.so.10: "
+        'pip install "tensorrt-cu13<11"'
+    )
+    for tensorrt, note in (True, paints), (False, lacks):
+        environment = cuda_machine.environment(tensorrt=tensorrt)
+        environment["PYTHONPATH"] = os.pathsep.join([str(folder), environment["PYTHONPATH"]])
+        assert lines(doctor(**environment))["tensorrt"] == f"11.4.0, builds engines; {note}"
+    alone = lines(doctor(**cuda_machine.environment(tensorrt=True)))
+    assert alone["tensorrt"] == paints
+    neither = lines(doctor(**cuda_machine.environment()))
+    assert neither["tensorrt"] == 'not usable: not installed: pip install "nst-rt[tensorrt]"'
+
+
 def test_gpu_that_is_not_on_the_list_of_a_builder(cuda_machine) -> None:
     said = lines(doctor(**cuda_machine.environment(capability=90)))
     assert "none of which can run here: of compute capability 9.0 it knows" in said["tensorrt-rtx"]
