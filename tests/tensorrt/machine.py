@@ -30,8 +30,10 @@ class EngineMachine(CudaMachine):
     run_time: Path
     """The folder of the stand-ins for its libraries."""
 
-    def environment(self, libraries: Path | None = None, **switches: str | int) -> dict[str, str]:
-        there = super().environment(libraries, **switches)
+    def environment(
+        self, libraries: Path | None = None, tensorrt: bool = False, **switches: str | int
+    ) -> dict[str, str]:
+        there = super().environment(libraries, tensorrt, **switches)
         first = {"PYTHONPATH": self.bindings, "LD_LIBRARY_PATH": self.run_time}
         joined = {name: os.pathsep.join([str(one), there[name]]) for name, one in first.items()}
         return there | joined | {"NST_RT_CACHE": str(self.scratch / "cache")}
