@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nst_rt.commands.stdout import clean_stdout
-from nst_rt.errors import ProviderError, shown
+from nst_rt.errors import ModelError, ProviderError, shown
 from nst_rt.model import ModelFile, read_model
 from nst_rt.sessions import open_session
 
@@ -42,8 +42,10 @@ def _in_use(model: ModelFile) -> dict[str, Any]:
     """What runs the model on this machine, or why nothing does."""
     try:
         session = open_session(model)
-    except ProviderError as error:
-        return {"provider": "none", "problem": str(error)}
+    except (ProviderError, ModelError) as error:
+        if isinstance(error, ModelError) and model.engine is None:
+            raise
+        return {"provider": "none", "problem": str(error)}  # of another machine or user
     try:
         return {
             "provider": session.provider,

@@ -147,3 +147,12 @@ def test_engine_that_was_not_built_here_is_loaded_only_on_ones_word(
     ]
     trusted = nst(command, *what, "--style", "x.engine", "--trust-engine")
     assert (trusted.code, trusted.lines) == (5, own.lines)
+
+
+def test_engine_of_somebody_else_still_says_what_it_is(nst, folder: Path, monkeypatch) -> None:
+    assert nst("export", STYLE, "x.engine", "--max", "64x64").code == 0
+    monkeypatch.setenv("NST_RT_CACHE", "another")
+    ended = nst("info", "x.engine", "--json")
+    facts = json.loads(ended.out)
+    assert (ended.code, facts["name"], facts["provider"]) == (0, STYLE, "none")
+    assert "was not built on this machine by this user" in facts["problem"]
