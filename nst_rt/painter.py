@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ClosedError, InputError, LimitError, ModelError, UsageError
+from nst_rt.errors import ClosedError, InputError, LimitError, ModelError, UsageError, shown
 from nst_rt.images import (
     allowed_memory,
     blend,
@@ -29,6 +30,8 @@ from nst_rt.sessions.gpu import GpuSession
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.stopping import end_if_stopped
 from nst_rt.strips import paint_within
+
+logger = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
 Run = Callable[[Pixels], Pixels]
@@ -69,6 +72,7 @@ class Painter:
             parallel=parallel,
             trust_engine=trust_engine,
         )
+        self._told_limit = False
         self._steady = SteadyStyle(
             style,
             self.model,
@@ -194,16 +198,35 @@ class Painter:
 
         Raises:
             InputError: the model is of a fixed size, another one.
+            ModelError: the model is an engine, and takes neither this size nor a smaller one in
+                proportion; or it was to be painted in full.
         """
         fixed = self.model.fixed_size
         if fixed is None:
-            return (height, width) if size == "full" else working_size(height, width, size)
+            at = (height, width) if size == "full" else working_size(height, width, size)
+            return self._fitted(at, shrinks=size != "full")
         if fixed != (height, width):
             raise InputError(
                 f"{width}x{height} does not fit this model: it paints {fixed[1]}x{fixed[0]} alone",
                 cure="resize the picture, or export the model without --size",
             )
         return fixed
+
+    def _fitted(self, at: tuple[int, int], *, shrinks: bool) -> tuple[int, int]:
+        """A working size that the model takes: engines are for a range of sizes."""
+        engine = self.model.engine
+        if engine is None or engine.takes((1, *at, 3)):
+            return at
+        smaller = engine.fitted(at) if shrinks else None
+        if smaller is None:
+            raise engine.outside(self.model.path, at)
+        if not self._told_limit:
+            self._told_limit = True
+            logger.warning(
+                "%s takes pictures of %s: larger ones are painted smaller",
+                shown(self.model.path.name), engine.range_text(),
+            )  # fmt: skip
+        return smaller
 
     def _within_memory(
         self, session: Session, at: tuple[int, int], run: Run | None, out: Pixels | None
