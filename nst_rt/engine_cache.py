@@ -51,7 +51,6 @@ class EngineKey:
     precision: str
     shapes: str
     """Smallest, usual and largest picture."""
-    options: str = ""
 
     @property
     def folder_name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from nst_rt.engine_cache import EngineKey, build_once, private_folder
 from nst_rt.errors import LimitError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import ask_driver
+from nst_rt.nvidia.libraries import install_line
 from nst_rt.sessions import Precision
 from nst_rt.sessions.bound import BoundSession
 from nst_rt.sessions.cuda import Bound, CudaSession, need_libraries
@@ -24,7 +26,7 @@ logger = logging.getLogger(__name__)
 SMALLEST, USUAL, LARGEST = (1, 16, 16, 3), (1, 720, 1280, 3), (1, 1920, 1920, 3)
 """Pictures N×H×W×3 that an engine takes: whatever is painted at the usual working size, upright or
 lying, and videos in full HD. Memory follows the largest."""
-_LIBRARY = "libnvinfer.so.10"
+_LIBRARY = "nvinfer_10.dll" if sys.platform == "win32" else "libnvinfer.so.10"
 _HAS_TF32 = (8, 0)
 
 
@@ -49,7 +51,7 @@ class TensorRtSession(CudaSession):
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         super()._prepare(model, onnxruntime)
         need_libraries(onnxruntime, "tensorrt")
-        self._version = _dotted(ctypes.CDLL(_LIBRARY).getInferLibVersion())
+        self._version = _version()
         self._driver = ask_driver()
         self._folder: Path | None = None
 
@@ -176,6 +178,12 @@ def _timings(key: EngineKey) -> Path | None:
     return file
 
 
-def _dotted(number: int) -> str:
-    """A version from the number that the library calls itself: 101601 is 10.16.1."""
+def _version() -> str:
+    """TensorRT's version, from the number that it calls itself: 101601 is 10.16.1."""
+    try:
+        number = ctypes.CDLL(_LIBRARY).getInferLibVersion()
+    except OSError as error:
+        raise ProviderError(
+            f"TensorRT 10 does not load ({error})", cure=install_line(["libnvinfer.so.10"])
+        ) from error
     return f"{number // 10_000}.{number // 100 % 100}.{number % 100}"

@@ -6,7 +6,9 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from nst_rt import zoo
 from tests.cuda.echo import echo_model, steady_echo_model
@@ -180,6 +182,52 @@ def test_missing_tensorrt_is_named_with_the_version_that_is_wanted(machine, echo
     ended = machine("print(told(opened))", echo, tensorrt=False)
     named = "libnvinfer.so.10, libnvonnxparser.so.10 are missing"
     assert ended.out == f'ProviderError 5: {named}; pip install "tensorrt-cu13<11"\n', ended.err
+
+
+def test_tensorrt_that_does_not_load_is_told(machine, echo) -> None:
+    code = """
+    from nst_rt.sessions import tensorrt
+    tensorrt.need_libraries = lambda onnxruntime, provider: None  # as on Windows
+    print(told(opened))
+    """
+    ended = machine(code, echo, tensorrt=False)
+    assert ended.out.startswith("ProviderError 5: TensorRT 10 does not load (libnvinfer.so.10: ")
+    assert ended.out.endswith('pip install "tensorrt-cu13<11"\n')
+
+
+def test_options_are_parsed_by_the_provider_itself(machine, echo) -> None:
+    """A name that it does not know, and a value that it does not take, are errors."""
+    code = """
+    from nst_rt.sessions.tensorrt import TensorRtSession
+    right = TensorRtSession._engine_options
+    for wrong in {"trt_fp16_enabled": "True"}, {"trt_fp16_enable": "yes"}:
+        TensorRtSession._engine_options = lambda self: right(self) | wrong
+        print(told(opened))
+        os.environ["NST_RT_CACHE"] += "-of-the-next"
+    """
+    name, value = machine(code, echo).out.splitlines()
+    assert "trt_fp16_enabled" in name
+    assert "trt_fp16_enable" in value
+    assert name.startswith("ProviderError 5: ")
+
+
+def test_standard_output_carries_the_painting_alone(cuda_machine, echo, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)).save(photo)
+    code = """
+    import sys
+    from nst_rt.commands import main
+    photo, painting, style = sys.argv[1:]
+    main(["stylize", photo, "-o", painting, "--style", style, "--device", "tensorrt", "--json"])
+    """
+    ended = cuda_machine.run(code, photo, tmp_path / "painting.png", echo, tensorrt=True)
+    assert ended.code == 0, ended.err
+    record, _ = map(json.loads, ended.out.splitlines())
+    assert (record["width"], record["height"]) == (30, 20)
+    painted = np.asarray(Image.open(tmp_path / "painting.png"))
+    assert (painted == np.asarray(Image.open(photo))).all()
+    (told,) = ended.err.splitlines()
+    assert told.startswith("nst-rt: warning: building the engine of echo for Stand-in GPU: ")
 
 
 def test_libraries_in_the_wheel_are_found(machine, cuda_machine, echo, tmp_path) -> None:
