@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from nst_rt import zoo
-from nst_rt.errors import ModelError, shown
+from nst_rt.errors import ModelError
 
 SUFFIX = ".engine"
 SCHEMA = 1
@@ -62,6 +61,11 @@ class EngineFacts:
         return self._size("max")
 
     @property
+    def usual(self) -> tuple[int, int]:
+        """That for which its kernels were chosen."""
+        return self._size("opt")
+
+    @property
     def batch(self) -> int:
         """Most pictures at once."""
         return self.profiles[0]["max"][0]
@@ -82,32 +86,6 @@ class EngineFacts:
         """The sizes that it takes, as "16x16 … 1280x720 … 1920x1080"."""
         sizes = (written(self._size(name)) for name in _SHAPES)
         return " … ".join(dict.fromkeys(sizes))
-
-    def rebuild(self, engine: Path, *, size: tuple[int, int] | None = None, batch: int = 1) -> str:
-        """The command that builds it again as it was, and so that it takes pictures of a size."""
-        low, usual, high = (self._size(name) for name in _SHAPES)
-        if size:
-            low, high = (min(low[0], size[0]), min(low[1], size[1])), _larger(high, size)
-        card = zoo.find(self.model.get("name", ""))
-        shipped = card and self.onnx_sha256 in {file.sha256 for file in card.files.values()}
-        words = ["nst-rt export", card.name if card and shipped else "MODEL.onnx"]
-        words += [shown(engine.name), "--overwrite"]
-        if shipped and self.precision == "fp32":
-            words.append("--precision fp32")
-        words += [f"--min {written(low)}", f"--opt {written(usual)}", f"--max {written(high)}"]
-        batch = max(self.batch, batch)
-        words += [f"--batch {batch}"] if batch > 1 else []
-        return " ".join(words)
-
-    def outside(self, engine: Path, size: tuple[int, int], count: int = 1) -> ModelError:
-        """The error for pictures that it does not take."""
-        batch = f" in batches of {count}" if count > 1 else ""
-        limit = f", {self.batch} at once" if count > 1 else ""
-        return ModelError(
-            f"takes pictures of {self.range_text()}{limit}, not of {written(size)}{batch}",
-            path=engine,
-            cure=f"build it for them: {self.rebuild(engine, size=size, batch=count)}",
-        )
 
     def summary(self) -> dict[str, object]:
         """What is worth printing of it beside the model's own facts, JSON-ready."""
@@ -200,7 +178,3 @@ def _check_profiles(profiles: list[Any]) -> None:
 
 def _in_order(sizes: tuple[Any, ...]) -> bool:
     return all(isinstance(size, int) for size in sizes) and 0 < sizes[0] <= sizes[1] <= sizes[2]
-
-
-def _larger(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-    return max(one[0], other[0]), max(one[1], other[1])

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.engine_command import outside
 from nst_rt.errors import ClosedError, InputError, LimitError, ModelError, UsageError, shown
 from nst_rt.images import (
     allowed_memory,
@@ -219,7 +220,7 @@ class Painter:
             return at
         smaller = engine.fitted(at) if shrinks else None
         if smaller is None:
-            raise engine.outside(self.model.path, at)
+            raise outside(self.model.path, engine, at)
         if not self._told_limit:
             self._told_limit = True
             logger.warning(

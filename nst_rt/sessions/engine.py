@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.engine_cache import EngineKey, private_folder
+from nst_rt.engine_command import outside
 from nst_rt.engine_file import EngineFacts
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.model import ModelFile
@@ -87,7 +88,7 @@ def _bind(
     painting: int,
 ) -> Launch:
     if not facts.takes(shape):
-        raise facts.outside(path, (shape[1], shape[2]), shape[0])
+        raise outside(path, facts, (shape[1], shape[2]), shape[0])
     return engine.launch(shape, image, painting)
 
 

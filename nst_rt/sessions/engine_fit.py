@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from nst_rt.engine_command import rebuild
 from nst_rt.engine_file import PORTABLE, EngineFacts, platform_here
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.nvidia.driver import Driver, Gpu, ask_driver
@@ -73,7 +74,7 @@ def check_fit(path: Path, facts: EngineFacts, data: bytes) -> Fit:
 
 def _misfit(path: Path, facts: EngineFacts, built: str, here: str, options: str = "") -> ModelError:
     """The error that names both, and the command that builds for what is here."""
-    again = facts.rebuild(path) + options
+    again = rebuild(path, facts) + options
     what = f"was built {built}, here is {here}"
     return ModelError(what, path=path, cure=f"build it here: {again}")
 

@@ -12,9 +12,15 @@ from nst_export.engine.backends import PORTABLE_TO
 from nst_export.engine.profiles import make_profile, written
 from nst_rt.commands.export import export
 from nst_rt.commands.stylize import stylize
+from nst_rt.commands.video import video
 
 ROOT = Path(__file__).parents[2]
-MESSAGES = [*ROOT.glob("export/nst_export/engine/*.py"), *ROOT.glob("nst_rt/nvidia/tensorrt*.py")]
+MESSAGES = [
+    *ROOT.glob("export/nst_export/engine/*.py"),
+    *ROOT.glob("nst_rt/nvidia/*.py"),
+    *ROOT.glob("nst_rt/engine_*.py"),
+    *ROOT.glob("nst_rt/sessions/*.py"),
+]
 
 
 @pytest.fixture
@@ -23,7 +29,7 @@ def page() -> str:
 
 
 def test_options_and_defaults_exist(page: str) -> None:
-    params = [*export.params, *stylize.params]
+    params = [*export.params, *stylize.params, *video.params]
     known = {option for parameter in params for option in parameter.opts}
     assert set(re.findall(r"--[a-z][a-z-]+", page)) <= known
     profile = make_profile()

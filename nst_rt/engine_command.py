@@ -1,0 +1,65 @@
+"""The command that builds an engine again: as it was, or for pictures that it does not take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nst_rt import zoo
+from nst_rt.engine_file import EngineFacts, written
+from nst_rt.errors import ModelError, shown
+
+Size = tuple[int, int]
+
+
+def rebuild(engine: Path, facts: EngineFacts, *, size: Size | None = None, batch: int = 1) -> str:
+    """The command, as it is typed.
+
+    Args:
+        engine: the file that it builds.
+        facts: of the engine that is there.
+        size: height and width of pictures that the new one takes too.
+        batch: of how many of them at once.
+    """
+    low, high, batch = facts.smallest, facts.largest, max(facts.batch, batch)
+    if size:
+        low = min(low[0], size[0]), min(low[1], size[1])
+        high = max(high[0], size[0]), max(high[1], size[1])
+    words = ["nst-rt export", _source(facts), shown(engine.name), "--overwrite"]
+    if facts.precision == "fp32" and _source(facts) != _ANY:
+        words.append("--precision fp32")
+    if low == high:
+        words.append(f"--size {written(low)}")
+    else:
+        sizes = {"min": low, "opt": facts.usual, "max": high}
+        words += [f"--{name} {written(at)}" for name, at in sizes.items()]
+    words += [f"--batch {batch}"] if batch > 1 else []
+    return " ".join(words)
+
+
+def outside(engine: Path, facts: EngineFacts, size: Size, count: int = 1) -> ModelError:
+    """The error for pictures that an engine does not take.
+
+    Args:
+        engine: its file.
+        facts: its side-car.
+        size: height and width of the pictures.
+        count: how many at once.
+    """
+    taken, given = facts.range_text(), written(size)
+    if count > 1:
+        taken, given = f"{taken}, {facts.batch} at once", f"{given} in batches of {count}"
+    return ModelError(
+        f"takes pictures of {taken}, not of {given}",
+        path=engine,
+        cure=f"build it for them: {rebuild(engine, facts, size=size, batch=count)}",
+    )
+
+
+_ANY = "MODEL.onnx"
+
+
+def _source(facts: EngineFacts) -> str:
+    """What it was built from, as far as that is known here: the name of a shipped style."""
+    card = zoo.find(facts.model.get("name", ""))
+    hashes = {file.sha256 for file in card.files.values()} if card else set()
+    return card.name if card and facts.onnx_sha256 in hashes else _ANY
