@@ -70,10 +70,10 @@ class TensorRtSession(CudaSession):
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
         """Load the engine from the cache, or build it and keep it there."""
         load, key = super()._load, self._key()
-        self._timings = _timings(key)
 
         def build(folder: Path | None) -> Any:
-            self._folder = folder
+            kept = folder is not None and any(folder.glob("*.engine"))
+            self._folder, self._timings = folder, None if kept else _timings(key)
             try:
                 session = load(options, sizes)
             except ProviderError:
@@ -100,12 +100,10 @@ class TensorRtSession(CudaSession):
         ]
 
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
-        if self._model.fixed_size is None and not all(
-            least <= size <= most
-            for least, size, most in zip(SMALLEST, shape, LARGEST, strict=True)
-        ):
+        smallest, _, largest = self._range()
+        if not all(a <= size <= b for a, size, b in zip(smallest, shape, largest, strict=True)):
             count = f"{shape[0]} of " if shape[0] > 1 else ""
-            sizes = " … ".join(f"{width}x{height}" for _, height, width, _ in (SMALLEST, LARGEST))
+            sizes = " … ".join(f"{width}x{height}" for _, height, width, _ in (smallest, largest))
             raise LimitError(
                 f"{count}{shape[2]}x{shape[1]} is not within what its engine takes: one of {sizes}",
                 cure=f"paint at --size {LARGEST[1]} or less, or choose device cuda",
@@ -117,11 +115,23 @@ class TensorRtSession(CudaSession):
         # networks are weakly typed there: what the file holds in half precision is computed in
         # float32 unless half precision is allowed
         options = {"trt_fp16_enable": str(self._model.flavour == "fp16")}
-        if self._model.fixed_size is None:
-            for name, shape in (("min", SMALLEST), ("opt", USUAL), ("max", LARGEST)):
+        smallest, usual, largest = self._range()
+        if smallest != largest:
+            for name, shape in (("min", smallest), ("opt", usual), ("max", largest)):
                 text = "x".join(map(str, shape))
                 options[f"trt_profile_{name}_shapes"] = f"{self._model.inputs[0].name}:{text}"
         return options
+
+    def _range(self) -> list[Shape]:
+        """Smallest, usual and largest picture N×H×W×3."""
+        own = self._model.inputs[0].shape
+        return [
+            tuple(
+                size if isinstance(size, int) else limit
+                for size, limit in zip(own, shape, strict=True)
+            )
+            for shape in (SMALLEST, USUAL, LARGEST)
+        ]
 
     def _cache_options(self) -> dict[str, str]:
         """Where it is kept, and the stream that it runs in."""

@@ -259,10 +259,33 @@ def test_picture_beyond_the_engine_is_refused_with_its_limits(machine, echo) -> 
     assert painted == "True"
 
 
+def test_engine_is_loaded_from_a_cache_that_cannot_be_written(machine, echo, cache) -> None:
+    machine("opened()", echo)
+    code = """
+    import errno
+    from nst_rt import engine_cache
+    def refuse(target, data):
+        raise OSError(errno.EROFS, "Read-only file system")
+    engine_cache.replace_file = refuse
+    session = opened()
+    print((session.run(picture) == picture).all())
+    """
+    ended = machine(code, echo)
+    assert (ended.out, ended.err) == ("True\n", "")
+    assert ended.count("buildSerializedNetwork") == 0
+
+
 def test_model_of_one_size_has_no_profile(machine, cache) -> None:
-    ended = machine("s = opened(); print(s._engine_options(), s.nodes)", fixed(cache.parent))
-    expected = "{'trt_fp16_enable': 'False'} {'TensorrtExecutionProvider': 1}\n"
-    assert ended.out == expected, ended.err
+    code = """
+    session = opened()
+    print(session._engine_options(), session.nodes, (session.run(picture) == picture).all())
+    print(told(lambda: session.run(black(40, 30))))
+    """
+    ended = machine(code, fixed(cache.parent))
+    first, second = ended.out.splitlines()
+    expected = "{'trt_fp16_enable': 'False'} {'TensorrtExecutionProvider': 1} True"
+    assert first == expected, ended.err
+    assert "30x40 is not within what its engine takes: one of 30x20 … 30x20" in second
 
 
 def fixed(folder: Path) -> Path:
