@@ -49,6 +49,10 @@ class TensorRtSession(CudaSession):
         self._sizes = Sizes(BoundSession(self._session, self._run_options, captures=False), None)
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
+        if model.fused:
+            raise ProviderError(
+                "TensorRT has no fused operators", path=model.path, cure="choose device cuda"
+            )
         super()._prepare(model, onnxruntime)
         need_libraries(onnxruntime, "tensorrt")
         self._version = _version()

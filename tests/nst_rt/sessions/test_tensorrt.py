@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -290,8 +291,6 @@ def test_model_of_one_size_has_no_profile(machine, cache) -> None:
 
 def fixed(folder: Path) -> Path:
     """The echo for pictures of 30x20."""
-    import onnx
-
     model = onnx.load(echo_model(folder / "fixed.onnx"))
     for door in (*model.graph.input, *model.graph.output):
         for dimension, size in zip(door.type.tensor_type.shape.dim, (1, 20, 30, 3), strict=True):
@@ -336,6 +335,14 @@ def test_failure_in_the_middle_is_told_and_nothing_else_paints(machine, echo) ->
     first, second = ended.out.splitlines()
     assert first.startswith("ProviderError 5: TensorRT EP execution context enqueue failed"), first
     assert second == "True"
+
+
+def test_model_of_fused_operators_is_refused(machine, tmp_path) -> None:
+    model = onnx.load(echo_model(tmp_path / "fused.onnx"))
+    model.metadata_props.add(key="nst_rt.variant", value="fused")
+    onnx.save(model, tmp_path / "fused.onnx")
+    ended = machine("print(told(opened))", tmp_path / "fused.onnx")
+    assert ended.out.endswith("fused.onnx: TensorRT has no fused operators; choose device cuda\n")
 
 
 @pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
