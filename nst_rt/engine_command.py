@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from nst_rt import zoo
@@ -24,7 +25,7 @@ def rebuild(engine: Path, facts: EngineFacts, *, size: Size | None = None, batch
     if size:
         low = min(low[0], size[0]), min(low[1], size[1])
         high = max(high[0], size[0]), max(high[1], size[1])
-    words = ["nst-rt export", _source(facts), shown(engine.name), "--overwrite"]
+    words = ["nst-rt export", _source(facts), shlex.quote(shown(engine)), "--overwrite"]
     if facts.precision == "fp32" and _source(facts) != _ANY:
         words.append("--precision fp32")
     if low == high:

@@ -10,6 +10,7 @@ import pytest
 from nst_rt.engine_file import EngineFacts, read_engine_facts, side_car_of
 from nst_rt.errors import ModelError
 
+PROFILE = {"min": [1, 16, 16, 3], "opt": [1, 64, 64, 3], "max": [1, 64, 64, 3]}
 FACTS = EngineFacts(
     model={"name": "wave", "scale": "1"},
     onnx_sha256="a" * 64,
@@ -22,7 +23,7 @@ FACTS = EngineFacts(
     gpu="NVIDIA L4",
     compute_capabilities=["8.9"],
     precision="fp16",
-    profiles=[{"min": [1, 16, 16, 3], "opt": [1, 64, 64, 3], "max": [1, 64, 64, 3]}],
+    profiles=[PROFILE],
     options={"level": 5},
     memory={},
 )
@@ -53,6 +54,14 @@ def test_what_a_later_version_adds_is_passed_over(engine: Path) -> None:
         ({"engine_bytes": "12"}, r"does not describe an engine \(engine_bytes is str\)"),
         ({"profiles": {}}, "profiles is dict"),
         ({"gpu": None}, "gpu is NoneType"),
+        ({"model": {"scale": 2}}, "model has facts that are no text"),
+        ({"profiles": []}, "profiles are no sizes of pictures"),
+        ({"profiles": [[1, 8, 8, 3]]}, "profiles are no sizes of pictures"),
+        ({"profiles": [{"min": [1, 8, 8, 3]}]}, r"\('opt'\)"),
+        ({"profiles": [PROFILE | {"min": [1, 99, 8, 3]}]}, "profiles are no sizes of pictures"),
+        ({"profiles": [PROFILE | {"max": [1, 64, 64, 4]}]}, "profiles are no sizes of pictures"),
+        ({"profiles": [PROFILE | {"max": [1, 64, 64]}]}, "does not describe an engine"),
+        ({"profiles": [PROFILE | {"opt": [1, "8", 64, 3]}]}, "profiles are no sizes of pictures"),
     ],
 )
 def test_other_contents_are_refused(engine: Path, change: dict, message: str) -> None:

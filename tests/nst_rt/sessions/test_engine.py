@@ -57,6 +57,19 @@ def test_pictures_in_flight_keep_their_pixels(
     assert ended.count("cuGraphInstantiate") == (0 if version == RTX else 1)
 
 
+def test_an_engine_takes_and_gives_nothing_else(machine: EngineMachine, engine: Path) -> None:
+    code = """
+    session = opened(trust_engine=True)
+    painting, further = session.run_all(picture)
+    print((painting == picture).all(), further)
+    print(told(lambda: session.run_all(picture, keep=np.ones(1, np.float32))))
+    """
+    ended = machine.run(code, engine, before=OPEN)
+    painted, refused = ended.out.splitlines()
+    assert painted == "True {}", ended.err
+    assert refused == "UsageError 2: the model takes no keep; it takes a picture alone"
+
+
 def test_threads_share_an_engine(machine: EngineMachine, engine: Path) -> None:
     code = """
     session = opened(trust_engine=True)

@@ -24,7 +24,7 @@ from tests.tensorrt.machine import RTX, EngineMachine, stand_in_engine
 NEWEST = VERSIONS[-1]
 EngineMachineOf = Callable[[str], EngineMachine]
 PAINT = "print(told(lambda: opened(trust_engine=True).run(picture).shape))"
-AGAIN = "nst-rt export MODEL.onnx x.engine --overwrite --min 8x8 --opt 48x32 --max 96x64 --batch 2"
+AGAIN = "nst-rt export MODEL.onnx {path} --overwrite --min 8x8 --opt 48x32 --max 96x64 --batch 2"
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_the_gpu_refuses(
     [
         (
             {"backend_version": "10.16.1.11"},
-            f"was built by TensorRT 10.16.1.11, here is version {NEWEST}; build it here: {AGAIN}",
+            f"was built by TensorRT 10.16.1.11, here is version {NEWEST}; build it here: " + AGAIN,
         ),
         (
             {"gpu": "NVIDIA L4"},
@@ -94,7 +94,7 @@ def test_engine_that_does_not_fit(
 ) -> None:
     engine = stand_in_engine(tmp_path / "x.engine", machine, **facts)
     ended = machine.run(PAINT, engine, before=OPEN)
-    assert f"ModelError 4: {engine}: {message}" in ended.out, ended.err
+    assert f"ModelError 4: {engine}: {message.format(path=engine)}" in ended.out, ended.err
     assert ended.count("deserialize") == ("data" in facts)
 
 
@@ -111,7 +111,7 @@ def test_the_command_that_rebuilds_names_a_shipped_style(
         precision="fp32",
     )
     ended = machine.run(PAINT, engine, before=OPEN)
-    assert f"nst-rt export {card.name} x.engine --overwrite --precision fp32 --min" in ended.out
+    assert f"nst-rt export {card.name} {engine} --overwrite --precision fp32 --min" in ended.out
 
 
 def test_sizes_that_it_does_not_take(machine: EngineMachine, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_sizes_that_it_does_not_take(machine: EngineMachine, tmp_path: Path) -> 
     high, thin, many, painted = ended.out.splitlines()
     sizes = f"ModelError 4: {engine}: takes pictures of 8x8 … 48x32 … 96x64"
     assert high == (
-        f"{sizes}, not of 20x65; build it for them: nst-rt export MODEL.onnx x.engine --overwrite "
+        f"{sizes}, not of 20x65; build it for them: nst-rt export MODEL.onnx {engine} --overwrite "
         "--min 8x8 --opt 48x32 --max 96x65 --batch 2"
     ), ended.err
     assert thin.startswith(f"{sizes}, not of 4x20; build it for them: ")
@@ -134,6 +134,14 @@ def test_sizes_that_it_does_not_take(machine: EngineMachine, tmp_path: Path) -> 
     assert many.startswith(f"{sizes}, 2 at once, not of 20x20 in batches of 3; build it for them: ")
     assert many.endswith("--batch 3")
     assert painted == "7"
+
+
+def test_engine_of_a_model_that_is_no_style(machine: EngineMachine, tmp_path: Path) -> None:
+    engine = stand_in_engine(tmp_path / "x.engine", machine)
+    for count, ends in ((1, "image → nothing"), (3, "image → image_out, image_out")):
+        ended = machine.run(PAINT, engine, before=OPEN, tensors=count)
+        said = f"ModelError 4: {engine}: is not 1 picture in, 1 picture out ({ends})"
+        assert ended.out.startswith(said), ended.err
 
 
 def test_only_engines_that_somebody_answers_for_are_loaded(
