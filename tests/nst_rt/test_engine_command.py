@@ -17,6 +17,7 @@ from tests.nst_rt.test_engine_file import FACTS
 ENGINE = Path("folder/my wave.engine")
 CARD = zoo.cards()[0]
 SHIPPED = replace(FACTS, model={"name": CARD.name}, onnx_sha256=CARD.files["fp16"].sha256)
+SIZES = "--min 16x16 --opt 64x64 --max 64x64"
 SIZE = {"min": [1, 64, 96, 3], "opt": [1, 64, 96, 3], "max": [1, 64, 96, 3]}
 BATCH = {"min": [1, 8, 8, 3], "opt": [4, 64, 96, 3], "max": [4, 64, 96, 3]}
 
@@ -24,17 +25,11 @@ BATCH = {"min": [1, 8, 8, 3], "opt": [4, 64, 96, 3], "max": [4, 64, 96, 3]}
 @pytest.mark.parametrize(
     ("facts", "command"),
     [
-        (FACTS, "MODEL.onnx … --min 16x16 --opt 64x64 --max 64x64"),
-        (SHIPPED, f"{CARD.name} … --min 16x16 --opt 64x64 --max 64x64"),
-        (
-            replace(SHIPPED, precision="fp32"),
-            f"{CARD.name} … --precision fp32 --min 16x16 --opt 64x64 --max 64x64",
-        ),
-        (replace(FACTS, precision="fp32"), "MODEL.onnx … --min 16x16 --opt 64x64 --max 64x64"),
-        (
-            replace(SHIPPED, onnx_sha256="c" * 64),
-            "MODEL.onnx … --min 16x16 --opt 64x64 --max 64x64",
-        ),
+        (FACTS, f"MODEL.onnx … {SIZES}"),
+        (SHIPPED, f"{CARD.name} … {SIZES}"),
+        (replace(SHIPPED, precision="fp32"), f"{CARD.name} … --precision fp32 {SIZES}"),
+        (replace(FACTS, precision="fp32"), f"MODEL.onnx … {SIZES}"),
+        (replace(SHIPPED, onnx_sha256="c" * 64), f"MODEL.onnx … {SIZES}"),
         (replace(FACTS, profiles=[SIZE]), "MODEL.onnx … --size 96x64"),
         (
             replace(FACTS, profiles=[BATCH]),
