@@ -237,7 +237,7 @@ def test_what_memory_cannot_hold_is_refused_before_it_is_decoded(limit, monkeypa
     data = encoded(Image.new("1", (5000, 4000)))
     monkeypatch.setattr("nst_rt.images.limits.free_memory", lambda: 2**28)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
-    with pytest.raises(LimitError, match=r"reading 5000x4000 takes about 267 MiB .*--max-memory"):
+    with pytest.raises(LimitError, match=r"reading 5000x4000 takes about 268 MiB .*--max-memory"):
         read_picture(data, max_memory=limit or None)
 
 
