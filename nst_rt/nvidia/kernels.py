@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import weakref
 from pathlib import Path
 from types import ModuleType
@@ -39,7 +40,7 @@ def keep_kernels(
         cache = config.create_runtime_cache()
     config.set_runtime_cache(cache)
     # the contexts use it as long as they live, which nothing else sees to
-    weakref.finalize(owner, _keep, cache, file, known)
+    weakref.finalize(owner, _keep, cache, file, known, os.getpid())
 
 
 def _read(file: Path | None) -> bytes:
@@ -49,7 +50,9 @@ def _read(file: Path | None) -> bytes:
         return b""
 
 
-def _keep(cache: trt.IRuntimeCache, file: Path | None, known: bytes) -> None:
+def _keep(cache: trt.IRuntimeCache, file: Path | None, known: bytes, process: int) -> None:
+    if os.getpid() != process:  # a forked child, which leaves the GPU alone
+        return
     serialized = cache.serialize() if file else None
     if file is None or serialized is None or (kernels := bytes(serialized)) == known:
         return

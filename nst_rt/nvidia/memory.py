@@ -6,6 +6,7 @@ when the last reference to it goes.
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -37,7 +38,8 @@ class Gpu:
         self.call(driver.cuInit, 0)
         self.device = self.call(driver.cuDeviceGet, index)
         self.context = self.call(driver.cuDevicePrimaryCtxRetain, self.device)
-        weakref.finalize(self, driver.cuDevicePrimaryCtxRelease, self.device)
+        self._process = os.getpid()
+        weakref.finalize(self, _release, driver, self.device, self._process)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the driver; its result, or the error that it reports."""
@@ -56,8 +58,14 @@ class Gpu:
         weakref.finalize(owner, self._free, free, handle)
 
     def _free(self, free: Callable[..., Any], handle: Any) -> None:
-        self.driver.cuCtxSetCurrent(self.context)
-        free(handle)
+        if os.getpid() == self._process:  # the driver does not work in a forked child
+            self.driver.cuCtxSetCurrent(self.context)
+            free(handle)
+
+
+def _release(driver: Any, device: Any, process: int) -> None:
+    if os.getpid() == process:
+        driver.cuDevicePrimaryCtxRelease(device)
 
 
 class Stream:

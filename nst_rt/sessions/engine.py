@@ -19,6 +19,7 @@ from nst_rt.nvidia.engine import Engine, Launch
 from nst_rt.nvidia.memory import Gpu
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.engine_fit import Fit, check_fit
+from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.further import Numbers, further_inputs
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
@@ -62,6 +63,7 @@ class EngineSession(GpuSession):
             )
         except ModelError as error:
             raise ModelError(error.what, path=model.path, cure=error.cure) from error
+        keep_in_children(self._engine)
         bind = partial(_bind, self._engine, facts, model.path)
         self._pictures = InFlight(
             self._gpu, model.scale, bind, Launch.start, compute=self._engine.stream
@@ -89,7 +91,9 @@ def _bind(
 ) -> Launch:
     if not facts.takes(shape):
         raise outside(path, facts, (shape[1], shape[2]), shape[0])
-    return engine.launch(shape, image, painting)
+    launch = engine.launch(shape, image, painting)
+    keep_in_children(launch)
+    return launch
 
 
 def _kernels_of(model: ModelFile, fit: Fit) -> Path | None:

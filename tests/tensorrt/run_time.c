@@ -6,8 +6,8 @@
  *     stand-in engine SCALE  N H W  N H W     (its smallest and its largest picture)
  *
  * that paints by copying: "image" to "image_out", on the stream that it is given. The stand-in
- * driver beneath orders the copies, counts memory and fails when asked to; the calls "deserialize"
- * and "enqueue" are asked of it too. STAND_IN_TENSORS is how many tensors an engine has (2).
+ * driver beneath orders the copies, counts memory and fails when asked to; "deserialize", "context",
+ * "enqueue" and "destroy" are calls to it too. STAND_IN_TENSORS is how many tensors an engine has (2).
  */
 #include "stand_in.h"
 
@@ -64,6 +64,7 @@ typedef struct Object {
 
 static void let_go(Outer *outer) {
     Object *object = outer->inner;
+    stand_in_called("destroy");
     if (object->destroy) object->destroy(object);
     free(object);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,33 @@ def test_pictures_on_the_gpu_stay_there(machine: EngineMachine, engine: Path, la
     assert ended.out.splitlines() == ["True"] * 4, ended.err
     assert ended.count("cuMemcpyHtoDAsync") == ended.count("cuMemcpyDtoHAsync") == 4
     assert ended.count("cuGraphLaunch") == 3
+
+
+@pytest.mark.parametrize("version", [VERSIONS[-1], RTX])
+def test_a_forked_child_leaves_the_gpu_alone(
+    engine_machine_of: EngineMachineOf, tmp_path: Path, version: str
+) -> None:
+    """Neither what it drops nor its end calls the driver, which does not work there."""
+    machine = replace(engine_machine_of(version), scratch=tmp_path)
+    code = """
+    import gc
+    from pathlib import Path
+    session = opened(trust_engine=True)
+    session.run(picture)
+    held = session.submit(picture)
+    trace = Path(os.environ["STAND_IN_TRACE"])
+    before = len(trace.read_text())
+    child = os.fork()
+    if child == 0:
+        del session, held
+        gc.collect()
+        sys.exit(0)
+    print(os.waitpid(child, 0)[1], len(trace.read_text()) - before)
+    print((held.result() == picture).all(), *Path(os.environ["NST_RT_CACHE"]).rglob("*.bin"))
+    """
+    engine = stand_in_engine(tmp_path / "echo.engine", machine)
+    ended = machine.run(code, engine, before=OPEN, lazy=1)
+    assert ended.out.splitlines() == ["0 0", "True"], ended.err
 
 
 def test_memory_follows_the_picture_and_ends_with_the_session(
