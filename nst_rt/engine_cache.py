@@ -155,8 +155,9 @@ def private_folder(name: str = "") -> Path | None:
             make_private(folder)
         if (ours := _ours(lambda: engines, name)) is None:
             return None
-        replace_file(ours / "writable", b"")
-        (ours / "writable").unlink()
+        # not in the folder itself, which another process may be filling
+        replace_file(engines / "writable", b"")
+        (engines / "writable").unlink(missing_ok=True)
     except (OSError, RuntimeError) as error:
         said = getattr(error, "strerror", None) or error
         _warn(f"engines are not kept for the next time: their cache cannot be written ({said})")

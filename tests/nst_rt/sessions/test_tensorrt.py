@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +102,22 @@ def test_engine_is_built_once_with_a_word_and_loaded_the_next_time(machine, echo
     assert (note["gpu"], note["capability"], note["driver"]) == ("Stand-in GPU", "8.9", "580.00")
     assert "TensorRT 10.16.1" in note["backend"]
     assert note["shapes"] == "image:1x16x16x3 image:1x720x1280x3 image:1x1920x1920x3"
+
+
+def test_processes_that_open_a_style_together_build_one_engine(
+    cuda_machine, echo, cache, tmp_path
+) -> None:
+    trace = tmp_path / "trace"
+    environment = cuda_machine.environment(tensorrt=True, trace=str(trace))
+    script = textwrap.dedent(TENSORRT) + "print((opened().run(picture) == picture).all())"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, echo], env=environment, stdout=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    assert [process.communicate(timeout=120)[0] for process in processes] == [b"True\n"] * 3
+    assert trace.read_text().splitlines().count("buildSerializedNetwork") == 1
 
 
 def test_other_gpu_gets_an_engine_of_its_own(machine, echo, cache) -> None:
