@@ -1,8 +1,20 @@
-"""How much memory this process may still take."""
+"""How much memory this process may still take, and what engines say when there is none."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+_NONE_LEFT = re.compile(
+    r"failed to allocate|can't alloc|bad_alloc|out.of.memory|ALLOC_FAILED|CUDA\w* failure 2:"
+    r"|smaller than requested bytes",
+    re.IGNORECASE,
+)
+
+
+def is_lack_of_memory(message: str) -> bool:
+    """Whether an engine's or driver's message says that memory was refused."""
+    return bool(_NONE_LEFT.search(message))
 
 
 def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:

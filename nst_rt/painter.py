@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.engine_command import outside
-from nst_rt.errors import ClosedError, InputError, LimitError, ModelError, UsageError, shown
+from nst_rt.errors import ClosedError, InputError, ModelError, UsageError, shown
 from nst_rt.images import (
-    allowed_memory,
     blend,
-    check_memory,
     check_pixels,
+    is_blank,
     keep_color,
     restore_detail,
     shrink,
@@ -30,13 +30,13 @@ from nst_rt.sessions import Device, Precision, Session, open_session, preferred_
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.stopping import end_if_stopped
-from nst_rt.strips import paint_within
+from nst_rt.within_memory import Run, WithinMemory
+from nst_rt.zoo import find
 
 logger = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
-Run = Callable[[Pixels], Pixels]
-"""Paints uint8 H×W×3 at working size."""
+_OTHER_NUMBERS = "choose precision fp32 for a shipped style, or export it with --precision fp32"
 Adjust = Callable[[Pixels, Pixels], Pixels]
 """Is given a frame at working size and its painting, gives the painting that goes on."""
 
@@ -61,19 +61,18 @@ class Painter:
         trust_engine: bool,
         adaptation: Adaptation | None,
     ) -> None:
-        self._process = os.getpid()
+        self._process, self._lock = os.getpid(), threading.Lock()
         self.max_pixels, self.max_memory = max_pixels, max_memory
-        flavour = preferred_flavour(device, precision)
-        self.model = read_model(style, flavour=flavour, verify=verify, adaptation=adaptation)
-        self._session: Session | None = open_session(
-            self.model,
+        self._read = partial(read_model, style, verify=verify, adaptation=adaptation)
+        self.model = self._read(flavour=preferred_flavour(device, precision))
+        self._open = partial(
+            open_session,
             device=device,
-            precision=precision,
             threads=threads,
             parallel=parallel,
             trust_engine=trust_engine,
         )
-        self._told_limit = False
+        self._session: Session | None = self._open(self.model, precision=precision)
         self._steady = SteadyStyle(
             style,
             self.model,
@@ -82,6 +81,27 @@ class Painter:
             precision=precision,
             threads=threads,
             parallel=parallel,
+        )
+        self._open_on_cpu = partial(
+            Painter,
+            style,
+            device="cpu",
+            precision="fp32" if precision == "fp32" else "auto",
+            threads=threads,
+            parallel=parallel,
+            max_pixels=max_pixels,
+            max_memory=max_memory,
+            verify=verify,
+            trust_engine=trust_engine,
+            adaptation=adaptation,
+        )
+        self._cpu: Painter | None = None
+        self._told_limit = False
+        # what was asked for by name is not left: neither a GPU nor an arithmetic
+        leaves_gpu = device == "auto" and self._session.device != "cpu" and not self.model.engine
+        self._leaves_fp16 = precision == "auto" and find(str(style)) is not None
+        self._within_memory = WithinMemory(
+            self.model, self._steady, max_memory, self._paint_on_cpu if leaves_gpu else None
         )
 
     @property
@@ -105,6 +125,8 @@ class Painter:
         """Free the engine, as soon as other threads have finished their pictures."""
         self._session = None
         self._steady.close()
+        if self._cpu:
+            self._cpu.close()
 
     def pinned(self, shape: tuple[int, ...]) -> Pixels:
         """See `Stylizer.pinned`."""
@@ -126,17 +148,16 @@ class Painter:
         painting goes into `out`, an array like the photo, or is a new array.
         """
         end_if_stopped()
-        session = self.session()
+        self.session()
         height, width = photo.shape[:2]
         check_pixels(height, width, self.max_pixels)
         at = self.working_size(height, width, options.size)
-        plain = at == (height, width) and options.strength == 1 and not options.keep_color
-        run = self._within_memory(session, at, run, out if plain else None)
         if at == (height, width):
-            painting = run(photo)
+            plain = options.strength == 1 and not options.keep_color
+            painting = self._paint_at_size(photo, run, out if plain else None)
         else:
             small = shrink(photo, *at)
-            painting = restore_detail(run(small), photo, small)
+            painting = restore_detail(self._paint_at_size(small, run, None), photo, small)
         if options.keep_color:
             painting = keep_color(painting, photo)
         if options.strength < 1:
@@ -229,28 +250,50 @@ class Painter:
             )  # fmt: skip
         return smaller
 
-    def _within_memory(
-        self, session: Session, at: tuple[int, int], run: Run | None, out: Pixels | None
-    ) -> Run:
-        """What paints at this size: what was given, the plain file, or it part by part.
+    def _paint_at_size(self, photo: Pixels, run: Run | None, out: Pixels | None) -> Pixels:
+        """Paint at working size, with `run` or the plain file.
 
         Raises:
-            LimitError: none of them fits.
+            LimitError: it takes more memory than is allowed.
+            OutOfMemoryError: it takes more than there is.
+            ModelError: the painting is of one colour, the photo is not.
         """
-        try:
-            check_memory(
-                f"painting at {at[1]}x{at[0]}",
-                round(at[0] * at[1] * session.memory_per_pixel * self.model.width / 0.5),
-                self.max_memory,
-                cure="paint it smaller: size (--size)",
-            )
-        except LimitError:
-            limit = allowed_memory(self.max_memory) or 0
-            parts = None if run else paint_within(limit, *at, self._steady, self.model)
-            if parts is None:
-                raise
-            return parts
-        return run or partial(self._run, session, out)
+        session = self.session()
+        if run:
+            height, width = photo.shape[:2]
+            self._within_memory.refuse(height, width, session)
+            painting = run(photo)
+        else:
+            at_once = partial(self._run, session, out)
+            painting = self._within_memory.paint(photo, session, at_once)
+        if not is_blank(painting, photo):
+            return painting
+        if run is None and self._left_fp16(session):
+            return self._paint_at_size(photo, None, out)
+        raise ModelError(
+            "paints it in one colour, as numbers that overflow do",
+            path=self.model.path,
+            cure=_OTHER_NUMBERS if self.model.flavour == "fp16" else "choose another style",
+        )
+
+    def _left_fp16(self, failed: Session) -> bool:
+        """Whether another session paints from now on than one in half precision that failed."""
+        with self._lock:
+            if self._session is failed and self._leaves_fp16 and self.model.flavour == "fp16":
+                logger.warning(
+                    "%s: half precision painted one colour, from now on float32 paints",
+                    self.model.name,
+                )
+                self.model = self._read(flavour="fp32")
+                self._session = self._open(self.model, precision="fp32")
+            return self._session is not failed
+
+    def _paint_on_cpu(self, photo: Pixels) -> Pixels:
+        """Paint at this size on the CPU."""
+        with self._lock:
+            if self._cpu is None:
+                self._cpu = self._open_on_cpu()
+        return self._cpu.paint(photo, PaintOptions("full", strength=1.0, keep_color=False))
 
     def _run(self, session: Session, out: Pixels | None, photo: Pixels) -> Pixels:
         painting: Pixels

@@ -69,6 +69,11 @@ class SteadyStyle:
                 )
             return self._session
 
+    @property
+    def opened(self) -> Session | None:
+        """The loaded file, None if nobody wanted it yet."""
+        return self._session
+
     def paint(
         self, picture: Pixels, statistics: Statistics | None, keep: float
     ) -> tuple[Pixels, Statistics]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, Unpack,
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import InputError, UsageError
+from nst_rt.errors import ClosedError, InputError, UsageError
 from nst_rt.images import (
     DEFAULT_MAX_PIXELS,
     Picture,
@@ -95,7 +96,8 @@ class Stylizer(Streaming):
 
     Args:
         style: a shipped style's name ("starry-night", see `nst-rt models`) or a model file.
-        device: "auto", "cpu", "cuda", or an engine of the CPU: "openvino", "onnxruntime".
+        device: "auto", "cpu", "cuda", "tensorrt" (CUDA, through an engine that is built the first
+            time), or an engine of the CPU: "openvino", "onnxruntime".
         precision: "auto" is the fastest that stays within half a grey level on average.
         threads: CPU threads; by default all that this process may use.
         parallel: pictures that threads of yours paint at once; they share the CPU threads.
@@ -180,6 +182,8 @@ class Stylizer(Streaming):
     @property
     def info(self) -> StylizerInfo:
         """The model's facts, and the engine, precision and threads really in use."""
+        with suppress(ClosedError):  # what was in use last stays known
+            self._info = self._facts()
         return self._info
 
     def _facts(self) -> StylizerInfo:

@@ -20,7 +20,7 @@ from types import FrameType
 import click
 
 from nst_rt.commands.console import PROGRAM, Console, point_to_nothing
-from nst_rt.errors import NstError, OutputError, ProviderError
+from nst_rt.errors import NstError, OutOfMemoryError, OutputError
 
 INTERNAL, USAGE, SOME_FAILED, READER_LEFT = 1, 2, 3, 141
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -82,7 +82,7 @@ def as_known(error: BaseException) -> NstError | None:
     if isinstance(error, NstError):
         return error
     if isinstance(error, MemoryError):
-        return ProviderError("more memory is needed than there is", cure="choose a smaller --size")
+        return OutOfMemoryError()
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return OutputError(f"cannot write ({error.strerror})", cure="free some disk space")
     return None

@@ -1,6 +1,7 @@
 """Pictures in and out: files, colour, orientation, and the size to paint at."""
 
 from nst_rt.images.arrays import as_rgb_array, check_out
+from nst_rt.images.blank import is_blank
 from nst_rt.images.detail import restore_detail, shrink, working_size
 from nst_rt.images.limits import DEFAULT_MAX_PIXELS, allowed_memory, check_memory, check_pixels
 from nst_rt.images.mark import is_marked, mark
@@ -24,6 +25,7 @@ __all__ = [
     "encode_picture",
     "format_of",
     "from_pil",
+    "is_blank",
     "is_marked",
     "keep_color",
     "mark",

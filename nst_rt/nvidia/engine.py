@@ -56,7 +56,7 @@ class Engine:
         self._engine = _deserialize(trt, title, plan)
         self._config = _config(trt, self._engine)
         if finishes:
-            keep_kernels(trt, self._config, kernels, owner=self)
+            self._kernels = keep_kernels(trt, self._config, kernels, owner=self)
         self._image, self._painting = _ends(trt, self._engine)
         self._workspace: DeviceBuffer | None = None
 

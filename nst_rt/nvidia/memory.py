@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ProviderError
-from nst_rt.nvidia.failures import explained
+from nst_rt.nvidia.failures import failure
 
 _NON_BLOCKING = 1
 """A stream that does not wait for the legacy default stream."""
@@ -45,8 +44,7 @@ class Gpu:
         """Call a function of the driver; its result, or the error that it reports."""
         code, *results = function(*arguments)
         if int(code):
-            what, cure = explained(f"CUDA failure {int(code)}: {code.name}")
-            raise ProviderError(what, cure=cure)
+            raise failure(f"CUDA failure {int(code)}: {code.name}")
         return results[0] if results else None
 
     def enter(self) -> None:

@@ -56,6 +56,10 @@ class Session(Protocol):
         """
         ...
 
+    def release(self) -> None:
+        """Give back memory that is kept for later pictures; not while others are painted."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -44,14 +44,20 @@ class BoundSession:
         self._plain = self._options(graph=-1)
         self._bound: dict[Place, _Binding] = {}
 
-    def run(self, place: Place) -> None:
-        """Begin to paint; whoever needs the painting waits for it on the stream."""
+    def run(self, place: Place, *, shrinks: bool = False) -> None:
+        """Begin to paint; whoever needs the painting waits for it on the stream.
+
+        It `shrinks` if ONNX Runtime is to free all that it keeps for later pictures.
+        """
         again = self._bound.pop(place, None)
         bound = again or self._bind(place)
         self._bound[place] = bound
         if len(self._bound) > PLACES_KEPT:
             self._forget(next(iter(self._bound)))
         options = self._options(bound.graph) if again and self._captures else self._plain
+        if shrinks:
+            options = self._options(graph=-1)
+            options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "gpu:0")
         self._session.run_with_iobinding(bound.binding, options)
 
     def close(self) -> None:

@@ -74,6 +74,13 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         self._sizes.close()
         super().close()
 
+    def release(self) -> None:
+        self._sizes.release()
+        if self._model.fixed_size is None:
+            self._pictures.release(lambda bound: self._sizes.run(bound.place, shrinks=True))
+        else:
+            super().release()
+
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
         """What it takes to paint from one address on the GPU to another."""
         count = shape[0]

@@ -18,6 +18,8 @@ class GpuSession:
     """Paints through `InFlight`; a session makes the two attributes when it opens."""
 
     device = "cuda"
+    memory_per_pixel = 12
+    """In the computer's memory: the picture, the painting, and both in pinned memory."""
     nodes: Mapping[str, int] = MappingProxyType({})
     _gpu: Gpu
     _pictures: InFlight[Any]
@@ -33,6 +35,10 @@ class GpuSession:
     ) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3 and wait for it. It is done before Ctrl-C matters."""
         return self.submit(image, out).result()
+
+    def release(self) -> None:
+        """Give GPU memory back that is kept for later pictures."""
+        self._pictures.close()
 
     def pinned(self, *shape: int) -> NDArray[np.uint8]:
         """A uint8 array that `submit` and `run` copy to and from the GPU without a copy between."""

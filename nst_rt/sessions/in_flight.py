@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import UsageError
+from nst_rt.errors import OutOfMemoryError, UsageError
 from nst_rt.nvidia.device_array import LEGACY_STREAM, DeviceArray, device_array, same_kind
 from nst_rt.nvidia.device_picture import DevicePicture
 from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, PinnedArray, Stream
@@ -164,6 +165,14 @@ class InFlight(Generic[Bound]):
             self._paint(self._bindings[key])
         if theirs:
             theirs.wait(Event(self._gpu).record(self.compute))
+
+    def release(self, paint_last: Callable[[Bound], object]) -> None:
+        """Free idle buffers, and paint a picture of one pixel in the way that is given."""
+        with self._lock:
+            self._gpu.enter()
+            self.close()
+            with suppress(OutOfMemoryError):
+                paint_last(self._new_frame((1, 1, 1, 3)).bound)
 
     def close(self) -> None:
         """Free the buffers, as soon as the last picture is done."""

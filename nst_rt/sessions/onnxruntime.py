@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -75,6 +76,14 @@ class OnnxRuntimeSession:
         with current_stop().calling(terminate):
             return self._run(partial(self._infer, image, further, options), terminate)
 
+    def release(self) -> None:
+        options = self._run_options()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        if self._model.fixed_size is None:
+            with suppress(OutOfMemoryError):
+                image = np.zeros((1, 1, 1, 3), np.uint8)
+                self._infer(image, further_inputs(self._model, 1, {}), options)
+
     def close(self) -> None:
         del self._session
 
@@ -127,7 +136,10 @@ class OnnxRuntimeSession:
             result.append(_caught(infer))
             finished.set()
 
-        threading.Thread(target=work).start()
+        try:
+            threading.Thread(target=work).start()
+        except RuntimeError as error:  # there is no room for its stack
+            raise OutOfMemoryError from error
         try:
             finished.wait()
         except BaseException:

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ModelError, ProviderError
+from nst_rt.errors import ModelError, OutOfMemoryError, ProviderError
+from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.forks import keep_in_children
@@ -85,11 +86,18 @@ class OpenVinoSession:
             end_if_stopped()
             return self._infer(self._request(), image, further, stop)
         except RuntimeError as error:
+            if is_lack_of_memory(str(error)):
+                raise OutOfMemoryError from error
             raise ModelError(
                 f"OpenVINO cannot paint with it ({_first(error)})", path=self._path
             ) from error
         finally:
             self._turns.release()
+
+    def release(self) -> None:
+        """Compiled anew when it is needed: only a compiled model's end frees what it keeps."""
+        with self._compiling:
+            self._compiled, self._local = None, threading.local()
 
     def close(self) -> None:
         del self._compiled, self._local

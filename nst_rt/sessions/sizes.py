@@ -38,8 +38,11 @@ class Sizes:
         self._sized: dict[Shape, BoundSession] = {}
         self._known: dict[Shape, _Shape] = {}
 
-    def run(self, place: Place) -> None:
-        """Begin to paint the picture that lies there."""
+    def run(self, place: Place, *, shrinks: bool = False) -> None:
+        """Begin to paint the picture that lies there; see `BoundSession.run`."""
+        if shrinks:
+            self._any_size.run(place, shrinks=True)
+            return
         shape = place.inputs[0].shape
         session = self._sized_session(shape) if self._open_one else None
         if session is not None:
@@ -50,6 +53,11 @@ class Sizes:
                 self._sized.pop(shape).close()
                 self._refuse(shape, error)
         self._any_size.run(place)
+
+    def release(self) -> None:
+        """Free those of one size."""
+        while self._sized:
+            self._sized.popitem()[1].close()
 
     def close(self) -> None:
         """Free all of them."""

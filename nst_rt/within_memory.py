@@ -1,0 +1,154 @@
+"""Painting within the memory that there is: at once, in parts that get smaller, or on the CPU.
+
+What an engine takes is known roughly before it paints; whether there is so much, on a GPU above
+all, where others take of it too, is known when it fails.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import LimitError, ModelError, OutOfMemoryError, ProviderError
+from nst_rt.images import allowed_memory, check_memory
+from nst_rt.model import ModelFile
+from nst_rt.sessions import Session
+from nst_rt.steady import SteadyStyle
+from nst_rt.strips import paint_tiles, paint_within, tiling
+
+logger = logging.getLogger(__name__)
+
+Pixels = NDArray[np.uint8]
+Run = Callable[[Pixels], Pixels]
+"""Paints uint8 H×W×3 at working size."""
+_SMALLER = "choose a smaller --size"
+
+
+class WithinMemory:
+    """Paints what one engine cannot paint at once, and remembers what it could.
+
+    Args:
+        model: the style's plain file.
+        steady: its steady file, which paints parts.
+        max_memory: bytes that one picture may take, by default what is free at the time.
+        on_cpu: paints what the GPU has no memory for even in parts; None where that is not wanted.
+    """
+
+    def __init__(
+        self, model: ModelFile, steady: SteadyStyle, max_memory: int | None, on_cpu: Run | None
+    ) -> None:
+        self._model, self._steady, self._max_memory = model, steady, max_memory
+        self._on_cpu = on_cpu
+        self._too_large = math.inf  # so many pixels were too many at once
+        self._part = 0  # so many were not; none at all where the CPU has to paint
+
+    def paint(self, photo: Pixels, session: Session, at_once: Run) -> Pixels:
+        """Paint uint8 H×W×3 at once, or else with less memory.
+
+        Raises:
+            LimitError: it takes more than is allowed, in parts too.
+            OutOfMemoryError: it takes more than there is, in parts too.
+        """
+        within = self._planned(photo, session)
+        if within is not None:
+            return within(photo)
+        size = photo.shape[0] * photo.shape[1]
+        if size >= self._too_large:
+            return self._less(photo, session, self._part, None)
+        painting = self._tried(at_once, photo, session)
+        if isinstance(painting, OutOfMemoryError):
+            return self._less(photo, session, size // 2, painting)
+        return painting
+
+    def refuse(self, height: int, width: int, session: Session) -> None:
+        """Raise `LimitError` for a picture that takes more at once than is allowed."""
+        check_memory(
+            f"painting at {width}x{height}",
+            round(height * width * session.memory_per_pixel * self._model.width / 0.5),
+            self._max_memory,
+            cure="paint it smaller: size (--size)",
+        )
+
+    def _planned(self, photo: Pixels, session: Session) -> Run | None:
+        """What paints in parts a picture that takes more than is allowed, None for any other."""
+        height, width = photo.shape[:2]
+        try:
+            self.refuse(height, width, session)
+        except LimitError:
+            limit = allowed_memory(self._max_memory) or 0
+            parts = paint_within(limit, height, width, self._steady, self._model)
+            if parts is None:
+                raise
+            return parts
+        return None
+
+    def _less(
+        self, photo: Pixels, session: Session, part: int, failed: OutOfMemoryError | None
+    ) -> Pixels:
+        """Paint in parts of so many pixels, or half as many again and again, or on the CPU."""
+        height, width = photo.shape[:2]
+        radius, multiple = self._model.receptive_radius, self._model.multiple
+        while self._has_steady() and (
+            tiles := tiling(height, width, part, radius=radius, multiple=multiple)
+        ):
+            run = partial(paint_tiles, paint=self._steady.paint, tiles=tiles, pixels=part)
+            painting = self._tried(run, photo, session)
+            if not isinstance(painting, OutOfMemoryError):
+                self._remember(photo, part, f"in {len(tiles)} parts")
+                return painting
+            failed, part = painting, part // 2
+        if self._on_cpu:
+            painting = self._on_cpu(photo)
+            self._remember(photo, 0, "on the CPU")
+            return painting
+        raise failed or OutOfMemoryError()
+
+    def _remember(self, photo: Pixels, part: int, how: str) -> None:
+        """Begin with what was found the next time, and say it now."""
+        height, width = photo.shape[:2]
+        size = height * width
+        if size < self._too_large or part != self._part:
+            fits = int(max(height, width) * math.sqrt(part / size))
+            logger.warning(
+                "there is not memory enough for %dx%d at once: it was painted %s, and so will be "
+                "others of that size; %s",
+                width, height, how, f"--size {fits} is painted at once" if fits else _SMALLER,
+            )  # fmt: skip
+        self._too_large, self._part = min(size, self._too_large), part
+
+    def _has_steady(self) -> bool:
+        try:
+            self._steady.session()
+        except (ModelError, ProviderError):
+            return False
+        return True
+
+    def _tried(self, run: Run, photo: Pixels, session: Session) -> Pixels | OutOfMemoryError:
+        """A painting, or the error of the second attempt: the first has all that engines keep."""
+        try:
+            return run(photo)
+        except (OutOfMemoryError, MemoryError):
+            pass
+        # not in the handler: the error there holds on to the buffers of the picture that failed
+        self._release(session)
+        try:
+            return run(photo)
+        except OutOfMemoryError as error:
+            failed = OutOfMemoryError(error.what, cure=error.cure)
+        except MemoryError:
+            failed = OutOfMemoryError()
+        self._release(session)
+        return failed
+
+    def _release(self, session: Session) -> None:
+        """Take from the engines what they keep for later pictures."""
+        gc.collect()  # errors that hold on to buffers may hold on to themselves
+        session.release()
+        if self._steady.opened:
+            self._steady.opened.release()
