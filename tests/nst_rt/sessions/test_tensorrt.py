@@ -356,6 +356,20 @@ def test_failure_in_the_middle_is_told_and_nothing_else_paints(machine, echo) ->
     assert second == "True"
 
 
+def test_memory_goes_back_when_a_session_closes(machine, echo) -> None:
+    code = """
+    for _ in range(3):
+        session = opened()
+        session.run(black(300, 400))
+        held = used()
+        session.close()
+        del session
+        print(held > 0, used())
+    """
+    ended = machine(code, echo)
+    assert ended.out.splitlines() == ["True 0"] * 3, ended.err
+
+
 def test_model_of_fused_operators_is_refused(machine, tmp_path) -> None:
     model = onnx.load(echo_model(tmp_path / "fused.onnx"))
     model.metadata_props.add(key="nst_rt.variant", value="fused")
