@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 def keep_kernels(
     trt: ModuleType, config: trt.IRuntimeConfig, file: Path | None, owner: object
-) -> None:
+) -> trt.IRuntimeCache:
     """Give contexts of `config` the kernels of an earlier run, and keep theirs when `owner` goes.
 
     A file that is damaged, or of another version, GPU or driver, begins anew.
@@ -31,6 +31,9 @@ def keep_kernels(
             on, as it alone knows when a kernel that was compiled meanwhile takes another's place.
         file: where they are kept; in a folder of this user alone, since kernels are code.
         owner: whoever has the engine.
+
+    Returns:
+        What the contexts use as long as they live, which nothing else sees to.
     """
     config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
     cache = config.create_runtime_cache()
@@ -39,8 +42,8 @@ def keep_kernels(
         logger.info("%s: kernels that are of no use here, they are compiled again", file)
         cache = config.create_runtime_cache()
     config.set_runtime_cache(cache)
-    # the contexts use it as long as they live, which nothing else sees to
     weakref.finalize(owner, _keep, cache, file, known, os.getpid())
+    return cache
 
 
 def _read(file: Path | None) -> bytes:

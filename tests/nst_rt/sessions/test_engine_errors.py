@@ -51,19 +51,40 @@ def machine(engine_machine_of: EngineMachineOf) -> EngineMachine:
         ),
     ],
 )
-@pytest.mark.parametrize("version", [VERSIONS[0], NEWEST])
 def test_what_the_gpu_refuses(
-    engine_machine_of: EngineMachineOf,
-    tmp_path: Path,
-    version: str,
-    switches: dict[str, Any],
-    message: str,
+    machine: EngineMachine, tmp_path: Path, switches: dict[str, Any], message: str
 ) -> None:
-    machine = engine_machine_of(version)
     engine = stand_in_engine(tmp_path / "x.engine", machine)
     ended = machine.run(PAINT, engine, before=OPEN, **switches)
-    assert message.format(version=version, path=engine) in ended.out, ended.err
+    assert message.format(version=NEWEST, path=engine) in ended.out, ended.err
     assert len(ended.out.splitlines()) == 1
+    assert ended.code == 0, ended.err
+
+
+def test_what_tensorrt_10_says_is_heard(engine_machine_of: EngineMachineOf, tmp_path: Path) -> None:
+    machine = engine_machine_of(VERSIONS[0])
+    engine = stand_in_engine(tmp_path / "x.engine", machine, data=b"no engine")
+    ended = machine.run(PAINT, engine, before=OPEN)
+    assert f"is no engine that TensorRT {VERSIONS[0]} can read" in ended.out, ended.err
+
+
+def test_a_gpu_that_fails_does_not_hold_the_process(machine: EngineMachine, tmp_path: Path) -> None:
+    code = """
+    session = opened(trust_engine=True)
+    session.run(picture)
+    os.environ["STAND_IN_FAIL"] = "cuGraphLaunch:719,enqueue:719,cuStreamSynchronize:719"
+    for _ in range(2):
+        print(told(lambda: session.run(picture)))
+    session.close()
+    print("closed")
+    """
+    engine = stand_in_engine(tmp_path / "x.engine", machine)
+    ended = machine.run(code, engine, before=OPEN)
+    graph, alone, closed = ended.out.splitlines()
+    assert graph.startswith("ProviderError 5: "), ended.err
+    assert "(CUDA error 719)" in graph
+    assert alone.startswith(f"ProviderError 5: TensorRT {NEWEST} cannot paint (")
+    assert (closed, ended.code) == ("closed", 0)
 
 
 @pytest.mark.parametrize(
