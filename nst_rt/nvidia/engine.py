@@ -76,6 +76,10 @@ class Engine:
         context.set_device_memory(int(workspace.address), workspace.size)
         return Launch(self, context, workspace)
 
+    def release(self) -> None:
+        """Give back the block of memory, as soon as no launch has it."""
+        self._workspace = None
+
     def _room(self, size: int) -> DeviceBuffer:
         """The block that launches share; a larger one leaves the one before to its own launches."""
         if self._workspace is None or self._workspace.size < size:

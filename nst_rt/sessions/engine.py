@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +30,6 @@ class EngineSession(GpuSession):
         ModelError: it does not fit this machine, or cannot be read.
         ProviderError: the library, a driver, a GPU or memory is absent.
     """
-
-    nodes: Mapping[str, int] = MappingProxyType({})
-    memory_per_pixel = 12
-    """In the computer's memory: the picture, the painting, and both in pinned memory."""
 
     def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
         assert model.engine is not None
@@ -74,6 +68,10 @@ class EngineSession(GpuSession):
     ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
         further_inputs(self._model, len(image), inputs)
         return self.run(image), {}
+
+    def release(self) -> None:
+        super().release()
+        self._engine.release()
 
     def close(self) -> None:
         self._pictures.close()
