@@ -285,7 +285,9 @@ class Painter:
                     self.model.name,
                 )
                 self.model = self._read(flavour="fp32")
-                self._session = self._open(self.model, precision="fp32")
+                # what a GPU computes in the file says, or TensorRT: there is no other choice
+                plain: Precision = "auto" if failed.device == "cuda" else "fp32"
+                self._session = self._open(self.model, precision=plain)
             return self._session is not failed
 
     def _paint_on_cpu(self, photo: Pixels) -> Pixels:

@@ -356,6 +356,20 @@ def test_failure_in_the_middle_is_told_and_nothing_else_paints(machine, echo) ->
     assert second == "True"
 
 
+def test_style_that_overflows_in_half_precision_goes_on_in_tf32(machine) -> None:
+    code = """
+    import nst_rt.painter
+    from nst_rt import Stylizer
+    stylizer = Stylizer(sys.argv[1], device="tensorrt")
+    nst_rt.painter.is_blank = lambda painting, photo: stylizer.info.flavour == "fp16"
+    painting, info = stylizer(picture[0]), stylizer.info
+    print((painting == picture[0]).all(), info.flavour, info.precision)
+    """
+    ended = machine(code, zoo.cards()[0].name)
+    assert ended.out == "True fp32 tf32\n", ended.err
+    assert "half precision painted one colour, from now on float32 paints" in ended.err
+
+
 def test_memory_goes_back_when_a_session_closes(machine, echo) -> None:
     code = """
     for _ in range(3):
