@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +21,14 @@ from nst_export.engine.configuration import (
 from nst_export.engine.messages import refusal
 from nst_export.engine.network import fixed_shape, parse, precision_of, rehearse
 from nst_export.engine.options import EngineOptions
-from nst_export.engine.profiles import LARGEST, Profile, written
+from nst_export.engine.profiles import LARGEST, Profile
 from nst_export.engine.progress import Steps, interruptible, monitor_of
 from nst_export.engine.source import Report, model_for
 from nst_export.progress import Progress, silent
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.engine_cache import turn_to_build
-from nst_rt.engine_file import PORTABLE, SUFFIX, EngineFacts, side_car_of
+from nst_rt.engine_file import PORTABLE, SUFFIX, EngineFacts, platform_here, side_car_of, written
 from nst_rt.engine_trust import remember_built
 from nst_rt.errors import NstError, OutputError, UsageError
 from nst_rt.model import ModelFile
@@ -166,7 +164,7 @@ class _Build:
             backend=self.backend.name,
             backend_version=self.backend.version,
             creator=f"nst-rt {__version__}",
-            platform=f"{sys.platform}-{platform.machine().lower()}",
+            platform=platform_here(),
             gpu=gpu.name if gpu and not self.backend.library.portable else PORTABLE,
             compute_capabilities=list(capabilities_of(self.backend, self.options)),
             precision=self.precision,

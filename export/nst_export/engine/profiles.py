@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nst_rt.engine_file import written
 from nst_rt.errors import UsageError
 
 Shape = tuple[int, int, int, int]
@@ -59,11 +60,6 @@ def make_profile(
     high = largest or _larger(LARGEST, usual or smallest or LARGEST)
     low = smallest or _smaller(SMALLEST, usual or high)
     return Profile(low, usual or _larger(low, _smaller(USUAL, high)), high, batch)
-
-
-def written(size: Size) -> str:
-    """A size as on the command line: WIDTHxHEIGHT."""
-    return f"{size[1]}x{size[0]}"
 
 
 def _smaller(one: Size, other: Size) -> Size:
