@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nst_export.fused import fused_graph
 from nst_export.graph import Flavour, Variant, style_graph
+from nst_export.half import half_graph
 from nst_export.photos import read_photos
 from nst_export.progress import Progress, silent
 from nst_export.verification import (
@@ -107,7 +108,9 @@ def export_style(
     largest = None
     if flavour == "fp16":
         progress(0.0, "looking for the largest numbers")
-        largest = max(check_range(style_graph(network, metadata)).values())
+        plain = variant == "plain"
+        twin = half_graph(network, {}, twin=True) if plain else style_graph(network, {})
+        largest = max(check_range(twin).values())
     sizes = [size] * 2 if size else SIZES
     painter = _painter(data, variant, network)
     rows = check_parity(network, painter, flavour, sizes, report=report, progress=progress)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from nst_export.builder import GraphBuilder, value_info
 from nst_export.folds import LAST_STRIDE, Convolution, FoldedNetwork, fold
+from nst_export.half import half_graph
 from nst_export.steady import Shift, affine, mixed_statistics, shift_of
 from nst_rt._version import __version__
 from nst_train.network import MINIMUM, STRIDE, StyleNetwork, missing
@@ -40,12 +41,14 @@ def style_graph(
     Args:
         network: trained, in evaluation mode.
         metadata: written into the file as it is.
-        flavour: arithmetic inside; fp16 keeps the tail after the last convolution in float32.
+        flavour: arithmetic inside; a plain graph in fp16 has a form of its own (`half_graph`).
         size: height and width of a fixed-size graph of batch 1; any size by default.
         variant: "stats" also returns the statistics of every normalization, "apply" takes them,
             "steady" takes some, mixes them with the picture's own and returns what it used; its
             batch is 1.
     """
+    if flavour == "fp16" and variant == "plain":
+        return half_graph(network, metadata, size=size)
     folded = fold(network, scale_input=flavour == "fp32")
     return _StyleGraph(folded, flavour, size, variant).build(metadata)
 

@@ -1,0 +1,373 @@
+"""A style network as a graph in half precision, in one of its forms."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from torch import Tensor
+
+from nst_export.builder import GraphBuilder, value_info
+from nst_export.folds import Convolution, FoldedNetwork, fold
+from nst_export.forms import SHIPPED, Form
+from nst_rt._version import __version__
+from nst_train.network import MINIMUM, STRIDE, StyleNetwork, missing
+from nst_train.phases import strided_kernel
+
+HALF, FLOAT, UINT8 = (np.dtype(kind) for kind in ("float16", "float32", "uint8"))
+CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+SCALE = 1 / 16
+"""Of the first kernel, as the picture goes in as 0…255. A kernel 255 times smaller would be rounded
+coarsely; this one is exact, and the normalization that follows takes the rest off."""
+SMALLEST = 1e-3
+"""A scale of a normalization is taken for no smaller where it is divided by."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Channels N×C×H×W that stand for `factor` · `name` + `offset`, each 1×C×1×1 or left out.
+
+    An offset counts in front of the last convolution alone: normalizations take it off.
+    """
+
+    name: str
+    factor: str | None = None
+    offset: str | None = None
+
+
+def half_graph(
+    network: StyleNetwork,
+    metadata: Mapping[str, str],
+    form: Form = SHIPPED,
+    *,
+    size: tuple[int, int] | None = None,
+    twin: bool = False,
+) -> onnx.ModelProto:
+    """Write a style network in half precision.
+
+    Args:
+        network: trained, in evaluation mode.
+        metadata: written into the file as it is.
+        form: what it looks like.
+        size: height and width of a fixed-size graph of batch 1; any size by default.
+        twin: the same graph in float32, which shows how large its numbers become.
+    """
+    return _HalfGraph(network, form, size, FLOAT if twin else HALF).build(metadata)
+
+
+class _HalfGraph(GraphBuilder):
+    def __init__(
+        self,
+        network: StyleNetwork,
+        form: Form,
+        size: tuple[int, int] | None,
+        dtype: np.dtype[Any],
+    ) -> None:
+        super().__init__()
+        self.network, self.form, self.size, self.dtype = network, form, size, dtype
+        self.kind = helper.np_dtype_to_tensor_dtype(dtype)
+        self.folded = fold(network, scale_input=False)
+        if form.norm != "operators":
+            self.folded = _with_positive_scales(self.folded)
+        self.pixels: list[str] = []
+        self.inside = self.outside = ""
+        """Height and width of the features and of the picture, as a vector."""
+
+    def build(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
+        # kernels that carry a normalization are those of one picture
+        batch = 1 if self.size or self.form.norm != "operators" else "N"
+        height, width = self.size or ("H", "W")
+        self._output(self._last(self._features(self._input())))
+        shape = [batch, height, width, 3]
+        doors = [value_info(name, UINT8, shape) for name in ("image", "image_out")]
+        return self.model(doors[:1], doors[1:], metadata, producer_version=__version__)
+
+    def _features(self, x: Features) -> Features:
+        """All but the last convolution."""
+        for index, layer in enumerate(self.folded.down):
+            name, radius = f"down{index}", layer.weight.shape[-1] // 2
+            layer = _smaller(layer) if index == 0 else layer
+            padded = self._padded(x, radius, "reflect", name)
+            y = self._convolved(padded, layer, name, strides=[2 if index else 1] * 2)
+            x = self._activated(y, layer, name, level=index, whole=index == 2)
+        for index, (first, second) in enumerate(self.folded.blocks):
+            name = f"block{index}_first"
+            y = self._convolved(self._padded(x, 1, "reflect", name), first, name)
+            inner = self._activated(y, first, name, level=2)
+            name = f"block{index}_second"
+            y = self._convolved(self._padded(inner, 1, "reflect", name), second, name)
+            y = self._normalized(y, second, name, level=2)
+            x = Features(self.op("Add", x.name, y, name=f"block{index}_sum"))
+        for index, layer in enumerate(self.folded.up):
+            name = f"up{index}"
+            if self.form.upsampling == "transposed":
+                padded = self._padded(x, 1, "edge", name)
+                y = self._convolved(padded, layer, name, strides=[2, 2], pads=[3] * 4)
+            else:
+                kernel = self._before_upsampling(index)
+                y = self._convolved(
+                    self._doubled(x, name), dataclasses.replace(layer, weight=kernel), name
+                )
+            # ONNX Runtime has no transposed convolution N×H×W×C with a kernel that is computed
+            whole = index == 0 and self.form.layout == "nhwc"
+            x = self._activated(y, layer, name, level=1 - index, whole=whole)
+        return x
+
+    def _input(self) -> Features:
+        """Half precision N×3×H×W in 0…255, padded to what the network takes."""
+        across = self.form.layout == "nhwc"
+        pads = self._pads(before=1, after=1) if across else self._pads(before=2, after=0)
+        if self.form.norm != "operators":
+            self.pixels = self._pixels()
+        x = (
+            "image"
+            if across
+            else self.op("Transpose", "image", name="image_planes", perm=CHANNELS_FIRST)
+        )
+        x = self.op("Cast", x, name="image_real", to=self.kind)
+        x = self.op("Pad", x, pads, name="image_pad", mode="edge") if pads else x
+        if across:
+            x = self.op("Transpose", x, name="image_planes", perm=CHANNELS_FIRST)
+        return Features(x)
+
+    def _pads(self, before: int, after: int) -> str | None:
+        """Nothing at the beginnings of all axes, at the ends of two what the picture lacks."""
+        if self.size:
+            lacking = [missing(size) for size in self.size]
+            inside = [size + more for size, more in zip(self.size, lacking, strict=True)]
+            self.inside, self.outside = self.integers(*inside), self.integers(*self.size)
+            amounts = (*[0] * (4 + before), *lacking, *[0] * after)
+            return self.integers(*amounts) if any(lacking) else None
+        shape = self.outside = self.op("Shape", "image", name="image_shape", start=1, end=3)
+        raised = self.op("Add", shape, self.integers(STRIDE - 1), name="size_raised")
+        counted = self.op("Div", raised, self.integers(STRIDE), name="size_counted")
+        multiple = self.op("Mul", counted, self.integers(STRIDE), name="size_multiple")
+        padded = self.op("Max", multiple, self.integers(MINIMUM), name="size_padded")
+        self.inside = padded
+        short = self.op("Sub", padded, shape, name="size_lacking")
+        rest = [self.integers(*[0] * after)] if after else []
+        parts = (self.integers(*[0] * (4 + before)), short, *rest)
+        return self.op("Concat", *parts, name="image_pads", axis=0)
+
+    def _pixels(self) -> list[str]:
+        """Pixels of a channel, whole, halved and quartered along a side, as real numbers."""
+        if self.size:
+            count = math.prod(size + missing(size) for size in self.size)
+            return [
+                self.constant(f"pixels{level}", np.array([count / 4**level], np.float32))
+                for level in range(3)
+            ]
+        real = self.op("Cast", self.inside, name="size_real", to=TensorProto.FLOAT)
+        names = [self.op("ReduceProd", real, name="pixels0", keepdims=1)]
+        for level in (1, 2):
+            share = self.constant(f"share{level}", np.float32(1 / 4**level))
+            names.append(self.op("Mul", names[0], share, name=f"pixels{level}"))
+        return names
+
+    def _convolved(self, x: Features, layer: Convolution, name: str, **attributes: Any) -> str:
+        """A convolution without its bias, which a normalization takes off: a pass less."""
+        transposed = "pads" in attributes
+        kernel = self._kernel(x, layer.weight, name, transposed=transposed)
+        kind = "ConvTranspose" if transposed else "Conv"
+        shape = list(layer.weight.shape[2:])
+        return self.op(kind, x.name, kernel, name=name, kernel_shape=shape, **attributes)
+
+    def _kernel(self, x: Features, weight: Tensor, name: str, *, transposed: bool = False) -> str:
+        kernel = self.constant(f"{name}_weight", self._array(weight))
+        if x.factor is None:
+            return kernel
+        factor = x.factor
+        if transposed:  # its kernels are I×O×K×K
+            factor = self.op("Reshape", factor, self.integers(-1, 1, 1, 1), name=f"{name}_by")
+        return self.op("Mul", kernel, factor, name=f"{name}_kernel")
+
+    def _activated(
+        self, y: str, layer: Convolution, name: str, *, level: int, whole: bool = False
+    ) -> Features:
+        """Normalization and Relu; `whole` where a factor cannot go into the next kernel."""
+        if self.form.norm == "operators" or whole:
+            normalized = self._normalized(y, layer, name, level=level)
+            return Features(self.op("Relu", normalized, name=f"{name}_relu"))
+        mean, variance = self._statistics(y, layer, name, level)
+        scale, shift = self._affine(layer, name)
+        deviation = self.op("Sqrt", variance, name=f"{name}_deviation")
+        factor = self.op("Div", scale, deviation, name=f"{name}_factor_real")
+        beyond = self.op("Div", shift, factor, name=f"{name}_beyond")
+        threshold = self.op("Sub", mean, beyond, name=f"{name}_threshold_real")
+        product = self.op("Mul", threshold, factor, name=f"{name}_product")
+        return Features(
+            self.op("Max", y, self._halved(threshold, f"{name}_threshold"), name=f"{name}_relu"),
+            self._halved(factor, f"{name}_factor"),
+            self.op("Neg", product, name=f"{name}_offset"),
+        )
+
+    def _normalized(self, y: str, layer: Convolution, name: str, *, level: int) -> str:
+        """A normalization that has to be computed for each pixel."""
+        assert layer.norm is not None
+        pairs = (("scale", layer.norm.weight), ("shift", layer.norm.bias))
+        weights = [self.constant(f"{name}_half_{key}", self._array(value)) for key, value in pairs]
+        if self.form.norm != "thresholds":
+            epsilon = layer.norm.eps
+            kind = "InstanceNormalization"
+            return self.op(kind, y, *weights, name=f"{name}_norm", epsilon=epsilon)
+        # with the statistics of this picture it is that of a batch
+        statistics = [
+            self._halved(self.op("Reshape", x, self.integers(-1), name=f"{x}_flat"), f"{x}_half")
+            for x in self._statistics(y, layer, name, level)
+        ]
+        kind = "BatchNormalization"
+        return self.op(kind, y, *weights, *statistics, name=f"{name}_norm", epsilon=0.0)
+
+    def _halved(self, x: str, name: str) -> str:
+        return self.op("Cast", x, name=name, to=self.kind)
+
+    def _statistics(self, y: str, layer: Convolution, name: str, level: int) -> tuple[str, str]:
+        """Mean of each channel, and variance with its epsilon, float32 1×C×1×1.
+
+        Along rows first, then the rows': a sum of all would not fit into half precision, and the
+        roundings of so many rows cancel out.
+        """
+        assert layer.norm is not None
+        rows, columns = self.integers(2), self.integers(3)
+        means = self.op("ReduceMean", y, columns, name=f"{name}_row_means")
+        norms = self.op("ReduceL2", y, columns, name=f"{name}_row_norms")
+        real = [self.op("Cast", x, name=f"{x}_real", to=TensorProto.FLOAT) for x in (means, norms)]
+        mean = self.op("ReduceMean", real[0], rows, name=f"{name}_mean")
+        energy = self.op("ReduceSumSquare", real[1], rows, name=f"{name}_energy")
+        share = self.op("Div", energy, self.pixels[level], name=f"{name}_mean_energy")
+        square = self.op("Mul", mean, mean, name=f"{name}_mean_square")
+        variance = self.op("Sub", share, square, name=f"{name}_variance")
+        small = self.constant(f"{name}_epsilon", np.float32(layer.norm.eps))
+        raised = self.op("Add", variance, small, name=f"{name}_raised")
+        # rounding may leave less than nothing of the variance of a flat channel
+        return mean, self.op("Max", raised, small, name=f"{name}_bounded")
+
+    def _affine(self, layer: Convolution, name: str) -> tuple[str, str]:
+        """Scale and shift of a normalization, float32 1×C×1×1."""
+        assert layer.norm is not None
+        pairs = (("scale", layer.norm.weight), ("shift", layer.norm.bias))
+        scale, shift = (
+            self.constant(f"{name}_{key}", _real(value).reshape(1, -1, 1, 1))
+            for key, value in pairs
+        )
+        return scale, shift
+
+    def _array(self, tensor: Tensor) -> NDArray[Any]:
+        with np.errstate(over="ignore"):  # a weight too large for it is refused by the checks
+            return tensor.detach().numpy().astype(self.dtype)
+
+    def _last(self, x: Features) -> str:
+        """Colours in front of the sigmoid, all pixels of a block as channels."""
+        stride, layer = self.form.last_stride, self.network.last
+        assert layer.bias is not None
+        weight = strided_kernel(layer.weight.double(), stride)
+        kernel = self._kernel(x, weight, "last")
+        bias = layer.bias.double().repeat_interleave(stride**2)
+        if x.offset is None:
+            shift = self.constant("last_bias", self._array(bias))
+        else:
+            sums = self.constant("last_sums", _real(weight.sum((2, 3))))
+            column = self.op("Reshape", x.offset, self.integers(-1, 1), name="last_offsets")
+            moved = self.op("MatMul", sums, column, name="last_moved")
+            flat = self.op("Reshape", moved, self.integers(-1), name="last_moved_flat")
+            real = self.op("Add", flat, self.constant("last_bias", _real(bias)), name="last_shift")
+            shift = self.op("Cast", real, name="last_shift_half", to=self.kind)
+        x = self._padded(x, 4, "reflect", "last")
+        side = weight.shape[-1]
+        return self.op(
+            "Conv", x.name, kernel, shift,
+            name="last", kernel_shape=[side, side], strides=[stride, stride],
+        )  # fmt: skip
+
+    def _output(self, x: str) -> None:
+        """From blocks of colours to pixels, one copy in eight bits."""
+        stride = self.form.last_stride
+        x = self.op("Sigmoid", x, name="paint")
+        x = self.op("Mul", x, self.constant("levels", self.dtype.type(255)), name="paint_levels")
+        x = self.op("Round", x, name="paint_rounded")
+        x = self.op("Cast", x, name="paint_bytes", to=TensorProto.UINT8)
+        cropped = self.inside != self.outside
+        name = "paint_whole" if cropped else "image_out"
+        if stride == 1:
+            self.op("Transpose", x, name=name, perm=CHANNELS_LAST)
+        else:
+            self._unfold(x, stride, name)
+        if cropped:
+            zeros, axes = self.integers(0, 0), self.integers(1, 2)
+            self.op("Slice", name, zeros, self.outside, axes, name="image_out")
+
+    def _unfold(self, x: str, stride: int, name: str) -> None:
+        """Blocks N×(3·s·s)×h×w as pixels N×(h·s)×(w·s)×3, where depth-to-space would copy twice."""
+        if self.size:
+            height, width = (size + missing(size) for size in self.size)
+            parts = self.integers(-1, 3, stride, stride, height // stride, width // stride)
+            whole = self.integers(-1, height, width, 3)
+        else:
+            blocks = self.op("Div", self.inside, self.integers(stride), name="paint_blocks")
+            first = self.integers(-1, 3, stride, stride)
+            parts = self.op("Concat", first, blocks, name="paint_split", axis=0)
+            ends = self.integers(-1), self.inside, self.integers(3)
+            whole = self.op("Concat", *ends, name="paint_shape", axis=0)
+        x = self.op("Reshape", x, parts, name="paint_parts")
+        x = self.op("Transpose", x, name="paint_pixels", perm=[0, 4, 2, 5, 3, 1])
+        self.op("Reshape", x, whole, name=name)
+
+    def _padded(self, x: Features, amount: int, mode: str, name: str) -> Features:
+        return dataclasses.replace(
+            x, name=self.pad(x.name, (amount,) * 4, mode, name=f"{name}_pad")
+        )
+
+    def _doubled(self, x: Features, name: str) -> Features:
+        scales = self.constant("doubled", np.array([1, 1, 2, 2], np.float32))
+        large = self.op(
+            "Resize", x.name, "", scales, name=f"{name}_doubled", mode="nearest",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+        )  # fmt: skip
+        return self._padded(dataclasses.replace(x, name=large), 1, "reflect", name)
+
+    def _before_upsampling(self, index: int) -> Tensor:
+        """The 3×3 kernel as it was trained."""
+        weight: Tensor = self.network.up[index].conv.weight  # type: ignore[union-attr, assignment]
+        return weight.double()
+
+
+def _with_positive_scales(folded: FoldedNetwork) -> FoldedNetwork:
+    """The same network, in which no normalization before a Relu turns anything around."""
+    return dataclasses.replace(
+        folded,
+        down=[_positive(layer, axis=0) for layer in folded.down],
+        blocks=[(_positive(first, axis=0), second) for first, second in folded.blocks],
+        up=[_positive(layer, axis=1) for layer in folded.up],
+    )
+
+
+def _positive(layer: Convolution, axis: int) -> Convolution:
+    """A layer with outputs along `axis` of its kernel turned around instead of its scales."""
+    assert layer.norm is not None
+    norm = copy.deepcopy(layer.norm)
+    scale = norm.weight.detach()
+    signs = torch.where(scale < 0, -1.0, 1.0).to(layer.weight.dtype)
+    norm.weight = torch.nn.Parameter(scale.abs().clamp_min(SMALLEST))
+    shape = [-1 if dim == axis else 1 for dim in range(4)]
+    return Convolution(layer.weight * signs.view(shape), layer.bias, norm)
+
+
+def _smaller(layer: Convolution) -> Convolution:
+    """The first layer for a picture of 0…255; the normalization's epsilon grows with its output."""
+    assert layer.norm is not None
+    norm = copy.deepcopy(layer.norm)
+    norm.eps *= (255 * SCALE) ** 2
+    return Convolution(layer.weight * SCALE, layer.bias, norm)
+
+
+def _real(tensor: Tensor) -> NDArray[Any]:
+    return tensor.detach().numpy().astype(np.float32)
