@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from nst_rt.errors import NstError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_ERRORS = ("ERROR", "INTERNAL_ERROR")
 _PLACE = re.compile(r"\.?\s*In \w+ at /[^\s)]+")
 _SERIOUS = re.compile("layernorm|timing cache", re.IGNORECASE)
 """Worth a warning: statistics in half precision, which overflow; a timing cache of no use."""
@@ -33,7 +35,7 @@ class Messages:
 
     def take(self, severity: str, text: str) -> None:
         """Keep a line. It comes from whatever thread the library works in."""
-        if severity in ("ERROR", "INTERNAL_ERROR"):
+        if severity in _ERRORS:
             self.errors.append(text)
             logger.debug("%s", text)
         elif severity == "WARNING":
@@ -94,27 +96,37 @@ def essence(text: str) -> str:
 class _Ear:
     """Where the one logger of the process hands its lines on to."""
 
-    messages = Messages()
+    listener: Messages | None = None
     busy = threading.Lock()
+    recent: ClassVar[deque[str]] = deque(maxlen=20)
+    """Errors, for those who do not listen."""
+
+    @classmethod
+    def hear(cls, severity: str, text: str) -> None:
+        if severity in _ERRORS:
+            cls.recent.append(text)
+        (cls.listener or Messages()).take(severity, text)
 
 
 @contextmanager
 def listening() -> Iterator[Messages]:
     """Collect what is said while entered; other threads that would listen wait their turn."""
     with _Ear.busy:
-        _Ear.messages = Messages()
+        _Ear.listener = messages = Messages()
         try:
-            yield _Ear.messages
+            yield messages
         finally:
-            _Ear.messages = Messages()
+            _Ear.listener = None
+            _Ear.recent.clear()
 
 
 def overheard() -> Messages:
-    """What was said while nobody listened, since it was last asked for.
+    """The errors since it was last asked for.
 
-    Painting does not listen: pictures of two engines would wait for each other.
+    Painting does not listen: pictures would wait for the build of an engine.
     """
-    messages, _Ear.messages = _Ear.messages, Messages()
+    messages = Messages(list(_Ear.recent))
+    _Ear.recent.clear()
     return messages
 
 
@@ -127,6 +139,6 @@ def logger_of(trt: ModuleType) -> trt.ILogger:
             trt.ILogger.__init__(self)
 
         def log(self, severity: Any, msg: str) -> None:
-            _Ear.messages.take(severity.name, msg)
+            _Ear.hear(severity.name, msg)
 
     return Logger()

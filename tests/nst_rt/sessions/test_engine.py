@@ -142,6 +142,51 @@ def test_a_forked_child_leaves_the_gpu_alone(
     assert ended.out.splitlines() == ["0 0", "True"], ended.err
 
 
+def test_a_stylizer_paints_arrays_on_the_gpu(machine: EngineMachine, engine: Path) -> None:
+    code = """
+    from nst_rt import Stylizer
+    from nst_rt.nvidia.memory import DeviceBuffer, Gpu, PinnedArray, Stream
+
+    class OnDevice:
+        def __init__(self, shape, buffer):
+            self.__cuda_array_interface__ = {
+                "shape": shape, "typestr": "|u1", "version": 3, "data": (int(buffer.address), False)
+            }
+
+    stylizer, gpu = Stylizer(sys.argv[1], trust_engine=True), Gpu()
+    gpu.enter()
+    stream, source = Stream(gpu), PinnedArray(gpu, (20, 30, 3))
+    source.array[:] = picture[0]
+    buffer = DeviceBuffer(gpu, picture.size)
+    stream.upload(source, buffer)
+    gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+    painting = stylizer(OnDevice((20, 30, 3), buffer))
+    address = painting.__cuda_array_interface__["data"][0]
+    gpu.call(gpu.driver.cuCtxSynchronize)
+    print((np.frombuffer((ctypes.c_uint8 * 1800).from_address(address), np.uint8)
+           == picture.ravel()).all())
+    """
+    ended = machine.run(code, engine, before=OPEN, lazy=1)
+    assert ended.out == "True\n", ended.err
+    assert ended.count("cuMemcpyDtoHAsync") == 0
+
+
+def test_opened_and_closed_again_and_again(machine: EngineMachine, engine: Path) -> None:
+    code = """
+    for _ in range(40):
+        session = opened(trust_engine=True)
+        session.run(picture)
+        session.close()
+        if used():
+            print(used())
+    print("done")
+    """
+    ended = machine.run(code, engine, before=OPEN, lazy=1)
+    assert ended.out == "done\n", ended.err
+    assert ended.count("cuStreamCreate") == ended.count("cuStreamDestroy") == 3 * 40
+    assert ended.count("destroy") == 4 * 40  # run time, engine, configuration, context
+
+
 def test_memory_follows_the_picture_and_ends_with_the_session(
     machine: EngineMachine, engine: Path
 ) -> None:
