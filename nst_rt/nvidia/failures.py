@@ -8,18 +8,26 @@ from nst_rt.errors import OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.nvidia.libraries import CUDNN, install_line
 
+_AGAIN = "start the program again, nst-rt doctor tells whether the GPU works"
 _CAUSES = {
     2: ("not enough GPU memory", "close what else uses the GPU, or choose a smaller --size"),
     35: ("the NVIDIA driver is older than this CUDA", "update the driver"),
     100: ("no NVIDIA GPU is visible", "check nvidia-smi and CUDA_VISIBLE_DEVICES"),
     101: ("no such GPU", "nst-rt doctor lists those that are here"),
     209: ("this build of the engine has no code for this GPU", "update the engine's package"),
+    214: ("the GPU's memory has an error that it cannot correct", "restart the machine"),
+    700: ("the GPU stopped in the middle of its work", _AGAIN),
+    702: ("the GPU took longer than the system lets it", "choose a smaller --size"),
+    719: ("the GPU stopped in the middle of its work", _AGAIN),
     802: ("the GPUs' fabric is not ready", "check nvidia-fabricmanager"),
     803: ("the driver and its libraries are of two versions", "restart the machine"),
     999: ("the driver fails", "restart the machine"),
 }
 
 _WITHOUT_TENSORRT = "choose device cuda, which builds none"
+
+LOST = frozenset({214, 700, 702, 709, 714, 715, 716, 717, 718, 719, 999})
+"""Errors after which every call of the process fails."""
 
 
 def failure(message: str) -> ProviderError:

@@ -6,6 +6,7 @@ when the last reference to it goes.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import weakref
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.nvidia.failures import failure
+from nst_rt.nvidia.failures import LOST, failure
 
 _NON_BLOCKING = 1
 """A stream that does not wait for the legacy default stream."""
@@ -34,6 +35,7 @@ class Gpu:
         from cuda.bindings import driver
 
         self.driver: Any = driver
+        self._engines: weakref.WeakSet[object] = weakref.WeakSet()
         self.call(driver.cuInit, 0)
         self.device = self.call(driver.cuDeviceGet, index)
         self.context = self.call(driver.cuDevicePrimaryCtxRetain, self.device)
@@ -44,8 +46,23 @@ class Gpu:
         """Call a function of the driver; its result, or the error that it reports."""
         code, *results = function(*arguments)
         if int(code):
+            self._keep_if_lost(int(code))
             raise failure(f"CUDA failure {int(code)}: {code.name}")
         return results[0] if results else None
+
+    def carries(self, engine: object) -> None:
+        """Note an engine that ends the process when it is freed after the GPU is gone."""
+        self._engines.add(engine)
+
+    def keep_if_lost(self) -> None:
+        """See whether the GPU is gone, after an engine failed; its engines are never freed then."""
+        self._keep_if_lost(int(self.driver.cuCtxSynchronize()[0]))
+
+    def _keep_if_lost(self, code: int) -> None:
+        if code in LOST:
+            for engine in self._engines:
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+            self._engines.clear()
 
     def enter(self) -> None:
         """Make the context that of the calling thread, as every call on memory needs it."""

@@ -38,6 +38,8 @@ class Session(Protocol):
     """How many of the model's run where, if its engine tells."""
     memory_per_pixel: int
     """Bytes that one pixel of a picture takes while it is painted, measured at half width."""
+    largest: int | None
+    """Pixels of the longest side that it takes, None where any."""
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3, C-contiguous; the result is a new array.
@@ -195,6 +197,8 @@ def _has_cuda() -> bool:
 
 def missing_engine(module: str, extra: str, error: ImportError) -> ProviderError:
     """The error for an engine whose package is not installed, or is and does not load."""
+    if isinstance(error, ProviderError):  # an ImportError too, which says more
+        return error
     absent = isinstance(error, ModuleNotFoundError)
     what = "is not installed" if absent else f"does not load ({error})"
     return ProviderError(f"{module} {what}", cure=f'pip install "nst-rt[{extra}]"')

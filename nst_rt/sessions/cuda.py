@@ -114,6 +114,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
 
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
         session = super()._load(options, sizes)
+        self._gpu.carries(session)
         refuse_pixels_on_cpu(session)
         return session
 
@@ -170,6 +171,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         return self._failed(error)
 
     def _failed(self, error: Exception) -> NstError:
+        self._gpu.keep_if_lost()
         return failure(str(error))
 
 

@@ -9,6 +9,8 @@ nothing: plumbing can be tested over them, numbers cannot. Environment variables
     STAND_IN_DRIVER       the CUDA version of the driver (13000); below it all calls fail with 35
     STAND_IN_MEMORY_MIB   device memory (8192); what exceeds it is refused with error 2
     STAND_IN_FAIL         "function:code,…": these calls fail; "kernel" stands for every launch
+    STAND_IN_LOST         "function:count:code": with the so-many-th of these calls the GPU is gone,
+                          and from then on every call fails with the code
     STAND_IN_TRACE        a file that gets the name of each call as a line
     STAND_IN_LAZY         1: queued work is done as late as CUDA may, when somebody waits for it
 """

@@ -27,6 +27,17 @@ static int asked(const char *name) {
     return 0;
 }
 
+/* STAND_IN_LOST is "name:count:code": with that call of it the GPU is gone, and every call fails. */
+static int lost(const char *name) {
+    static int code, calls;
+    const char *text = getenv("STAND_IN_LOST");
+    size_t length = strlen(name);
+    if (code || !text || strncmp(text, name, length) || text[length] != ':') return code;
+    int count = atoi(text + length + 1);
+    if (++calls == count) code = atoi(strchr(text + length + 1, ':') + 1);
+    return code;
+}
+
 static void trace(const char *name) {
     const char *path = getenv("STAND_IN_TRACE");
     if (!path || !*path) return;
@@ -40,7 +51,8 @@ static void trace(const char *name) {
 
 int stand_in_called(const char *name) {
     trace(name);
-    int code = asked(name);
+    int code = lost(name);
+    if (!code) code = asked(name);
     if (!code && !strncmp(name, "cuda", 4)) {
         if (stand_in_driver() < RUNTIME) code = DRIVER_TOO_OLD;
         else if (!stand_in_devices()) code = NO_DEVICE;
