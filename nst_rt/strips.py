@@ -86,6 +86,8 @@ def paint_within(
         return None
     bytes_per_pixel = session.memory_per_pixel * model.width / 0.5
     pixels = pixels_within(limit, height, width, bytes_per_pixel)
+    if session.largest:
+        pixels = min(pixels, pixels_for(session.largest, height, width))
     tiles = tiling(height, width, pixels, radius=model.receptive_radius, multiple=model.multiple)
     if tiles is None:
         return None
@@ -107,6 +109,23 @@ def pixels_within(limit: int, height: int, width: int, bytes_per_pixel: float) -
     """
     left = limit - height * width * 3 - ENGINE_BYTES
     return max(0, int(left / (bytes_per_pixel * MARGIN)))
+
+
+def pixels_for(longest: int, height: int, width: int) -> int:
+    """How many pixels may be painted at once so that nothing that is painted has a longer side.
+
+    Args:
+        longest: side that the engine takes.
+        height: of the whole picture.
+        width: of the whole picture.
+    """
+    pixels = int(longest**2 * min(height / width, width / height))
+    while pixels:
+        down, across, rows, columns = _grid(height, width, pixels)
+        if max(rows * down, columns * across) <= longest:
+            return pixels
+        pixels = pixels * 9 // 10
+    return 0
 
 
 def tiling(height: int, width: int, pixels: int, *, radius: int, multiple: int) -> Tiling | None:
@@ -161,6 +180,17 @@ def thumbnail(photo: Pixels, pixels: int) -> Pixels:
 def pieces(photo: Pixels, pixels: int) -> Pixels:
     """Pieces of uint8 H×W×3 from all over it, side by side, about `pixels` together at most."""
     height, width = photo.shape[:2]
+    down, across, num_rows, num_columns = _grid(height, width, pixels)
+    rows = []
+    for top in _starts(height, down, num_rows):
+        lefts = _starts(width, across, num_columns)
+        parts = [photo[top : top + down, left : left + across] for left in lefts]
+        rows.append(np.concatenate(parts, axis=1))
+    return np.ascontiguousarray(np.concatenate(rows))
+
+
+def _grid(height: int, width: int, pixels: int) -> tuple[int, int, int, int]:
+    """Height and width of pieces, about `pixels` together, and how many rows and columns."""
     scale = min(1.0, math.sqrt(pixels / (height * width)))
     side = max(SMALLEST_PIECE, math.isqrt(pixels) // PIECES)
     down, across = min(side, height), min(side, width)
@@ -168,12 +198,7 @@ def pieces(photo: Pixels, pixels: int) -> Pixels:
     few = max(1, int(shorter[0] * scale / shorter[1]))
     many = max(1, min(longer[0] // longer[1], pixels // (few * down * across)))
     num_rows, num_columns = (few, many) if height <= width else (many, few)
-    rows = []
-    for top in _starts(height, down, num_rows):
-        lefts = _starts(width, across, num_columns)
-        parts = [photo[top : top + down, left : left + across] for left in lefts]
-        rows.append(np.concatenate(parts, axis=1))
-    return np.ascontiguousarray(np.concatenate(rows))
+    return down, across, num_rows, num_columns
 
 
 def _starts(length: int, side: int, count: int) -> list[int]:

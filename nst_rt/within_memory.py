@@ -1,7 +1,7 @@
 """Painting within the memory that there is: at once, in parts that get smaller, or on the CPU.
 
-What an engine takes is known roughly before it paints; whether there is so much, on a GPU above
-all, where others take of it too, is known when it fails.
+What memory an engine takes is known roughly before it paints; whether there is so much, on a GPU
+above all, where others take of it too, is known when it fails.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nst_rt.images import allowed_memory, check_memory
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Session
 from nst_rt.steady import SteadyStyle
-from nst_rt.strips import paint_tiles, paint_within, tiling
+from nst_rt.strips import paint_tiles, paint_within, pixels_for, tiling
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class WithinMemory:
     ) -> None:
         self._model, self._steady, self._max_memory = model, steady, max_memory
         self._on_cpu = on_cpu
+        self._told_parts = False
         self._too_large = math.inf  # so many pixels were too many at once
         self._part = 0  # so many were not; none at all where the CPU has to paint
 
@@ -76,7 +77,7 @@ class WithinMemory:
         )
 
     def _planned(self, photo: Pixels, session: Session) -> Run | None:
-        """What paints in parts a picture that takes more than is allowed, None for any other."""
+        """What paints in parts what is larger than is allowed or taken, None for anything else."""
         height, width = photo.shape[:2]
         try:
             self.refuse(height, width, session)
@@ -86,7 +87,21 @@ class WithinMemory:
             if parts is None:
                 raise
             return parts
-        return None
+        longest = session.largest
+        if longest is None or max(height, width) <= longest or not self._has_steady():
+            return None
+        pixels = pixels_for(longest, height, width)
+        radius, multiple = self._model.receptive_radius, self._model.multiple
+        tiles = tiling(height, width, pixels, radius=radius, multiple=multiple)
+        if tiles is None:
+            return None
+        if not self._told_parts:
+            self._told_parts = True
+            logger.warning(
+                "%dx%d is larger than %s takes: painted in %d parts, as others will be",
+                width, height, session.provider, len(tiles),
+            )  # fmt: skip
+        return partial(paint_tiles, paint=self._steady.paint, tiles=tiles, pixels=pixels)
 
     def _less(
         self, photo: Pixels, session: Session, part: int, failed: OutOfMemoryError | None

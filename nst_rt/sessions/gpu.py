@@ -20,6 +20,7 @@ class GpuSession:
     device = "cuda"
     memory_per_pixel = 12
     """In the computer's memory: the picture, the painting, and both in pinned memory."""
+    largest: int | None = None
     nodes: Mapping[str, int] = MappingProxyType({})
     _gpu: Gpu
     _pictures: InFlight[Any]

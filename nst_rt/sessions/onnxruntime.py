@@ -33,6 +33,7 @@ class OnnxRuntimeSession:
 
     device = "cpu"
     memory_per_pixel = 580
+    largest: int | None = None
     nodes: Mapping[str, int] = MappingProxyType({})
     _provider = "CPUExecutionProvider"
     _complaint, _cure = "ONNX Runtime cannot paint with it", ""

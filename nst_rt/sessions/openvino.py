@@ -33,6 +33,7 @@ class OpenVinoSession:
 
     device = "cpu"
     memory_per_pixel = 170
+    largest: int | None = None
     nodes: Mapping[str, int] = MappingProxyType({})
 
     def __init__(

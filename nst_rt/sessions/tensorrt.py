@@ -45,6 +45,8 @@ class TensorRtSession(CudaSession):
                 self.nodes[self._provider],
                 others,
             )
+        if model.fixed_size is None:
+            self.largest = LARGEST[1]
         # nothing is gained by sessions of one size: each would be another engine
         self._sizes = Sizes(BoundSession(self._session, self._run_options, captures=False), None)
 

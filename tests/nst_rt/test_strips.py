@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nst_rt import LimitError, Stylizer
 from nst_rt.model import read_model
 from nst_rt.steady import SteadyStyle
-from nst_rt.strips import paint_tiles, pieces, pixels_within, statistics_of, tiling
+from nst_rt.strips import paint_tiles, pieces, pixels_for, pixels_within, statistics_of, tiling
 
 SIDES = st.integers(1, 2000)
 
@@ -42,6 +42,27 @@ def test_tiles_cover_the_picture_once_and_overlap_by_what_a_pixel_sees(
     sizes = [(row.stop - row.start) * (column.stop - column.start) for row, column in tiles]
     assert len(sizes) == len(tiles)
     assert max(sizes) <= pixels
+
+
+@settings(deadline=None, max_examples=12)
+@given(st.integers(1921, 4000), st.floats(1, 8), st.booleans())
+def test_no_part_has_a_longer_side_than_an_engine_takes(
+    longer: int, aspect: float, upright: bool
+) -> None:
+    shorter, longest = int(longer / aspect), 1920
+    height, width = (longer, shorter) if upright else (shorter, longer)
+    pixels = pixels_for(longest, height, width)
+    tiles = tiling(height, width, pixels, radius=57, multiple=4)
+    assert tiles is not None
+    painted: list[int] = []
+
+    def paint(picture, statistics, keep):
+        painted.extend(picture.shape[:2])
+        return picture, np.zeros((2, 1), np.float32)
+
+    photo = np.zeros((height, width, 3), np.uint8)
+    assert (paint_tiles(photo, paint, tiles, pixels) == photo).all()
+    assert 16 <= min(painted) <= max(painted) <= longest
 
 
 def test_tiles_leave_no_seam(steady_style, photo) -> None:

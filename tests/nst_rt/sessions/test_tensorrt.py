@@ -295,6 +295,23 @@ def test_engine_is_loaded_from_a_cache_that_cannot_be_written(machine, echo, cac
     assert ended.count("buildSerializedNetwork") == 0
 
 
+def test_photo_beyond_the_engine_is_painted_in_parts(machine, tmp_path) -> None:
+    echo_model(tmp_path / "large.onnx")
+    steady_echo_model(tmp_path / "large.steady.onnx")
+    code = """
+    from nst_rt import Stylizer
+    photo = np.random.default_rng(0).integers(0, 256, (1300, 4000, 3), np.uint8)
+    stylizer = Stylizer(sys.argv[1], device="tensorrt", size="full")
+    print(*((stylizer(one) == one).all() for one in (photo, photo.transpose(1, 0, 2).copy())))
+    """
+    ended = machine(code, tmp_path / "large.onnx")
+    assert ended.out == "True True\n", ended.err
+    told = [line for line in ended.err.splitlines() if "parts" in line]
+    assert told[0].startswith("4000x1300 is larger than ONNX Runtime ")
+    assert len(told) == 1
+    assert ended.count("buildSerializedNetwork") == 2  # the plain file and the steady one
+
+
 def test_model_of_one_size_has_no_profile(machine, cache) -> None:
     code = """
     session = opened()
