@@ -48,10 +48,19 @@ static void run(Stream *stream, unsigned long place);
 
 static Stream *real(Stream *stream) { return (uintptr_t)stream <= 2 ? &plain : stream; }
 
+/* What is filled has to be there by then, as a GPU would find out. */
+static void fill(Work *work) {
+    if (!stand_in_kind(work->to)) {
+        fprintf(stderr, "memory is filled that was freed, or never was there\n");
+        abort();
+    }
+    memset(work->to, work->value, work->bytes);
+}
+
 static void perform(Work *work) {
     switch (work->kind) {
         case COPY: memmove(work->to, work->staged ? work->staged : work->from, work->bytes); break;
-        case FILL: memset(work->to, work->value, work->bytes); break;
+        case FILL: fill(work); break;
         case CALL: work->function(work->to); break;
         case WAIT: run(work->other, work->place); break;
         case KERNEL: break;

@@ -71,6 +71,35 @@ def test_an_engine_takes_and_gives_nothing_else(machine: EngineMachine, engine: 
     assert refused == "UsageError 2: the model takes no keep; it takes a picture alone"
 
 
+@LAZY
+def test_a_block_that_became_too_small_stays_with_its_graphs(
+    machine: EngineMachine, engine: Path, lazy: int
+) -> None:
+    code = """
+    from nst_rt.nvidia.memory import DeviceBuffer, Gpu
+
+    class OnDevice:
+        def __init__(self, *shape):
+            self.buffer = DeviceBuffer(gpu, int(np.prod(shape)))
+            self.__cuda_array_interface__ = {
+                "shape": shape, "typestr": "|u1", "version": 3,
+                "data": (int(self.buffer.address), False),
+            }
+
+    session, gpu = opened(trust_engine=True), Gpu()
+    gpu.enter()
+    small, large = ([OnDevice(1, size, size, 3) for _ in range(2)] for size in (10, 60))
+    for pair in (small, small, large, small, large, small):
+        session.paint_on_device(*pair)
+    gpu.call(gpu.driver.cuCtxSynchronize)
+    session.close()
+    print(used() == sum(array.buffer.size for array in (*small, *large)))
+    """
+    ended = machine.run(code, engine, before=OPEN, lazy=lazy)
+    assert ended.out == "True\n", ended.err
+    assert ended.count("cuGraphLaunch") == 4
+
+
 def test_threads_share_an_engine(machine: EngineMachine, engine: Path) -> None:
     code = """
     session = opened(trust_engine=True)
