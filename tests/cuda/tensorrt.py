@@ -11,16 +11,16 @@ from pathlib import Path
 
 from tests.cuda.stand_ins import SOURCES
 
-_NAMES = ("libnvinfer.so.10", "libnvonnxparser.so.10")
-"""What the provider is linked to. Each holds all; the first that is loaded serves."""
+_LIBRARIES = {"libnvinfer.so.10": "nvinfer.c", "libnvonnxparser.so.10": "nvonnxparser.c"}
+"""What the provider is linked to, the second one over the first."""
 
 
 def build_tensorrt(folder: Path, cuda: Path) -> Path:
     """Build them in `folder`, over the stand-in driver that lies in `cuda`."""
     folder.mkdir(parents=True)
-    for name in _NAMES:
+    over = [f"-L{cuda}", "-l:libcuda.so.1"]
+    for name, source in _LIBRARIES.items():
         command = ["gcc", "-shared", "-fPIC", "-O1", "-Wall", f"-I{SOURCES}", f"-Wl,-soname,{name}"]
-        command += ["-o", str(folder / name), str(SOURCES / "nvinfer.c")]
-        command += [f"-L{cuda}", "-l:libcuda.so.1"]
-        subprocess.run(command, check=True)
+        subprocess.run([*command, "-o", folder / name, SOURCES / source, *over], check=True)
+        over = [f"-L{folder}", f"-l:{name}", *over]
     return folder

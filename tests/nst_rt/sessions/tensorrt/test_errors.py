@@ -1,0 +1,100 @@
+"""What TensorRT does not do, or what is missing for it, is said with the cure."""
+
+from __future__ import annotations
+
+import onnx
+
+from tests.cuda.echo import echo_model
+
+
+def test_missing_tensorrt_is_named_with_the_version_that_is_wanted(machine, echo) -> None:
+    ended = machine("print(told(opened))", echo, tensorrt=False)
+    named = "libnvinfer.so.10, libnvonnxparser.so.10 are missing"
+    assert ended.out == f'ProviderError 5: {named}; pip install "tensorrt-cu13<11"\n', ended.err
+
+
+def test_tensorrt_that_does_not_load_is_told(machine, echo) -> None:
+    code = """
+    from nst_rt.sessions import tensorrt
+    tensorrt.need_libraries = lambda onnxruntime, provider: None  # as on Windows
+    print(told(opened))
+    """
+    ended = machine(code, echo, tensorrt=False)
+    assert ended.out.startswith("ProviderError 5: TensorRT 10 does not load (libnvinfer.so.10: ")
+    assert ended.out.endswith('pip install "tensorrt-cu13<11"\n')
+
+
+def test_options_are_parsed_by_the_provider_itself(machine, echo) -> None:
+    """A name that it does not know, and a value that it does not take, are errors."""
+    code = """
+    from nst_rt.sessions.tensorrt import TensorRtSession
+    right = TensorRtSession._engine_options
+    for wrong in {"trt_fp16_enabled": "True"}, {"trt_fp16_enable": "yes"}:
+        TensorRtSession._engine_options = lambda self: right(self) | wrong
+        print(told(opened))
+        os.environ["NST_RT_CACHE"] += "-of-the-next"
+    """
+    name, value = machine(code, echo).out.splitlines()
+    assert "trt_fp16_enabled" in name
+    assert "trt_fp16_enable" in value
+    assert name.startswith("ProviderError 5: ")
+
+
+def test_model_of_which_tensorrt_takes_nothing_is_refused(machine, echo) -> None:
+    ended = machine("print(told(opened))", echo, nodes=0)
+    assert ended.out.startswith("ProviderError 5: TensorRT takes no node of this model; choose dev")
+
+
+def test_picture_beyond_the_engine_is_refused_with_its_limits(machine, echo) -> None:
+    code = """
+    session = opened()
+    for height, width in (1921, 20), (20, 15):
+        print(told(lambda: session.run(black(height, width))))
+    print(told(lambda: session.run(np.concatenate([picture] * 2))))
+    print((session.run(picture) == picture).all())
+    """
+    ended = machine(code, echo)
+    tall, narrow, two, painted = ended.out.splitlines()
+    takes = "is not within what its engine takes: one of 16x16 … 1920x1920; paint at --size 1920 "
+    assert tall.startswith(f"LimitError 3: 20x1921 {takes}"), ended.err
+    assert narrow.startswith(f"LimitError 3: 15x20 {takes}")
+    assert two.startswith(f"LimitError 3: 2 of 30x20 {takes}")
+    assert painted == "True"
+
+
+def test_arithmetic_that_tensorrt_has_not_is_refused(machine, echo) -> None:
+    code = """
+    print(told(lambda: opened(precision="fp32")))
+    print(told(lambda: opened(precision="fp16")))
+    """
+    ended = machine(code, echo)
+    first, second = ended.out.splitlines()
+    assert first == (
+        "ProviderError 5: TensorRT computes this file in tf32, fp32 was asked for; choose device cu"
+        "da"
+    ), ended.err
+    assert "computes this file in tf32, fp16 was asked for" in second
+    ended = machine('print(opened(precision="fp32").precision)', echo, capability=75)
+    assert ended.out == "fp32\n", ended.err
+
+
+def test_failure_in_the_middle_is_told_and_nothing_else_paints(machine, echo) -> None:
+    code = """
+    session = opened()
+    os.environ["STAND_IN_FAIL"] = "enqueueV3:700"
+    print(told(lambda: session.run(picture)))
+    os.environ["STAND_IN_FAIL"] = ""
+    print((session.run(picture) == picture).all())
+    """
+    ended = machine(code, echo)
+    first, second = ended.out.splitlines()
+    assert first.startswith("ProviderError 5: TensorRT EP execution context enqueue failed"), first
+    assert second == "True"
+
+
+def test_model_of_fused_operators_is_refused(machine, tmp_path) -> None:
+    model = onnx.load(echo_model(tmp_path / "fused.onnx"))
+    model.metadata_props.add(key="nst_rt.variant", value="fused")
+    onnx.save(model, tmp_path / "fused.onnx")
+    ended = machine("print(told(opened))", tmp_path / "fused.onnx")
+    assert ended.out.endswith("fused.onnx: TensorRT has no fused operators; choose device cuda\n")
