@@ -159,8 +159,17 @@ typedef struct {
     Shape shape;
     void *image, *painting, *memory;
     int64_t size;
-    int warm;
+    int warm, busy;
 } Context;
+
+static void done(void *context) { ((Context *)context)->busy--; }
+
+static void context_destroy(Object *object) {
+    if (((Context *)object)->busy) {
+        fprintf(stderr, "a context was let go while it painted\n");
+        abort();
+    }
+}
 
 static int64_t pixels(Context *self) {
     return self->shape.sizes[0] * self->shape.sizes[1] * self->shape.sizes[2];
@@ -210,6 +219,10 @@ static int context_enqueue(Context *self, Stream *stream) {
     self->warm = 1;
     stand_in_fill(self->memory, 0x5A, context_needs(self), stream);
     stand_in_copy(self->painting, self->image, pixels(self) * 3, DEVICE_TO_DEVICE, stream);
+    if (!stand_in_capturing(stream)) {
+        self->busy++;
+        stand_in_call(stream, done, self);
+    }
     return 1;
 }
 
@@ -226,6 +239,7 @@ static Outer *engine_context(Engine *self, Outer *config) {
     Context *context = made(sizeof *context, context_table);
     context->engine = self;
     context->cache = given->cache;
+    context->object.destroy = context_destroy;
     return &context->object.outer;
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cuda.echo import echo_model
-from tests.cuda.scripts import OPEN
+from tests.cuda.scripts import ON_DEVICE, OPEN
 
 
 @pytest.fixture(scope="module")
@@ -15,27 +15,14 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
 
 
-ARRAYS = """
-    from nst_rt.nvidia.memory import DeviceBuffer, Gpu, PinnedArray, Stream
-
-    class OnDevice:
-        def __init__(self, gpu, shape, typestr="|u1", strides=None):
-            self.buffer = DeviceBuffer(gpu, int(np.prod(shape)))
-            self.__cuda_array_interface__ = {
-                "shape": shape, "typestr": typestr, "strides": strides,
-                "data": (int(self.buffer.address), False), "version": 3,
-            }
-
-    session, gpu = opened(), Gpu()
-    gpu.enter()
-"""
+ARRAYS = ON_DEVICE + "\n    session = opened()\n"
 
 
 @pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
 def test_painting_keeps_its_place_in_the_callers_stream(cuda_machine, echo, lazy) -> None:
     """Neither the caller's upload nor its download is waited for by the host."""
     code = """
-    image, painting = (OnDevice(gpu, picture.shape) for _ in range(2))
+    image, painting = (OnDevice(picture.shape) for _ in range(2))
     source, target = (PinnedArray(gpu, picture.shape) for _ in range(2))
     stream = Stream(gpu)
     for number in range(3):
@@ -55,13 +42,13 @@ def test_painting_keeps_its_place_in_the_callers_stream(cuda_machine, echo, lazy
 
 def test_what_is_no_picture_on_the_gpu_is_refused_with_the_cure(cuda_machine, echo) -> None:
     code = """
-    good = OnDevice(gpu, picture.shape)
+    good = OnDevice(picture.shape)
     for image, painting in (
         (picture, good),
-        (OnDevice(gpu, picture.shape, "<f4"), good),
-        (OnDevice(gpu, (20, 30, 3)), good),
-        (OnDevice(gpu, picture.shape, strides=(1800, 3, 60, 1)), good),
-        (good, OnDevice(gpu, (1, 20, 29, 3))),
+        (OnDevice(picture.shape, "<f4"), good),
+        (OnDevice((20, 30, 3)), good),
+        (OnDevice(picture.shape, strides=(1800, 3, 60, 1)), good),
+        (good, OnDevice((1, 20, 29, 3))),
     ):
         print(told(lambda: session.paint_on_device(image, painting)))
     """
@@ -131,7 +118,7 @@ def test_paintings_are_in_order_in_the_stream_of_who_reads_them(
     cuda_machine, echo, lazy, reader
 ) -> None:
     code = """
-    image, source, stream = OnDevice(gpu, (20, 30, 3)), PinnedArray(gpu, picture.shape), Stream(gpu)
+    image, source, stream = OnDevice((20, 30, 3)), PinnedArray(gpu, picture.shape), Stream(gpu)
     image.__cuda_array_interface__["stream"] = int(stream.handle)
     for number in range(3):
         source.array[:] = picture + number
@@ -190,13 +177,13 @@ def test_tensors_of_pytorch_become_tensors_in_order_in_its_current_stream(
 def test_what_the_gpu_does_not_do_says_what_to_do_instead(cuda_machine, echo) -> None:
     code = """
     import torch
-    image = OnDevice(gpu, (20, 30, 3))
+    image = OnDevice((20, 30, 3))
     print(told(lambda: stylizer(image, size=20)))
     print(told(lambda: stylizer(image, strength=0.5)))
     print(told(lambda: stylizer(image, keep_color=True)))
     print(told(lambda: stylizer(image, color="bgr")))
     print(told(lambda: stylizer(image, out=np.zeros((20, 30, 3), np.uint8))))
-    print(told(lambda: stylizer(OnDevice(gpu, (20, 30, 4)))))
+    print(told(lambda: stylizer(OnDevice((20, 30, 4)))))
     print(told(lambda: stylizer(torch.zeros((20, 30, 3), dtype=torch.uint8))))
     small = Stylizer(sys.argv[1], device="cuda", max_pixels=100)
     print(told(lambda: small(image)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cuda.scripts import OPEN
+from tests.cuda.scripts import ON_DEVICE, OPEN
 from tests.tensorrt.bindings import VERSIONS
 from tests.tensorrt.machine import RTX, EngineMachine, stand_in_engine
 
@@ -71,31 +71,35 @@ def test_an_engine_takes_and_gives_nothing_else(machine: EngineMachine, engine: 
     assert refused == "UsageError 2: the model takes no keep; it takes a picture alone"
 
 
+def test_contexts_stay_until_they_have_painted(machine: EngineMachine, engine: Path) -> None:
+    """More arrays of the caller's than are remembered, and nobody waits."""
+    code = """
+    session = opened(trust_engine=True)
+    arrays = [OnDevice(picture.shape) for _ in range(12)]
+    for array in arrays[1:]:
+        session.paint_on_device(arrays[0], array)
+    session.close()
+    print("done")
+    """
+    ended = machine.run(code, engine, before=OPEN + ON_DEVICE, lazy=1)
+    assert ended.out == "done\n", ended.err
+    assert ended.count("context") == 11
+
+
 @LAZY
 def test_a_block_that_became_too_small_stays_with_its_graphs(
     machine: EngineMachine, engine: Path, lazy: int
 ) -> None:
     code = """
-    from nst_rt.nvidia.memory import DeviceBuffer, Gpu
-
-    class OnDevice:
-        def __init__(self, *shape):
-            self.buffer = DeviceBuffer(gpu, int(np.prod(shape)))
-            self.__cuda_array_interface__ = {
-                "shape": shape, "typestr": "|u1", "version": 3,
-                "data": (int(self.buffer.address), False),
-            }
-
-    session, gpu = opened(trust_engine=True), Gpu()
-    gpu.enter()
-    small, large = ([OnDevice(1, size, size, 3) for _ in range(2)] for size in (10, 60))
+    session = opened(trust_engine=True)
+    small, large = ([OnDevice((1, size, size, 3)) for _ in range(2)] for size in (10, 60))
     for pair in (small, small, large, small, large, small):
         session.paint_on_device(*pair)
     gpu.call(gpu.driver.cuCtxSynchronize)
     session.close()
     print(used() == sum(array.buffer.size for array in (*small, *large)))
     """
-    ended = machine.run(code, engine, before=OPEN, lazy=lazy)
+    ended = machine.run(code, engine, before=OPEN + ON_DEVICE, lazy=lazy)
     assert ended.out == "True\n", ended.err
     assert ended.count("cuGraphLaunch") == 4
 
@@ -116,19 +120,8 @@ def test_threads_share_an_engine(machine: EngineMachine, engine: Path) -> None:
 @LAZY
 def test_pictures_on_the_gpu_stay_there(machine: EngineMachine, engine: Path, lazy: int) -> None:
     code = """
-    from nst_rt.nvidia.memory import DeviceBuffer, Gpu, PinnedArray, Stream
-
-    class OnDevice:
-        def __init__(self):
-            self.buffer = DeviceBuffer(gpu, picture.size)
-            self.__cuda_array_interface__ = {
-                "shape": picture.shape, "typestr": "|u1", "version": 3,
-                "data": (int(self.buffer.address), False),
-            }
-
-    session, gpu = opened(trust_engine=True), Gpu()
-    gpu.enter()
-    image, painting, stream = OnDevice(), OnDevice(), Stream(gpu)
+    session = opened(trust_engine=True)
+    image, painting, stream = OnDevice(picture.shape), OnDevice(picture.shape), Stream(gpu)
     source, target = (PinnedArray(gpu, picture.shape) for _ in range(2))
     for number in range(4):
         source.array[:] = picture + number
@@ -138,7 +131,7 @@ def test_pictures_on_the_gpu_stay_there(machine: EngineMachine, engine: Path, la
         gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
         print((target.array == picture + number).all())
     """
-    ended = machine.run(code, engine, before=OPEN, lazy=lazy)
+    ended = machine.run(code, engine, before=OPEN + ON_DEVICE, lazy=lazy)
     assert ended.out.splitlines() == ["True"] * 4, ended.err
     assert ended.count("cuMemcpyHtoDAsync") == ended.count("cuMemcpyDtoHAsync") == 4
     assert ended.count("cuGraphLaunch") == 3
@@ -174,28 +167,18 @@ def test_a_forked_child_leaves_the_gpu_alone(
 def test_a_stylizer_paints_arrays_on_the_gpu(machine: EngineMachine, engine: Path) -> None:
     code = """
     from nst_rt import Stylizer
-    from nst_rt.nvidia.memory import DeviceBuffer, Gpu, PinnedArray, Stream
-
-    class OnDevice:
-        def __init__(self, shape, buffer):
-            self.__cuda_array_interface__ = {
-                "shape": shape, "typestr": "|u1", "version": 3, "data": (int(buffer.address), False)
-            }
-
-    stylizer, gpu = Stylizer(sys.argv[1], trust_engine=True), Gpu()
-    gpu.enter()
+    stylizer, array = Stylizer(sys.argv[1], trust_engine=True), OnDevice((20, 30, 3))
     stream, source = Stream(gpu), PinnedArray(gpu, (20, 30, 3))
     source.array[:] = picture[0]
-    buffer = DeviceBuffer(gpu, picture.size)
-    stream.upload(source, buffer)
+    stream.upload(source, array.buffer)
     gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
-    painting = stylizer(OnDevice((20, 30, 3), buffer))
+    painting = stylizer(array)
     address = painting.__cuda_array_interface__["data"][0]
     gpu.call(gpu.driver.cuCtxSynchronize)
     print((np.frombuffer((ctypes.c_uint8 * 1800).from_address(address), np.uint8)
            == picture.ravel()).all())
     """
-    ended = machine.run(code, engine, before=OPEN, lazy=1)
+    ended = machine.run(code, engine, before=OPEN + ON_DEVICE, lazy=1)
     assert ended.out == "True\n", ended.err
     assert ended.count("cuMemcpyDtoHAsync") == 0
 
