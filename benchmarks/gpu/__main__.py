@@ -17,7 +17,7 @@ from benchmarks.gpu.comparison import Row, parity, speed
 from benchmarks.gpu.device import Device
 from benchmarks.gpu.floor import ceilings, work
 from benchmarks.gpu.timing import Budget, reason
-from benchmarks.gpu.ways import COMPILED, MAKERS, Style
+from benchmarks.gpu.ways import COMPILED, FORM_MAKERS, MAKERS, Style
 from benchmarks.photos import fit
 from nst_rt import zoo
 from nst_rt.diagnosis.packages import versions
@@ -43,6 +43,7 @@ BUDGET_S = {True: 240, False: 480}
 )
 @click.option("--quick", is_flag=True, help="One style, two sizes.")
 @click.option("--compile/--no-compile", "with_compiler", default=True, show_default=True)
+@click.option("--forms", is_flag=True, help="Also other forms of the graph.")
 @click.option("--rounds", type=click.IntRange(1), help="Of timing.  [5, --quick: 3]")
 @click.option(
     "--budget", type=click.IntRange(1), metavar="SECONDS", help="What does not fit is left out."
@@ -53,6 +54,7 @@ def gpu(
     photos: Path,
     quick: bool,
     with_compiler: bool,
+    forms: bool,
     rounds: int | None,
     budget: int | None,
     results: Path,
@@ -68,8 +70,9 @@ def gpu(
         os.environ["NST_RT_CACHE"] = folder
         rounds = rounds or (3 if quick else 5)
         program = Program(style, device, Path(folder), results, quick=quick, rounds=rounds)
+        makers = MAKERS | (FORM_MAKERS if forms else {})
         program.makers = {
-            name: maker for name, maker in MAKERS.items() if with_compiler or name != COMPILED
+            name: maker for name, maker in makers.items() if with_compiler or name != COMPILED
         }
         program.run(find_photos(photos)[0], Budget(budget or BUDGET_S[quick]))
 

@@ -19,8 +19,10 @@ from torch import Tensor
 from benchmarks.gpu.device import Addressed, Device
 from benchmarks.gpu.timing import Frame
 from benchmarks.styles import shipped
+from nst_export.forms import FORMS
 from nst_export.fused import fused_graph
 from nst_export.graph import style_graph
+from nst_export.half import half_graph
 from nst_rt.model import PREFIX, read_model
 from nst_rt.sessions import open_session
 from nst_train.network import StyleNetwork, paint
@@ -61,18 +63,24 @@ class Style:
     def one_size(self, height: int, width: int) -> Path:
         """The model in float16, for pictures of this size alone."""
         graph = partial(style_graph, flavour="fp16", size=(height, width))
-        return self._written(f"{width}x{height}", graph, "plain")
+        return self._written(f"{width}x{height}", graph)
+
+    def formed(self, name: str, height: int, width: int) -> Path:
+        """A form of the model, for pictures of this size alone."""
+        form = FORMS[name]
+        graph = partial(half_graph, form=form, size=(height, width))
+        return self._written(f"{name}-{width}x{height}", graph, layout=form.layout)
 
     def fused(self) -> Path:
         """The model with operators of our own, for pictures of any size."""
-        return self._written("fused", fused_graph, "fused")
+        return self._written("fused", fused_graph, variant="fused")
 
-    def _written(self, kind: str, graph: Callable[..., ModelProto], variant: str) -> Path:
+    def _written(self, kind: str, graph: Callable[..., ModelProto], **facts: str) -> Path:
         path = self.scratch / f"{self.card.name}-{kind}.onnx"
         if not path.exists():
             # what the file says of itself decides how it is run
-            facts = read_model(self.card.file("fp16")).metadata | {"variant": variant}
-            metadata = {PREFIX + key: value for key, value in facts.items()}
+            all_facts = {**read_model(self.card.file("fp16")).metadata, **facts}
+            metadata = {PREFIX + key: value for key, value in all_facts.items()}
             path.write_bytes(graph(self.network, metadata).SerializeToString())
         return path
 
@@ -140,6 +148,15 @@ def fused_session(style: Style, height: int, width: int) -> Any:
     return open_session(read_model(style.fused()), device="cuda")
 
 
+def form_session(name: str) -> Callable[[Style, int, int], Any]:
+    """Our session on a form of the model."""
+
+    def make(style: Style, height: int, width: int) -> Any:
+        return open_session(read_model(style.formed(name, height, width)), device="cuda")
+
+    return make
+
+
 def one_size_session(style: Style, height: int, width: int) -> Any:
     """Our session on a file of this size alone."""
     return open_session(read_model(style.one_size(height, width)), device="cuda")
@@ -186,6 +203,11 @@ MAKERS: dict[str, Maker] = {
     ),
 }
 """By what tables call them, the most important first."""
+FORM_MAKERS = {
+    f"nst-rt, ONNX Runtime CUDA, form of one size: {name}": Maker("session", form_session(name))
+    for name in FORMS
+}
+"""What the graph could look like as well (docs/decisions/0017-cuda-forms.md)."""
 
 
 def torch_way(painter: OnTensor, image: Pixels, device: Device) -> Way:

@@ -134,9 +134,11 @@ def test_a_way_that_fails_while_it_is_timed_takes_no_other_with_it(quick) -> Non
 def test_models_that_are_written_say_what_they_compute_in(tmp_path: Path) -> None:
     """By that a session lets tensor cores work."""
     style = Style(STYLE, CPU, tmp_path)
-    for path in (style.one_size(32, 48), style.fused()):
+    nhwc = style.formed("thresholds, N×H×W×C", 32, 48)
+    for path in (style.one_size(32, 48), nhwc, style.fused()):
         model = read_model(path)
         assert (model.flavour, model.name) == ("fp16", STYLE)
+    assert read_model(nhwc).metadata["layout"] == "nhwc"
     assert model.inputs[0].shape[1:] == ("H", "W", 3)
     assert read_model(style.one_size(32, 48)).fixed_size == (32, 48)
 
