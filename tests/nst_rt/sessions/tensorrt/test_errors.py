@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import onnx
+import pytest
 
 from tests.cuda.echo import echo_model
 
@@ -90,6 +91,24 @@ def test_failure_in_the_middle_is_told_and_nothing_else_paints(machine, echo) ->
     first, second = ended.out.splitlines()
     assert first.startswith("ProviderError 5: TensorRT EP execution context enqueue failed"), first
     assert second == "True"
+
+
+@pytest.mark.parametrize("call", ["enqueueV3", "cuMemcpyDtoHAsync"])
+def test_gpu_that_is_gone_fails_every_call_and_the_session_closes(machine, echo, call) -> None:
+    code = """
+    session = opened()
+    print((session.run(picture) == picture).all())
+    for work in (lambda: session.run(picture), lambda: session.run(picture), opened):
+        print(told(work))
+    session.close()
+    print("closed")
+    """
+    ended = machine(code, echo, lost=f"{call}:2:719")
+    painted, *errors, closed = ended.out.splitlines()
+    assert (ended.code, painted, closed) == (0, "True", "closed"), ended.err
+    assert len(errors) == 3
+    assert all(error.startswith("ProviderError 5: ") for error in errors)
+    assert "CUDA error 719" in errors[-1]
 
 
 def test_model_of_fused_operators_is_refused(machine, tmp_path) -> None:
