@@ -100,6 +100,26 @@ def test_a_library_that_does_not_start(
     assert ended.err.splitlines() == [f"nst-rt: {said}"]
 
 
+def test_a_library_that_does_not_start_and_says_why(tensorrt_of: TensorRtOf) -> None:
+    code = """
+    from nst_export.engine.backends import open_backend
+    from nst_rt.errors import NstError
+    from nst_rt.nvidia.tensorrt_log import listening
+
+    backend = open_backend("tensorrt")
+    with listening() as messages:
+        messages.take("ERROR", "CUDA initialization failure with error: 35")
+        try:
+            backend.builder(messages)
+        except NstError as error:
+            print(error.exit_code, error)
+    """
+    ended = tensorrt_of(NEWEST).run(code)
+    assert ended.out.startswith(f"5 TensorRT {NEWEST} finds no GPU with a driver that is new"), (
+        ended.err
+    )
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_tensorrt_needs_the_gpu_that_it_builds_for(
     tensorrt_of: TensorRtOf, shipped: Path, tmp_path: Path, version: str

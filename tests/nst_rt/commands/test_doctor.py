@@ -284,6 +284,23 @@ def test_probe_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch) -> 
     assert ask(["onnxruntime"], patience_s=0.5) == {"onnxruntime": {"problem": "does not answer"}}
 
 
+def test_probe_is_ended_where_processes_have_no_groups(tmp_path: Path, monkeypatch) -> None:
+    from nst_rt.diagnosis.children import ask
+
+    monkeypatch.delattr(os, "killpg")
+    module(tmp_path, "onnxruntime", "import time; time.sleep(600)")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert ask(["onnxruntime"], patience_s=0.5) == {"onnxruntime": {"problem": "does not answer"}}
+
+
+def test_build_whose_provider_is_no_file_of_its_own(tmp_path: Path) -> None:
+    """As on Windows; cuda-bindings is missing here."""
+    code = "__version__ = '1.31'\ndef get_available_providers(): return ['CUDAExecutionProvider']"
+    said = lines(doctor(path=module(tmp_path, "onnxruntime", code)))
+    assert said["cuda"].startswith("not usable: no ")  # GPU, or driver
+    assert "libraries" not in said
+
+
 def test_user_without_a_home_has_no_cache(monkeypatch, nst) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
