@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from nst_rt import zoo
-from nst_rt.engine_file import EngineFacts, written
+from nst_rt.engine_file import PORTABLE, EngineFacts, written
 from nst_rt.errors import ModelError, shown
+from nst_rt.nvidia.tensorrt import PORTABLE_TO
 
 Size = tuple[int, int]
 
 
-def rebuild(engine: Path, facts: EngineFacts, *, size: Size | None = None, batch: int = 1) -> str:
+def rebuild(
+    engine: Path,
+    facts: EngineFacts,
+    *,
+    size: Size | None = None,
+    batch: int = 1,
+    target: Sequence[str] | None = None,
+) -> str:
     """The command, as it is typed.
 
     Args:
@@ -20,13 +29,15 @@ def rebuild(engine: Path, facts: EngineFacts, *, size: Size | None = None, batch
         facts: of the engine that is there.
         size: height and width of pictures that the new one takes too.
         batch: of how many of them at once.
+        target: options that say what it is for; by default what the one that is there is for.
     """
     low, high, batch = facts.smallest, facts.largest, max(facts.batch, batch)
     if size:
         low = min(low[0], size[0]), min(low[1], size[1])
         high = max(high[0], size[0]), max(high[1], size[1])
-    words = ["nst-rt export", _source(facts), shlex.quote(shown(engine)), "--overwrite"]
-    if facts.precision == "fp32" and _source(facts) != _ANY:
+    source = _source(facts)
+    words = ["nst-rt export", source, shlex.quote(shown(engine)), "--overwrite"]
+    if facts.precision == "fp32" and source != _ANY:
         words.append("--precision fp32")
     if low == high:
         words.append(f"--size {written(low)}")
@@ -34,7 +45,7 @@ def rebuild(engine: Path, facts: EngineFacts, *, size: Size | None = None, batch
         sizes = {"min": low, "opt": facts.usual, "max": high}
         words += [f"--{name} {written(at)}" for name, at in sizes.items()]
     words += [f"--batch {batch}"] if batch > 1 else []
-    return " ".join(words)
+    return " ".join([*words, *(_target(facts) if target is None else target)])
 
 
 def outside(engine: Path, facts: EngineFacts, size: Size, count: int = 1) -> ModelError:
@@ -64,3 +75,12 @@ def _source(facts: EngineFacts) -> str:
     card = zoo.find(facts.model.get("name", ""))
     hashes = {file.sha256 for file in card.files.values()} if card else set()
     return card.name if card and facts.onnx_sha256 in hashes else _ANY
+
+
+def _target(facts: EngineFacts) -> list[str]:
+    """Options for the GPUs that a portable engine is for; another is for the GPU that is there."""
+    if facts.gpu != PORTABLE:
+        return []
+    named = tuple(facts.compute_capabilities)
+    narrowed = [f"--compute-capability {one}" for one in named if named != PORTABLE_TO]
+    return [f"--backend {facts.backend}", *narrowed]

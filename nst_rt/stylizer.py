@@ -95,7 +95,8 @@ class Stylizer(Streaming):
     """Paints pictures in one style. Safe to share between threads; same input, same bytes.
 
     Args:
-        style: a shipped style's name ("starry-night", see `nst-rt models`) or a model file.
+        style: a shipped style's name ("starry-night", see `nst-rt models`), a model file (.onnx) or
+            an engine (.engine), which runs on the GPU that it is for.
         device: "auto", "cpu", "cuda", "tensorrt" (CUDA, through an engine that is built the first
             time), or an engine of the CPU: "openvino", "onnxruntime".
         precision: "auto" is the fastest that stays within half a grey level on average.

@@ -68,10 +68,13 @@ class Engine:
             ProviderError: there is not enough memory.
         """
         context = self._engine.create_execution_context(self._config)
-        if context is None or not context.set_input_shape(self._image, shape):
+        if not (
+            context
+            and context.set_input_shape(self._image, shape)
+            and context.set_tensor_address(self._image, image)
+            and context.set_tensor_address(self._painting, painting)
+        ):
             raise meant(overheard(), self.title, _PAINTING)
-        context.set_tensor_address(self._image, image)
-        context.set_tensor_address(self._painting, painting)
         workspace = self._room(context.update_device_memory_size_for_shapes())
         context.set_device_memory(int(workspace.address), workspace.size)
         return Launch(self, context, workspace)

@@ -67,24 +67,28 @@ def check_fit(path: Path, facts: EngineFacts, data: bytes) -> Fit:
     gpu = driver.gpus[0]
     if facts.gpu not in (PORTABLE, gpu.name) or gpu.capability not in facts.compute_capabilities:
         built = f"for {facts.gpu} (compute capability {', '.join(facts.compute_capabilities)})"
-        options = _options_for(trt, gpu, library)
-        raise _misfit(path, facts, built, f"{gpu.name} ({gpu.capability})", options)
+        target = _target(trt, gpu, library)
+        raise _misfit(path, facts, built, f"{gpu.name} ({gpu.capability})", target)
     return Fit(library, trt, gpu, driver)
 
 
-def _misfit(path: Path, facts: EngineFacts, built: str, here: str, options: str = "") -> ModelError:
+def _misfit(
+    path: Path, facts: EngineFacts, built: str, here: str, target: list[str] | None = None
+) -> ModelError:
     """The error that names both, and the command that builds for what is here."""
-    again = rebuild(path, facts) + options
     what = f"was built {built}, here is {here}"
+    again = rebuild(path, facts, target=target)
     return ModelError(what, path=path, cure=f"build it here: {again}")
 
 
-def _options_for(trt: ModuleType, gpu: Gpu, library: Library) -> str:
-    """What else to say so that an engine is built for a GPU."""
+def _target(trt: ModuleType, gpu: Gpu, library: Library) -> list[str]:
+    """Options with which an engine is built for a GPU that is here."""
     if not library.portable:
-        return ""
+        return []
     known = "SM" + gpu.capability.replace(".", "") in trt.ComputeCapability.__members__
-    return f" --compute-capability {gpu.capability}" if known else " --backend tensorrt"
+    if not known:
+        return ["--backend tensorrt"]
+    return ["--backend tensorrt-rtx", f"--compute-capability {gpu.capability}"]
 
 
 def _same_platform(built: str, here: str, library: Library) -> bool:

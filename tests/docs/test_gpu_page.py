@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from nst_export.engine.backends import PORTABLE_TO
 from nst_export.engine.profiles import make_profile
 from nst_rt.commands.export import export
 from nst_rt.commands.stylize import stylize
 from nst_rt.commands.video import video
 from nst_rt.engine_file import written
+from nst_rt.nvidia.tensorrt import PORTABLE_TO
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = [

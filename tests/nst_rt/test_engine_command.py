@@ -11,13 +11,17 @@ import pytest
 from nst_rt import zoo
 from nst_rt.commands.export import export
 from nst_rt.engine_command import outside, rebuild
-from nst_rt.engine_file import EngineFacts
+from nst_rt.engine_file import PORTABLE, EngineFacts
+from nst_rt.nvidia.tensorrt import PORTABLE_TO
 from tests.nst_rt.test_engine_file import FACTS
 
 ENGINE = Path("folder/my wave.engine")
 CARD = zoo.cards()[0]
 SHIPPED = replace(FACTS, model={"name": CARD.name}, onnx_sha256=CARD.files["fp16"].sha256)
 SIZES = "--min 16x16 --opt 64x64 --max 64x64"
+PORTABLE_ENGINE = replace(
+    FACTS, backend="tensorrt-rtx", gpu=PORTABLE, compute_capabilities=list(PORTABLE_TO)
+)
 SIZE = {"min": [1, 64, 96, 3], "opt": [1, 64, 96, 3], "max": [1, 64, 96, 3]}
 BATCH = {"min": [1, 8, 8, 3], "opt": [4, 64, 96, 3], "max": [4, 64, 96, 3]}
 
@@ -31,6 +35,12 @@ BATCH = {"min": [1, 8, 8, 3], "opt": [4, 64, 96, 3], "max": [4, 64, 96, 3]}
         (replace(FACTS, precision="fp32"), f"MODEL.onnx … {SIZES}"),
         (replace(SHIPPED, onnx_sha256="c" * 64), f"MODEL.onnx … {SIZES}"),
         (replace(FACTS, profiles=[SIZE]), "MODEL.onnx … --size 96x64"),
+        (PORTABLE_ENGINE, f"MODEL.onnx … {SIZES} --backend tensorrt-rtx"),
+        (
+            replace(PORTABLE_ENGINE, compute_capabilities=["7.5", "8.9"]),
+            f"MODEL.onnx … {SIZES} --backend tensorrt-rtx "
+            "--compute-capability 7.5 --compute-capability 8.9",
+        ),
         (
             replace(FACTS, profiles=[BATCH]),
             "MODEL.onnx … --min 8x8 --opt 96x64 --max 96x64 --batch 4",

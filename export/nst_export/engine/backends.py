@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PORTABLE_TO = ("8.0", "8.6", "8.9", "12.0", "12.1")
-"""Compute capabilities of a portable engine for which none are named: what TensorRT-RTX 1.7 has
-from Ampere on. With them the builder plans less memory than when it is left to its own choice."""
-
 
 @dataclass(frozen=True)
 class Backend:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from nst_export.engine.backends import PORTABLE_TO
 from nst_export.engine.network import _PRECISIONS
+from nst_rt.nvidia.tensorrt import PORTABLE_TO
 from tests.nst_export.engine import names
 from tests.tensorrt.bindings import VERSIONS, TensorRt
 

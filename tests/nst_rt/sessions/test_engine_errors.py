@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,13 @@ def test_packages_that_are_absent(
     engine = stand_in_engine(tmp_path / "x.engine", machine)
     ended = machine.run(f"sys.modules[{module!r}] = None\n" + PAINT, engine, before=OPEN)
     assert f"Error 5: {message}" in ended.out, ended.err
+
+
+def test_bindings_without_their_libraries(machine: EngineMachine, tmp_path: Path) -> None:
+    engine = stand_in_engine(tmp_path / "x.engine", machine)
+    ended = replace(machine, run_time=tmp_path).run(PAINT, engine, before=OPEN)
+    assert ended.out.startswith("ProviderError 5: TensorRT does not load (libnv"), ended.err
+    assert ended.out.endswith('; pip install "nst-rt[tensorrt]"\n')
 
 
 def test_engine_of_a_gpu_that_its_library_does_not_know(
