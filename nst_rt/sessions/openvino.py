@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import threading
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ from nst_rt.sessions.further import Numbers, further_inputs, further_outputs
 from nst_rt.stopping import Stop, current_stop, end_if_stopped
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+KERNELS_KEPT = 16
+"""Layers hold on to those of the size at hand by themselves."""
+_KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _POLL_MS = 100
 """How long a wait goes on before Python looks for signals, and for a stop."""
 
@@ -58,6 +62,7 @@ class OpenVinoSession:
                 "NUM_STREAMS": streams,
                 "INFERENCE_NUM_THREADS": threads,
                 "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
+                "CPU_RUNTIME_CACHE_CAPACITY": KERNELS_KEPT,
             }
             self._compile = partial(core.compile_model, network, "CPU", options)
             self._compiled: Any = self._compile()
@@ -173,7 +178,32 @@ def _core() -> Any:
     found back when it is freed. Of two Cores the later would put back what the earlier has freed,
     and the next signal that Python handles would crash the process.
     """
-    return _imported().Core()
+    openvino = _imported()
+    core = openvino.Core()
+    _keep_few_kernels(openvino, core)
+    return core
+
+
+def _keep_few_kernels(openvino: Any, core: Any) -> None:
+    """Bound what oneDNN, which OpenVINO computes with, keeps of sizes that it met.
+
+    Kernels of the last 1,024 layers of different sizes take 50 MB and more. How many it keeps an
+    environment variable says, read when it makes its first: of this small network. It is not left
+    in the environment, since PyTorch has a oneDNN of its own.
+    """
+    if _KERNELS in os.environ:
+        return
+    ops = openvino.opset8
+    image = ops.parameter([1, 8, 8, 8], np.float32)
+    filters = ops.constant(np.ones((8, 8, 1, 1), np.float32))
+    network = openvino.Model(
+        [ops.convolution(image, filters, [1, 1], [0, 0], [0, 0], [1, 1])], [image], "kernels"
+    )
+    os.environ[_KERNELS] = str(KERNELS_KEPT)
+    try:
+        core.compile_model(network, "CPU")([np.ones((1, 8, 8, 8), np.float32)])
+    finally:
+        del os.environ[_KERNELS]
 
 
 def _precision(asked: Precision, capabilities: list[str]) -> str:

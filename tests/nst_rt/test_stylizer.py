@@ -447,3 +447,21 @@ lines = Path("/proc/self/status").read_text().splitlines()
 assert int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) < 40 * 1024
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_file_that_is_replaced_paints_on_and_is_another_when_opened_again(
+    tmp_path: Path, photo, model_path, painting
+) -> None:
+    path = tmp_path / "style.onnx"
+    path.write_bytes(model_path.read_bytes())
+    with Stylizer(path, threads=1, precision="fp32") as stylizer:
+        was = stylizer.info.sha256
+        one_node_model(path)  # over the same bytes, as a careless program writes
+        assert (stylizer(photo) == painting).all()
+        assert (stylizer(photo[:99]) == stylizer(photo[:99])).all()
+        assert stylizer.info.sha256 == was
+        with Stylizer(path, threads=1) as other:
+            assert other.info.sha256 != was
+            assert (other(photo) == photo).all()
+        path.unlink()
+        assert (stylizer(photo) == painting).all()
