@@ -53,6 +53,7 @@ class Engine:
         self.gpu, self.title, self.captures = gpu, title, not finishes
         gpu.enter()
         self.stream = Stream(gpu)
+        gpu.carries(self)
         self._engine = _deserialize(trt, title, plan)
         self._config = _config(trt, self._engine)
         if finishes:
@@ -106,6 +107,7 @@ class Launch:
         self._graph: Graph | None = None
         # work that is under way needs all of it
         gpu, stream = engine.gpu, engine.stream
+        gpu.carries(self)
         gpu.free_with(self, gpu.driver.cuStreamSynchronize, stream.handle)
 
     def start(self) -> None:
@@ -128,6 +130,7 @@ class Launch:
 
     def _enqueue(self) -> None:
         if not self._context.execute_async_v3(int(self._engine.stream.handle)):
+            self._engine.gpu.keep_if_lost()
             raise meant(overheard(), self._engine.title, _PAINTING)
 
 
