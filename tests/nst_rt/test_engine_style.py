@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.nst_rt.video.clips import make_clip, shown
 from tests.tensorrt.bindings import VERSIONS
 from tests.tensorrt.machine import EngineMachine, stand_in_engine
 
@@ -102,6 +103,20 @@ def test_command_paints_with_an_engine(
     ended = machine.run(COMMAND, *paint, "--device", "cpu", "-o", tmp_path / "other.png")
     assert ended.code == 2
     assert "an engine runs on the GPU" in ended.err
+
+
+def test_command_paints_a_video_with_an_engine(
+    machine: EngineMachine, engine: Path, tmp_path: Path
+) -> None:
+    clip, painted = make_clip(tmp_path / "clip.mkv"), tmp_path / "painted.mkv"
+    paint = ["video", clip, painted, "--style", engine, "--trust-engine"]
+    ended = machine.run(COMMAND, *paint)
+    assert ended.code == 0, ended.err
+    assert [frame.number for frame in shown(painted)] == list(range(10))
+    assert ended.count("cuGraphLaunch") > 0
+    ended = machine.run(COMMAND, *paint, "--overwrite", "--steady", "1")
+    assert ended.code == 4
+    assert "is an engine, which takes no statistics" in ended.err
 
 
 def test_info_tells_what_it_was_built_for_and_why_it_is_not_loaded(
