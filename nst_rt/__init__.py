@@ -19,6 +19,7 @@ from nst_rt.errors import (
     OutputError,
     ParityError,
     ProviderError,
+    SizeError,
     UnsafeError,
     UsageError,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "OutputError",
     "ParityError",
     "ProviderError",
+    "SizeError",
     "Stylizer",
     "UnsafeError",
     "UsageError",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nst_rt import zoo
 from nst_rt.engine_file import PORTABLE, EngineFacts, written
-from nst_rt.errors import ModelError, shown
+from nst_rt.errors import SizeError, shown
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
 
 Size = tuple[int, int]
@@ -48,7 +48,7 @@ def rebuild(
     return " ".join([*words, *(_target(facts) if target is None else target)])
 
 
-def outside(engine: Path, facts: EngineFacts, size: Size, count: int = 1) -> ModelError:
+def outside(engine: Path, facts: EngineFacts, size: Size, count: int = 1) -> SizeError:
     """The error for pictures that an engine does not take.
 
     Args:
@@ -60,7 +60,7 @@ def outside(engine: Path, facts: EngineFacts, size: Size, count: int = 1) -> Mod
     taken, given = facts.range_text(), written(size)
     if count > 1:
         taken, given = f"{taken}, {facts.batch} at once", f"{given} in batches of {count}"
-    return ModelError(
+    return SizeError(
         f"takes pictures of {taken}, not of {given}",
         path=engine,
         cure=f"build it for them: {rebuild(engine, facts, size=size, batch=count)}",

@@ -6,7 +6,8 @@ NstError
 │   └── UnsafeError       would reach for other files or the network
 ├── UsageError            options that do not fit together, or unknown ones
 ├── ModelError            a model file, checkpoint or export was refused
-│   └── ParityError       an exported model does not paint like its network
+│   ├── ParityError       an exported model does not paint like its network
+│   └── SizeError         a picture of a size that an engine is not for; an InputError too
 ├── ProviderError         an asked-for device, engine or extra is absent
 │   └── OutOfMemoryError  a device has not memory enough
 ├── OutputError           a result cannot be written
@@ -61,6 +62,10 @@ class ModelError(NstError):
 
 class ParityError(ModelError):
     """An exported model does not paint like the network that it came from."""
+
+
+class SizeError(ModelError, InputError):
+    """A picture of a size that an engine is not for: others may still be painted."""
 
 
 class ProviderError(NstError, ImportError):  # type: ignore[misc]  # both name a path

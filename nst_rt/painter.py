@@ -220,7 +220,7 @@ class Painter:
 
         Raises:
             InputError: the model is of a fixed size, another one.
-            ModelError: the model is an engine, and takes neither this size nor a smaller one in
+            SizeError: the model is an engine, and takes neither this size nor a smaller one in
                 proportion; or it was to be painted in full.
         """
         fixed = self.model.fixed_size

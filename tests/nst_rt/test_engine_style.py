@@ -75,7 +75,7 @@ def test_photos_larger_than_it_takes_are_painted_smaller(
         "wave.engine takes pictures of 8x8 … 48x32 … 96x64: larger ones are painted smaller"
     ), ended.err
     assert (tall, wide) == ("(64, 32) (200, 100, 3)", "(32, 96) (100, 300, 3)")
-    refused = f"ModelError 4: {engine}: takes pictures of 8x8 … 48x32 … 96x64, not of"
+    refused = f"SizeError 4: {engine}: takes pictures of 8x8 … 48x32 … 96x64, not of"
     assert full.startswith(f"{refused} 20x65; build it for them: nst-rt export MODEL.onnx")
     assert thin.startswith(f"{refused} 9x400; build it for them: nst-rt export MODEL.onnx")
 
@@ -103,6 +103,21 @@ def test_command_paints_with_an_engine(
     ended = machine.run(COMMAND, *paint, "--device", "cpu", "-o", tmp_path / "other.png")
     assert ended.code == 2
     assert "an engine runs on the GPU" in ended.err
+
+
+def test_one_picture_that_it_does_not_take_does_not_end_the_rest(
+    machine: EngineMachine, engine: Path, tmp_path: Path
+) -> None:
+    thin, good = tmp_path / "a.png", tmp_path / "b.png"
+    Image.new("RGB", (9, 400), (9, 8, 7)).save(thin)
+    Image.new("RGB", (40, 30), (9, 8, 7)).save(good)
+    paint = ["stylize", str(thin), str(good), "--style", str(engine), "--trust-engine"]
+    ended = machine.run(COMMAND, *paint)
+    assert ended.code == 3
+    assert "takes pictures of 8x8 … 48x32 … 96x64, not of 9x400" in ended.err
+    assert (tmp_path / "b-wave.png").exists()
+    ended = machine.run(COMMAND, paint[0], paint[1], *paint[3:])
+    assert ended.code == 4
 
 
 def test_command_paints_a_video_with_an_engine(

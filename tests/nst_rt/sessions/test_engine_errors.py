@@ -150,7 +150,7 @@ def test_sizes_that_it_does_not_take(machine: EngineMachine, tmp_path: Path) -> 
     engine = stand_in_engine(tmp_path / "x.engine", machine)
     ended = machine.run(code, engine, before=OPEN)
     high, thin, many, painted = ended.out.splitlines()
-    sizes = f"ModelError 4: {engine}: takes pictures of 8x8 … 48x32 … 96x64"
+    sizes = f"SizeError 4: {engine}: takes pictures of 8x8 … 48x32 … 96x64"
     assert high == (
         f"{sizes}, not of 20x65; build it for them: nst-rt export MODEL.onnx {engine} --overwrite "
         "--min 8x8 --opt 48x32 --max 96x65 --batch 2"
