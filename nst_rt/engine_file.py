@@ -96,7 +96,7 @@ class EngineFacts:
             "platform": self.platform,
             "arithmetic": self.precision,
             "sizes": self.range_text() + (f", {self.batch} at once" if self.batch > 1 else ""),
-            "gpu_memory": sum(self.memory.values()) or "unknown",
+            "gpu_memory_bytes": sum(self.memory.values()) or "unknown",
         }
 
     def _size(self, name: str) -> tuple[int, int]:

@@ -146,11 +146,11 @@ def test_info_tells_what_it_was_built_for_and_why_it_is_not_loaded(
         "built_for": "Stand-in GPU (8.9)",
         "arithmetic": "fp16",
         "sizes": "8x8 … 48x32 … 96x64, 2 at once",
-        "gpu_memory": "unknown",
+        "gpu_memory_bytes": "unknown",
         "provider": "none",
     }
     assert expected.items() <= told.items()
     assert "is an engine, which is code" in told["problem"]
     assert "opset" not in told
     ended = machine.run(COMMAND, "info", engine)
-    assert "built_from  " + "0" * 64 in ended.out
+    assert "built_from        " + "0" * 64 in ended.out
