@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.engine_command import outside
-from nst_rt.errors import ClosedError, InputError, ModelError, UsageError, shown
+from nst_rt.errors import ClosedError, InputError, ModelError, OutOfMemoryError, UsageError, shown
 from nst_rt.images import (
     blend,
     check_pixels,
@@ -190,6 +190,11 @@ class Painter:
                 f"a picture of {width}x{height} is not brought to {at[1]}x{at[0]} on the GPU",
                 cure='pass size="full", or a picture that is small enough',
             )
+        try:
+            return session.paint_array(array, place)
+        except OutOfMemoryError:
+            pass
+        session.release()  # not in the handler: the error there holds on to buffers
         return session.paint_array(array, place)
 
     def prepare_steady(self) -> None:
@@ -260,9 +265,7 @@ class Painter:
         """
         session = self.session()
         if run:
-            height, width = photo.shape[:2]
-            self._within_memory.refuse(height, width, session)
-            painting = run(photo)
+            painting = self._within_memory.paint_frame(photo, session, run)
         else:
             at_once = partial(self._run, session, out)
             painting = self._within_memory.paint(photo, session, at_once)

@@ -56,18 +56,30 @@ class WithinMemory:
             LimitError: it takes more than is allowed, in parts too.
             OutOfMemoryError: it takes more than there is, in parts too.
         """
-        within = self._planned(photo, session)
-        if within is not None:
-            return within(photo)
+        planned = self._planned(photo, session)
         size = photo.shape[0] * photo.shape[1]
-        if size >= self._too_large:
+        if planned is None and size >= self._too_large:
             return self._less(photo, session, self._part, None)
-        painting = self._tried(at_once, photo, session)
+        painting = self._tried(planned or at_once, photo, session)
         if isinstance(painting, OutOfMemoryError):
             return self._less(photo, session, size // 2, painting)
         return painting
 
-    def refuse(self, height: int, width: int, session: Session) -> None:
+    def paint_frame(self, frame: Pixels, session: Session, at_once: Run) -> Pixels:
+        """Paint a frame with statistics of its own video, which can only be done at once.
+
+        Raises:
+            LimitError: it takes more than is allowed.
+            OutOfMemoryError: it takes more than there is.
+        """
+        height, width = frame.shape[:2]
+        self._refuse(height, width, session)
+        painting = self._tried(at_once, frame, session)
+        if isinstance(painting, OutOfMemoryError):
+            raise painting
+        return painting
+
+    def _refuse(self, height: int, width: int, session: Session) -> None:
         """Raise `LimitError` for a picture that takes more at once than is allowed."""
         check_memory(
             f"painting at {width}x{height}",
@@ -80,7 +92,7 @@ class WithinMemory:
         """What paints in parts what is larger than is allowed or taken, None for anything else."""
         height, width = photo.shape[:2]
         try:
-            self.refuse(height, width, session)
+            self._refuse(height, width, session)
         except LimitError:
             limit = allowed_memory(self._max_memory) or 0
             parts = paint_within(limit, height, width, self._steady, self._model)

@@ -174,6 +174,22 @@ def test_tensors_of_pytorch_become_tensors_in_order_in_its_current_stream(
     assert ended.out.splitlines() == ["Tensor torch.uint8 (1, 20, 30, 3)", "True"], ended.err
 
 
+def test_memory_that_an_engine_keeps_is_there_for_arrays(cuda_machine, echo) -> None:
+    code = """
+    image = OnDevice((1000, 1000, 3))
+    other = np.zeros((1000, 1500, 3), np.uint8)
+    stylizer(other)
+    print(stylizer(image).shape)
+    large = OnDevice((1000, 2200, 3))
+    print(told(lambda: stylizer(large).shape))
+    """
+    ended = cuda_machine.run(STYLIZER + code, echo, before=OPEN, memory_mib=14)
+    assert ended.code == 0, ended.err
+    first, second = ended.out.splitlines()
+    assert first == "(1000, 1000, 3)"
+    assert second.startswith("OutOfMemoryError 5: not enough GPU memory"), second
+
+
 def test_what_the_gpu_does_not_do_says_what_to_do_instead(cuda_machine, echo) -> None:
     code = """
     import torch

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.cuda.echo import echo_model
-from tests.cuda.scripts import OPEN
+from tests.cuda.echo import echo_model, steady_echo_model
+from tests.cuda.scripts import ON_DEVICE, OPEN
 
 
 @pytest.fixture(scope="module")
 def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
+    folder = tmp_path_factory.mktemp("cuda")
+    steady_echo_model(folder / "echo.steady.onnx")
+    return echo_model(folder / "echo.onnx")
 
 
 def test_nothing_is_made_anew_for_each_picture(cuda_machine, echo) -> None:
@@ -42,6 +44,28 @@ def test_closed_sessions_give_all_gpu_memory_back(cuda_machine) -> None:
         print(held > 2**20, used())
     """
     ended = cuda_machine.run(code, "starry-night", before=OPEN)
+    assert ended.out.splitlines() == ["True 0"] * 20, ended.err
+
+
+def test_closed_stylizers_give_all_gpu_memory_back(cuda_machine, echo) -> None:
+    """Also what they handed out and what was painted where it is, when nobody holds it any more."""
+    code = """
+    import gc
+    from nst_rt import Stylizer
+    for _ in range(20):
+        given = OnDevice((20, 30, 3))
+        with Stylizer(sys.argv[1], device="cuda") as stylizer:
+            photo, painting = stylizer.pinned(20, 30), stylizer.pinned(20, 30)
+            for _ in range(4):
+                stylizer(photo, out=painting)
+                stylizer.paint_steadily(photo)
+                painted = stylizer(given)
+            held = used()
+        del given, painted, photo, painting
+        gc.collect()
+        print(held > 5 * 1800, used())
+    """
+    ended = cuda_machine.run(code, echo, before=OPEN + ON_DEVICE)
     assert ended.out.splitlines() == ["True 0"] * 20, ended.err
 
 
