@@ -187,9 +187,9 @@ def _core() -> Any:
 def _keep_few_kernels(openvino: Any, core: Any) -> None:
     """Bound what oneDNN, which OpenVINO computes with, keeps of sizes that it met.
 
-    Kernels of the last 1,024 layers of different sizes take 50 MB and more. How many it keeps an
-    environment variable says, read when it makes its first: of this small network. It is not left
-    in the environment, since PyTorch has a oneDNN of its own.
+    Kernels of the last 1,024 layers of different sizes take more than a picture does. How many it
+    keeps an environment variable says, read when it makes its first: of this small network. It is
+    not left in the environment, since PyTorch has a oneDNN of its own.
     """
     if _KERNELS in os.environ:
         return
