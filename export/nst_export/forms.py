@@ -27,18 +27,21 @@ class Form:
             N×H×W×C, as tensor cores want it; InstanceNormalization cannot.
         upsampling: a transposed convolution, or nearest upsampling and a convolution.
         last_stride: of the last convolution, which yields blocks of so many pixels a side.
+        biases: those of convolutions too that a normalization takes off again.
     """
 
     norm: Literal["operators", "thresholds", "mixed"] = "operators"
     layout: Literal["nchw", "nhwc"] = "nchw"
     upsampling: Literal["transposed", "resize"] = "transposed"
     last_stride: int = LAST_STRIDE
+    biases: bool = False
 
 
 SHIPPED = Form()
 """Of the forms that paint several pictures at once and flat ones well the one with fewest bytes."""
 FORMS = {
     "shipped": SHIPPED,
+    "with all biases": Form(biases=True),
     "resized": Form(upsampling="resize"),
     "last in blocks of 4": Form(last_stride=4),
     "last pixel by pixel": Form(last_stride=1),
@@ -46,4 +49,4 @@ FORMS = {
     "thresholds": Form("thresholds"),
     "thresholds, N×H×W×C": Form("thresholds", "nhwc"),
 }
-"""For a GPU to choose from, all of one picture at a time but the first four."""
+"""For a GPU to choose from. Those with thresholds take one picture at a time, flat ones badly."""

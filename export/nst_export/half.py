@@ -79,8 +79,6 @@ class _HalfGraph(GraphBuilder):
         if form.norm != "operators":
             self.folded = _with_positive_scales(self.folded)
         self.pixels: list[str] = []
-        self.inside = self.outside = ""
-        """Height and width of the features and of the picture, as a vector."""
 
     def build(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
         # kernels that carry a normalization are those of one picture
@@ -128,12 +126,9 @@ class _HalfGraph(GraphBuilder):
         pads = self._pads(before=1, after=1) if across else self._pads(before=2, after=0)
         if self.form.norm != "operators":
             self.pixels = self._pixels()
-        x = (
-            "image"
-            if across
-            else self.op("Transpose", "image", name="image_planes", perm=CHANNELS_FIRST)
-        )
-        x = self.op("Cast", x, name="image_real", to=self.kind)
+        x = self.op("Cast", "image", name="image_real", to=self.kind)
+        if not across:
+            x = self.op("Transpose", x, name="image_planes", perm=CHANNELS_FIRST)
         x = self.op("Pad", x, pads, name="image_pad", mode="edge") if pads else x
         if across:
             x = self.op("Transpose", x, name="image_planes", perm=CHANNELS_FIRST)
@@ -143,16 +138,13 @@ class _HalfGraph(GraphBuilder):
         """Nothing at the beginnings of all axes, at the ends of two what the picture lacks."""
         if self.size:
             lacking = [missing(size) for size in self.size]
-            inside = [size + more for size, more in zip(self.size, lacking, strict=True)]
-            self.inside, self.outside = self.integers(*inside), self.integers(*self.size)
             amounts = (*[0] * (4 + before), *lacking, *[0] * after)
             return self.integers(*amounts) if any(lacking) else None
-        shape = self.outside = self.op("Shape", "image", name="image_shape", start=1, end=3)
+        shape = self.op("Shape", "image", name="image_shape", start=1, end=3)
         raised = self.op("Add", shape, self.integers(STRIDE - 1), name="size_raised")
         counted = self.op("Div", raised, self.integers(STRIDE), name="size_counted")
         multiple = self.op("Mul", counted, self.integers(STRIDE), name="size_multiple")
         padded = self.op("Max", multiple, self.integers(MINIMUM), name="size_padded")
-        self.inside = padded
         short = self.op("Sub", padded, shape, name="size_lacking")
         rest = [self.integers(*[0] * after)] if after else []
         parts = (self.integers(*[0] * (4 + before)), short, *rest)
@@ -166,7 +158,7 @@ class _HalfGraph(GraphBuilder):
                 self.constant(f"pixels{level}", np.array([count / 4**level], np.float32))
                 for level in range(3)
             ]
-        real = self.op("Cast", self.inside, name="size_real", to=TensorProto.FLOAT)
+        real = self.op("Cast", "size_padded", name="size_real", to=TensorProto.FLOAT)
         names = [self.op("ReduceProd", real, name="pixels0", keepdims=1)]
         for level in (1, 2):
             share = self.constant(f"share{level}", np.float32(1 / 4**level))
@@ -174,12 +166,14 @@ class _HalfGraph(GraphBuilder):
         return names
 
     def _convolved(self, x: Features, layer: Convolution, name: str, **attributes: Any) -> str:
-        """A convolution without its bias, which a normalization takes off: a pass less."""
+        """A convolution, without its bias: a normalization takes that off, and it is a pass."""
         transposed = "pads" in attributes
-        kernel = self._kernel(x, layer.weight, name, transposed=transposed)
+        weights = [self._kernel(x, layer.weight, name, transposed=transposed)]
+        if self.form.biases:
+            weights.append(self.constant(f"{name}_bias", self._array(layer.bias)))
         kind = "ConvTranspose" if transposed else "Conv"
         shape = list(layer.weight.shape[2:])
-        return self.op(kind, x.name, kernel, name=name, kernel_shape=shape, **attributes)
+        return self.op(kind, x.name, *weights, name=name, kernel_shape=shape, **attributes)
 
     def _kernel(self, x: Features, weight: Tensor, name: str, *, transposed: bool = False) -> str:
         kernel = self.constant(f"{name}_weight", self._array(weight))
@@ -289,37 +283,36 @@ class _HalfGraph(GraphBuilder):
         )  # fmt: skip
 
     def _output(self, x: str) -> None:
-        """From blocks of colours to pixels, one copy in eight bits."""
+        """From blocks of colours to pixels. TensorRT does nothing with bytes but make them."""
         stride = self.form.last_stride
         x = self.op("Sigmoid", x, name="paint")
         x = self.op("Mul", x, self.constant("levels", self.dtype.type(255)), name="paint_levels")
         x = self.op("Round", x, name="paint_rounded")
-        x = self.op("Cast", x, name="paint_bytes", to=TensorProto.UINT8)
-        cropped = self.inside != self.outside
-        name = "paint_whole" if cropped else "image_out"
         if stride == 1:
-            self.op("Transpose", x, name=name, perm=CHANNELS_LAST)
+            x = self.op("Transpose", x, name="paint_pixels", perm=CHANNELS_LAST)
         else:
-            self._unfold(x, stride, name)
-        if cropped:
+            x = self._unfolded(x, stride)
+        if self.size is None or any(map(missing, self.size)):
+            ends = self.integers(*self.size) if self.size else "image_shape"
             zeros, axes = self.integers(0, 0), self.integers(1, 2)
-            self.op("Slice", name, zeros, self.outside, axes, name="image_out")
+            x = self.op("Slice", x, zeros, ends, axes, name="paint_cropped")
+        self.op("Cast", x, name="image_out", to=TensorProto.UINT8)
 
-    def _unfold(self, x: str, stride: int, name: str) -> None:
+    def _unfolded(self, x: str, stride: int) -> str:
         """Blocks N×(3·s·s)×h×w as pixels N×(h·s)×(w·s)×3, where depth-to-space would copy twice."""
         if self.size:
             height, width = (size + missing(size) for size in self.size)
             parts = self.integers(-1, 3, stride, stride, height // stride, width // stride)
             whole = self.integers(-1, height, width, 3)
         else:
-            blocks = self.op("Div", self.inside, self.integers(stride), name="paint_blocks")
+            blocks = self.op("Div", "size_padded", self.integers(stride), name="paint_blocks")
             first = self.integers(-1, 3, stride, stride)
             parts = self.op("Concat", first, blocks, name="paint_split", axis=0)
-            ends = self.integers(-1), self.inside, self.integers(3)
+            ends = self.integers(-1), "size_padded", self.integers(3)
             whole = self.op("Concat", *ends, name="paint_shape", axis=0)
         x = self.op("Reshape", x, parts, name="paint_parts")
         x = self.op("Transpose", x, name="paint_pixels", perm=[0, 4, 2, 5, 3, 1])
-        self.op("Reshape", x, whole, name=name)
+        return self.op("Reshape", x, whole, name="paint_whole")
 
     def _padded(self, x: Features, amount: int, mode: str, name: str) -> Features:
         return dataclasses.replace(
@@ -366,7 +359,7 @@ def _smaller(layer: Convolution) -> Convolution:
     assert layer.norm is not None
     norm = copy.deepcopy(layer.norm)
     norm.eps *= (255 * SCALE) ** 2
-    return Convolution(layer.weight * SCALE, layer.bias, norm)
+    return Convolution(layer.weight * SCALE, layer.bias * 255 * SCALE, norm)
 
 
 def _real(tensor: Tensor) -> NDArray[Any]:
