@@ -174,6 +174,22 @@ def test_tensors_of_pytorch_become_tensors_in_order_in_its_current_stream(
     assert ended.out.splitlines() == ["Tensor torch.uint8 (1, 20, 30, 3)", "True"], ended.err
 
 
+def test_many_arrays_in_turn_are_painted_each_in_its_place(cuda_machine, echo) -> None:
+    code = """
+    batch, source = OnDevice((12, 20, 30, 3)), PinnedArray(gpu, (12, 20, 30, 3))
+    stream = Stream(gpu)
+    for number in range(3):
+        source.array[:] = np.arange(12, dtype=np.uint8).reshape(12, 1, 1, 1) + number
+        stream.upload(source, batch.buffer)
+        gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+        painting = stylizer(batch)
+        place = painting.__cuda_array_interface__
+        print((here(place["data"][0], painting.shape, place["stream"]) == source.array).all())
+    """
+    ended = cuda_machine.run(STYLIZER + code, echo, before=OPEN)
+    assert ended.out.splitlines() == ["True"] * 3, ended.err
+
+
 def test_memory_that_an_engine_keeps_is_there_for_arrays(cuda_machine, echo) -> None:
     code = """
     image = OnDevice((1000, 1000, 3))
