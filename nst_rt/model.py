@@ -12,8 +12,8 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from nst_rt import zoo
-from nst_rt.engine_file import SUFFIX, EngineFacts, read_engine_facts
-from nst_rt.engine_trust import check_whole
+from nst_rt.engines.side_car import SUFFIX, EngineFacts, read_engine_facts
+from nst_rt.engines.trust import check_whole
 from nst_rt.errors import ModelError, shown
 from nst_rt.onnx_file import OnnxSummary, TensorSpec, WireError, summarize
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.engine_command import outside
+from nst_rt.engines.command import outside
 from nst_rt.errors import ClosedError, InputError, ModelError, OutOfMemoryError, UsageError, shown
 from nst_rt.images import (
     blend,

@@ -12,7 +12,7 @@ import click
 from nst_rt.commands.extras import needing
 from nst_rt.commands.progress import progress_bar
 from nst_rt.commands.stdout import Results
-from nst_rt.engine_file import EngineFacts
+from nst_rt.engines.side_car import EngineFacts
 from nst_rt.errors import UsageError, shown
 
 if TYPE_CHECKING:

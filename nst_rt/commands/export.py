@@ -17,7 +17,7 @@ from nst_rt.commands.engine import (
 from nst_rt.commands.extras import needing
 from nst_rt.commands.progress import progress_bar
 from nst_rt.commands.stdout import Results, clean_stdout
-from nst_rt.engine_file import SUFFIX
+from nst_rt.engines.side_car import SUFFIX
 from nst_rt.errors import UsageError, shown
 
 if TYPE_CHECKING:

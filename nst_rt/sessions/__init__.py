@@ -10,7 +10,7 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.engine_trust import check_trust
+from nst_rt.engines.trust import check_trust
 from nst_rt.errors import ProviderError, UsageError
 from nst_rt.model import ModelFile
 from nst_rt.sessions.threads import allowed_threads

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.engine_cache import EngineKey, private_folder
-from nst_rt.engine_command import outside
-from nst_rt.engine_file import EngineFacts
+from nst_rt.engines.cache import EngineKey, private_folder
+from nst_rt.engines.command import outside
+from nst_rt.engines.side_car import EngineFacts
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.engine import Engine, Launch

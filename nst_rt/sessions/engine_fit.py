@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from nst_rt.engine_command import rebuild
-from nst_rt.engine_file import PORTABLE, EngineFacts, platform_here
+from nst_rt.engines.command import rebuild
+from nst_rt.engines.side_car import PORTABLE, EngineFacts, platform_here
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.nvidia.driver import Driver, Gpu, ask_driver
 from nst_rt.nvidia.tensorrt import LIBRARIES, Library, import_library

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nst_rt.engine_cache import EngineKey, build_once, private_folder
+from nst_rt.engines.cache import EngineKey, build_once, private_folder
 from nst_rt.errors import LimitError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import ask_driver

@@ -12,14 +12,14 @@ from nst_export.engine.profiles import make_profile
 from nst_rt.commands.export import export
 from nst_rt.commands.stylize import stylize
 from nst_rt.commands.video import video
-from nst_rt.engine_file import written
+from nst_rt.engines.side_car import written
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = [
     *ROOT.glob("export/nst_export/engine/*.py"),
     *ROOT.glob("nst_rt/nvidia/*.py"),
-    *ROOT.glob("nst_rt/engine_*.py"),
+    *ROOT.glob("nst_rt/engines/*.py"),
     *ROOT.glob("nst_rt/sessions/*.py"),
 ]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nst_rt.engine_file import EngineFacts, platform_here, side_car_of
+from nst_rt.engines.side_car import EngineFacts, platform_here, side_car_of
 from tests.cuda.machine import CudaMachine
 from tests.cuda.stand_ins import SOURCES as CUDA_SOURCES
 from tests.tensorrt.bindings import TensorRt

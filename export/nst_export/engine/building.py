@@ -27,9 +27,16 @@ from nst_export.engine.source import Report, model_for
 from nst_export.progress import Progress, silent
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
-from nst_rt.engine_cache import turn_to_build
-from nst_rt.engine_file import PORTABLE, SUFFIX, EngineFacts, platform_here, side_car_of, written
-from nst_rt.engine_trust import remember_built
+from nst_rt.engines.cache import turn_to_build
+from nst_rt.engines.side_car import (
+    PORTABLE,
+    SUFFIX,
+    EngineFacts,
+    platform_here,
+    side_car_of,
+    written,
+)
+from nst_rt.engines.trust import remember_built
 from nst_rt.errors import NstError, OutputError, UsageError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.tensorrt_log import Messages, listening

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from nst_export.engine.messages import refusal
 from nst_export.engine.profiles import Profile, Shape
-from nst_rt.engine_file import written
+from nst_rt.engines.side_car import written
 from nst_rt.errors import ModelError, NstError, UsageError
 from nst_rt.nvidia.tensorrt_log import Messages, essence
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nst_rt.engine_file import written
+from nst_rt.engines.side_car import written
 from nst_rt.errors import UsageError
 
 Shape = tuple[int, int, int, int]

@@ -20,9 +20,9 @@ from nst_export import exporter
 from nst_export.engine import EngineOptions, build_engine, building
 from nst_rt import zoo
 from nst_rt._version import __version__
-from nst_rt.engine_cache import turn_to_build
-from nst_rt.engine_file import read_engine_facts
-from nst_rt.engine_trust import check_trust, check_whole
+from nst_rt.engines.cache import turn_to_build
+from nst_rt.engines.side_car import read_engine_facts
+from nst_rt.engines.trust import check_trust, check_whole
 from nst_rt.errors import ModelError, OutputError, ProviderError, UsageError
 from nst_rt.model import read_model
 from tests.nst_export.engine.small_models import convolution, node, quantized, save

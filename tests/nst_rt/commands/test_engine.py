@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nst_rt import zoo
-from nst_rt.engine_file import read_engine_facts
+from nst_rt.engines.side_car import read_engine_facts
 from tests.nst_rt.commands.conftest import finish, save, start
 
 STYLE = zoo.cards()[0].name

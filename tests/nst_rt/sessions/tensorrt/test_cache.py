@@ -109,7 +109,7 @@ def test_engine_is_loaded_from_a_cache_that_cannot_be_written(machine, echo, cac
     machine("opened()", echo)
     code = """
     import errno
-    from nst_rt import engine_cache
+    from nst_rt.engines import cache as engine_cache
     def refuse(target, data):
         raise OSError(errno.EROFS, "Read-only file system")
     engine_cache.replace_file = refuse

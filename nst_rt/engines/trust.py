@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nst_rt.atomic import replace_file
 from nst_rt.cache import engines_folder
-from nst_rt.engine_file import EngineFacts, side_car_of
+from nst_rt.engines.side_car import EngineFacts, side_car_of
 from nst_rt.errors import ModelError, shown
 from nst_rt.ownership import make_private, shut, stranger
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.engine_file import EngineFacts
-from nst_rt.engine_trust import check_trust, check_whole, remember_built
+from nst_rt.engines.side_car import EngineFacts
+from nst_rt.engines.trust import check_trust, check_whole, remember_built
 from nst_rt.errors import ModelError
 
 DATA = b"an engine"

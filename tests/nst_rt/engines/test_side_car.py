@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.engine_file import EngineFacts, read_engine_facts, side_car_of
+from nst_rt.engines.side_car import EngineFacts, read_engine_facts, side_car_of
 from nst_rt.errors import ModelError
 
 PROFILE = {"min": [1, 16, 16, 3], "opt": [1, 64, 64, 3], "max": [1, 64, 64, 3]}

@@ -10,10 +10,10 @@ import pytest
 
 from nst_rt import zoo
 from nst_rt.commands.export import export
-from nst_rt.engine_command import outside, rebuild
-from nst_rt.engine_file import PORTABLE, EngineFacts
+from nst_rt.engines.command import outside, rebuild
+from nst_rt.engines.side_car import PORTABLE, EngineFacts
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
-from tests.nst_rt.test_engine_file import FACTS
+from tests.nst_rt.engines.test_side_car import FACTS
 
 ENGINE = Path("folder/my wave.engine")
 CARD = zoo.cards()[0]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nst_rt import zoo
-from nst_rt.engine_file import PORTABLE, EngineFacts, written
+from nst_rt.engines.side_car import PORTABLE, EngineFacts, written
 from nst_rt.errors import SizeError, shown
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt import engine_cache
 from nst_rt.atomic import replace_file
-from nst_rt.engine_cache import KEPT_OF_MODEL, EngineKey, build_once, turn_to_build
+from nst_rt.engines import cache as engine_cache
+from nst_rt.engines.cache import KEPT_OF_MODEL, EngineKey, build_once, turn_to_build
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.ownership import make_private
 
@@ -243,7 +243,7 @@ def test_note_on_a_failure_that_says_nothing_is_passed_over(note, builder, cache
 
 BUILDING = """
     import logging, sys
-    from nst_rt.engine_cache import EngineKey, build_once
+    from nst_rt.engines.cache import EngineKey, build_once
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)
     sys.stdout.reconfigure(line_buffering=True)
