@@ -90,7 +90,7 @@ def test_pictures_are_painted_at_once_where_parallel_says_so(model_path, frames,
             calls.append(photo)
             return photo
 
-        stylizer._painter.paint = lambda photo, options: wait_for_the_other(photo)
+        stylizer._painter.paint = lambda photo, options, out: wait_for_the_other(photo)
         assert same(stylizer.stream(frames), frames)
     assert len(calls) == len(frames)
 

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
-from nst_rt.errors import OutOfMemoryError, ProviderError, UsageError
+from nst_rt.errors import ModelError, OutOfMemoryError, ProviderError, UsageError
 from nst_rt.model import Adaptation, read_model
 from nst_rt.sessions import onnxruntime, open_session, openvino, preferred_flavour
 from tests.cuda.echo import echo_model
@@ -113,3 +115,23 @@ def test_memory_that_onnx_runtime_does_not_get_is_told_as_that(model_path, monke
     said = RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc")
     assert isinstance(session._refused(said), OutOfMemoryError)
     assert isinstance(session._failed(said), OutOfMemoryError)
+    other = session._failed(RuntimeError("[ONNXRuntimeError] : 1 : FAIL : no such kernel"))
+    assert isinstance(other, ModelError)
+    assert "no such kernel" in str(other)
+
+
+def test_model_that_is_not_of_its_scale_is_refused(tmp_path: Path) -> None:
+    path = echo_model(tmp_path / "echo.onnx")
+    model = onnx.load(path)
+    for fact in model.metadata_props:
+        fact.value = "2" if fact.key == "nst_rt.scale" else fact.value
+    onnx.save(model, path)
+    session = open_session(read_model(path), device="openvino", threads=1)
+    with pytest.raises(ModelError, match="is not of scale 2, as it says"):
+        session.run(np.zeros((1, 16, 16, 3), np.uint8))
+
+
+def test_user_who_says_how_many_kernels_are_kept_is_obeyed(monkeypatch) -> None:
+    monkeypatch.setenv(openvino._KERNELS, "77")
+    openvino._keep_few_kernels(None, None)  # makes no kernel that would read another number
+    assert os.environ[openvino._KERNELS] == "77"

@@ -19,6 +19,7 @@ def test_quota_of_an_older_container(tmp_path: Path, quota, period, count) -> No
     (tmp_path / "cpu/cpu.cfs_quota_us").write_text(f"{quota}\n")
     (tmp_path / "cpu/cpu.cfs_period_us").write_text(f"{period}\n")
     assert _cgroup_quota(tmp_path) == count
+    assert _cgroup_quota(tmp_path / "without") is None
 
 
 def test_system_without_affinity_counts_its_processors(monkeypatch) -> None:
