@@ -47,6 +47,7 @@ RUN = """
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.enable_profiling = True
+    options.add_session_config_entry("session.disable_prepacking", "1")  # else kernels are not seen
     options.profile_file_prefix = folder + "/profile"
     for name, size in {"N": 1, "H": int(height), "W": int(width)}.items():
         options.add_free_dimension_override_by_name(name, size)

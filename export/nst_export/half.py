@@ -20,6 +20,7 @@ from nst_export.builder import GraphBuilder, value_info
 from nst_export.folds import Convolution, FoldedNetwork, fold
 from nst_export.forms import SHIPPED, Form
 from nst_rt._version import __version__
+from nst_rt.model import PREFIX
 from nst_train.network import MINIMUM, STRIDE, StyleNetwork, missing
 from nst_train.phases import strided_kernel
 
@@ -87,7 +88,10 @@ class _HalfGraph(GraphBuilder):
         self._output(self._last(self._features(self._input())))
         shape = [batch, height, width, 3]
         doors = [value_info(name, UINT8, shape) for name in ("image", "image_out")]
-        return self.model(doors[:1], doors[1:], metadata, producer_version=__version__)
+        facts = dict(metadata)
+        if self.form.layout != "nchw":
+            facts[f"{PREFIX}layout"] = self.form.layout  # CUDA sessions ask for it
+        return self.model(doors[:1], doors[1:], facts, producer_version=__version__)
 
     def _features(self, x: Features) -> Features:
         """All but the last convolution."""

@@ -25,8 +25,6 @@ from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 from nst_rt.sessions.placement import nodes_by_provider, refuse_pixels_on_cpu
 from nst_rt.sessions.sizes import Sizes
 
-_OF_ONE_SIZE = {"cudnn_conv_algo_search": "EXHAUSTIVE", "enable_cuda_graph": "1"}
-"""Options of the provider for pictures of one size."""
 LAST_OPSET = 21
 """From the next one on, ONNX Runtime computes InstanceNormalization on the CPU."""
 
@@ -122,7 +120,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         """A session for pictures of one shape."""
         names = self._model.inputs[0].shape
         sizes = {str(name): size for name, size in zip(names, shape, strict=True) if name != size}
-        session = self._load(self._options(self._model) | _OF_ONE_SIZE, sizes)
+        session = self._load(self._options(self._model) | _of_one_size(self._model), sizes)
         return BoundSession(session, self._run_options, captures=True)
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
@@ -154,7 +152,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
             # without leave to use TF32 no convolution runs on tensor cores, not even in fp16
             "use_tf32": str(int(self.precision != "fp32")),
             "prefer_nhwc": str(int(model.fused)),  # its pictures are N×H×W×C between operators
-            **(_OF_ONE_SIZE if of_one_size else {}),
+            **(_of_one_size(model) if of_one_size else {}),
         }
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:
@@ -187,3 +185,13 @@ def need_libraries(onnxruntime: Any, provider: str) -> None:
     if missing:
         are = "is" if len(missing) == 1 else "are"
         raise ProviderError(f"{', '.join(missing)} {are} missing", cure=install_line(missing))
+
+
+def _of_one_size(model: ModelFile) -> dict[str, str]:
+    """Options of the provider for pictures of one size."""
+    return {
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "enable_cuda_graph": "1",
+        # with sizes still free it would also compute them on the GPU, and wait for them
+        "prefer_nhwc": str(int(model.metadata.get("layout") == "nhwc")),
+    }

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from nst_export.forms import FORMS
+from nst_export.half import half_graph
 from tests.cuda.echo import echo_model
 from tests.cuda.scripts import OPEN
 
@@ -147,3 +149,24 @@ def test_arrays_that_never_come_again_leave_no_graphs_behind(cuda_machine, echo)
     assert ended.code == 0, ended.err
     assert ended.count("cudaGraphInstantiate") == 12
     assert ended.count("cudaGraphLaunch") == 24
+
+
+def test_form_that_wants_channels_last_gets_them_once_its_size_is_known(
+    cuda_machine, network, tmp_path: Path
+) -> None:
+    form = FORMS["thresholds, N×H×W×C"]
+    facts = {"nst_rt.schema": "1", "nst_rt.kind": "style", "nst_rt.scale": "1"}
+    facts["nst_rt.flavour"] = "fp16"
+    model = tmp_path / "last.onnx"
+    model.write_bytes(half_graph(network, facts, form).SerializeToString())
+    code = """
+    session = opened()
+    for _ in range(5):
+        session.run(picture)
+    (sized,) = session._sizes._sized.values()
+    for one in session._session, sized._session:
+        print(one.get_provider_options()[session._provider]["prefer_nhwc"])
+    """
+    ended = cuda_machine.run(code, model, before=OPEN)
+    assert ended.out.split() == ["0", "1"], ended.err
+    assert ended.count("cudaGraphLaunch") == 5 - 3
