@@ -38,7 +38,7 @@ class Form:
 
 
 SHIPPED = Form()
-"""Of the forms that paint several pictures at once and flat ones well the one with fewest bytes."""
+"""Of the forms that paint several pictures at once the one with fewest bytes."""
 FORMS = {
     "shipped": SHIPPED,
     "with all biases": Form(biases=True),
