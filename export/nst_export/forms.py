@@ -36,6 +36,12 @@ class Form:
     last_stride: int = LAST_STRIDE
     biases: bool = False
 
+    def __post_init__(self) -> None:
+        if self.upsampling == "resize" and self.norm != "operators":
+            raise ValueError("upsampling by resizing goes with the operators of normalization")
+        if self.layout == "nhwc" and self.norm != "thresholds":
+            raise ValueError("features N×H×W×C go with thresholds")
+
 
 SHIPPED = Form()
 """Of the forms that paint several pictures at once the one with fewest bytes."""

@@ -111,7 +111,8 @@ class _HalfGraph(GraphBuilder):
             x = Features(self.op("Add", x.name, y, name=f"block{index}_sum"))
         for index, layer in enumerate(self.folded.up):
             name = f"up{index}"
-            if self.form.upsampling == "transposed":
+            trained = self.network.config.upsample  # with a transposed one there is no other form
+            if "transposed" in (self.form.upsampling, trained):
                 padded = self._padded(x, 1, "edge", name)
                 y = self._convolved(padded, layer, name, strides=[2, 2], pads=[3] * 4)
             else:

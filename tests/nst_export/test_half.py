@@ -81,3 +81,10 @@ def test_shipped_form_has_no_bias_that_a_normalization_takes_off(network) -> Non
     nodes = half_graph(network, {}).graph.node
     with_bias = [node.name for node in nodes if "Conv" in node.op_type and len(node.input) == 3]
     assert with_bias == ["last"]
+
+
+def test_forms_that_do_not_go_together_are_refused() -> None:
+    with pytest.raises(ValueError, match="goes with the operators"):
+        Form("thresholds", upsampling="resize")
+    with pytest.raises(ValueError, match="go with thresholds"):
+        Form("mixed", "nhwc")
