@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nst_rt.atomic import replace_file
 from nst_rt.cache import engines_folder
+from nst_rt.engines.command import rebuild
 from nst_rt.engines.side_car import EngineFacts, side_car_of
 from nst_rt.errors import ModelError, shown
 from nst_rt.ownership import make_private, shut, stranger
@@ -30,13 +31,13 @@ def check_whole(engine: Path, data: bytes, facts: EngineFacts) -> None:
     Raises:
         ModelError: truncated, modified, or the side-car is another engine's.
     """
-    rebuild = f"build it again: nst-rt export MODEL.onnx {shown(engine.name)} --overwrite"
+    again = f"build it again: {rebuild(engine, facts)}"
     if len(data) != facts.engine_bytes:
         raise ModelError(
             f"has {len(data):,} bytes where {shown(side_car_of(engine).name)} says "
             f"{facts.engine_bytes:,}",
             path=engine,
-            cure=rebuild,
+            cure=again,
         )
     found = hashlib.sha256(data).hexdigest()
     if found != facts.engine_sha256:
@@ -44,16 +45,16 @@ def check_whole(engine: Path, data: bytes, facts: EngineFacts) -> None:
             f"its SHA-256 is {found[:SHOWN]}…, {shown(side_car_of(engine).name)} says "
             f"{facts.engine_sha256[:SHOWN]}…",
             path=engine,
-            cure=rebuild,
+            cure=again,
         )
 
 
-def check_trust(engine: Path, sha256: str, *, trusted: bool = False) -> None:
+def check_trust(engine: Path, facts: EngineFacts, *, trusted: bool = False) -> None:
     """Refuse an engine that somebody else may have made. To be called before it is deserialized.
 
     Args:
         engine: its file, for the message.
-        sha256: of the very bytes that are going to be deserialized.
+        facts: its side-car, which its bytes were held against.
         trusted: the user answers for it (`trust_engine=True`, `--trust-engine`).
 
     Raises:
@@ -61,14 +62,26 @@ def check_trust(engine: Path, sha256: str, *, trusted: bool = False) -> None:
     """
     if trusted:
         return
-    reason = _unknown(sha256)
-    if reason:
+    answer = "paint with --trust-engine (trust_engine=True) if you know who built it"
+    try:
+        *_, built, note = places = _places(facts.engine_sha256)
+        for place in places:
+            if reason := stranger(place):
+                raise ModelError(
+                    f"is an engine, which is code, and {shown(place)}, which would tell who built "
+                    f"it, {reason}",
+                    path=engine,
+                    cure=f"delete {shown(note)} and build it again"
+                    if place == note
+                    else f"make that folder yours alone (chmod go-w, chown), or {answer}",
+                )
+    except (OSError, RuntimeError) as error:
+        where = shown(built) if isinstance(error, OSError) else "a cache, as the user has no home"
         raise ModelError(
-            f"is an engine, which is code, and {reason}",
+            f"is an engine, which is code, and is not among those that you built, by {where}",
             path=engine,
-            cure=f"build it here: nst-rt export MODEL.onnx {shown(engine.name)} --overwrite; or "
-            "add --trust-engine (trust_engine=True) if you know who built it",
-        )
+            cure=f"build it here: {rebuild(engine, facts)}; or {answer}",
+        ) from error
 
 
 def remember_built(engine: Path, facts: EngineFacts) -> None:
@@ -81,14 +94,17 @@ def remember_built(engine: Path, facts: EngineFacts) -> None:
     try:
         outer, folder, note = _places(facts.engine_sha256)
         outer.parent.mkdir(parents=True, exist_ok=True)
-        make_private(outer)
-        make_private(folder)
+        for place in (outer, folder):
+            make_private(place)
+            if reason := stranger(place):
+                raise OSError(0, f"{shown(place)} {reason}")
         replace_file(note, (json.dumps(told, indent=1) + "\n").encode())
         shut(note)
     except (OSError, RuntimeError) as error:
         said = getattr(error, "strerror", None) or error
         logger.warning(
-            "%s: cannot be noted as built here (%s); only --trust-engine will load it",
+            "%s: cannot be noted as built by you (%s), so that it takes --trust-engine to load it; "
+            "make that folder yours alone, or name another cache in NST_RT_CACHE",
             shown(engine),
             said,
         )
@@ -103,14 +119,3 @@ def _places(sha256: str) -> tuple[Path, Path, Path]:
     engines = engines_folder()
     built = engines / "built"
     return engines, built, built / f"{sha256}.json"
-
-
-def _unknown(sha256: str) -> str:
-    """Why an engine cannot be known as one that was built here; empty where it is."""
-    try:
-        for place in _places(sha256):
-            if reason := stranger(place):
-                return f"{shown(place)}, which would tell who built it, {reason}"
-    except (OSError, RuntimeError):
-        return "was not built on this machine by this user"
-    return ""

@@ -111,7 +111,7 @@ def open_session(
     check_options(device, precision)
     if model.engine is not None:
         _refuse_on_cpu(model, device)
-        check_trust(model.path, model.sha256, trusted=trust_engine)
+        check_trust(model.path, model.engine, trusted=trust_engine)
     allowed = allowed_threads()
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}", cure="choose 1 or more, or leave it out")

@@ -16,6 +16,10 @@ from nst_rt.engines.side_car import read_engine_facts
 from tests.nst_rt.commands.conftest import finish, save, start
 
 STYLE = zoo.cards()[0].name
+AGAIN = (
+    f"nst-rt export {STYLE} x.engine --overwrite --min 16x16 --opt 64x64 --max 64x64 "
+    "--backend tensorrt-rtx"
+)
 
 
 def test_engine_and_what_it_is(nst, folder: Path) -> None:
@@ -141,8 +145,8 @@ def test_engine_that_was_not_built_here_is_loaded_only_on_ones_word(
     refused = nst(command, *what, "--style", "x.engine")
     assert refused.code == 4
     assert refused.lines == [
-        "nst-rt: x.engine: is an engine, which is code, and was not built on this machine by this "
-        "user; build it here: nst-rt export MODEL.onnx x.engine --overwrite; or add --trust-engine "
+        "nst-rt: x.engine: is an engine, which is code, and is not among those that you built, by "
+        f"another/engines/built; build it here: {AGAIN}; or paint with --trust-engine "
         "(trust_engine=True) if you know who built it"
     ]
     trusted = nst(command, *what, "--style", "x.engine", "--trust-engine")
@@ -155,4 +159,4 @@ def test_engine_of_somebody_else_still_says_what_it_is(nst, folder: Path, monkey
     ended = nst("info", "x.engine", "--json")
     facts = json.loads(ended.out)
     assert (ended.code, facts["name"], facts["provider"]) == (0, STYLE, "none")
-    assert "was not built on this machine by this user" in facts["problem"]
+    assert "is not among those that you built, by another/engines/built" in facts["problem"]

@@ -28,12 +28,15 @@ FACTS = EngineFacts(
     gpu="NVIDIA L4",
     compute_capabilities=["8.9"],
     precision="fp16",
-    profiles=[],
+    profiles=[{name: [1, 16, 16, 3] for name in ("min", "opt", "max")}],
     options={},
     memory={},
 )
 ENGINE = Path("wave.engine")
-UNKNOWN = "an engine, which is code, and was not built on this machine by this user; build it here"
+UNKNOWN = (
+    r"which is code, and is not among those that you built, by .*/engines/built; build it here: "
+    r"nst-rt export MODEL\.onnx wave\.engine --overwrite --size 16x16; or paint with --trust-engine"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -44,26 +47,26 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_engine_that_was_built_here_is_trusted() -> None:
     with pytest.raises(ModelError, match=UNKNOWN) as caught:
-        check_trust(ENGINE, FACTS.engine_sha256)
+        check_trust(ENGINE, FACTS)
     assert caught.value.exit_code == 4
     assert "--trust-engine" in str(caught.value)
     remember_built(ENGINE, FACTS)
-    check_trust(ENGINE, FACTS.engine_sha256)
+    check_trust(ENGINE, FACTS)
 
 
 def test_another_engine_under_the_same_name_is_not() -> None:
     remember_built(ENGINE, FACTS)
     with pytest.raises(ModelError, match=UNKNOWN):
-        check_trust(ENGINE, hashlib.sha256(b"another").hexdigest())
+        check_trust(ENGINE, replace(FACTS, engine_sha256="0" * 64))
 
 
 def test_user_may_answer_for_an_engine() -> None:
-    check_trust(ENGINE, FACTS.engine_sha256, trusted=True)
+    check_trust(ENGINE, FACTS, trusted=True)
 
 
 def test_asking_makes_no_folder(cache: Path) -> None:
     with pytest.raises(ModelError, match=UNKNOWN):
-        check_trust(ENGINE, FACTS.engine_sha256)
+        check_trust(ENGINE, FACTS)
     assert not cache.exists()
 
 
@@ -85,7 +88,7 @@ def test_notes_that_others_could_have_written_prove_nothing(cache, place, how, t
         path.chmod(0o720 if how == "group" else 0o702)
     said = {"owner": r"belongs to another user \(65534\)", "link": "is a link"}
     with pytest.raises(ModelError, match=said.get(how, r"can be written by others \(mode 7")):
-        check_trust(ENGINE, FACTS.engine_sha256)
+        check_trust(ENGINE, FACTS)
 
 
 def test_where_files_have_no_such_owners_none_are_asked_for(cache, monkeypatch) -> None:
@@ -93,7 +96,7 @@ def test_where_files_have_no_such_owners_none_are_asked_for(cache, monkeypatch) 
     remember_built(ENGINE, FACTS)
     (cache / "engines").chmod(0o777)
     monkeypatch.setattr(sys, "platform", "win32")
-    check_trust(ENGINE, FACTS.engine_sha256)
+    check_trust(ENGINE, FACTS)
 
 
 def test_notes_are_closed_to_others_whatever_the_umask(cache: Path) -> None:
@@ -102,15 +105,29 @@ def test_notes_are_closed_to_others_whatever_the_umask(cache: Path) -> None:
         remember_built(ENGINE, FACTS)
     finally:
         os.umask(before)
-    check_trust(ENGINE, FACTS.engine_sha256)
+    check_trust(ENGINE, FACTS)
 
 
 def test_build_that_cannot_be_noted_says_so_and_goes_on(cache, caplog) -> None:
     cache.write_text("no folder")
     with caplog.at_level(logging.WARNING):
         remember_built(ENGINE, FACTS)
-    assert "wave.engine: cannot be noted as built here (" in caplog.text
-    assert "only --trust-engine will load it" in caplog.text
+    assert "wave.engine: cannot be noted as built by you (" in caplog.text
+    assert "it takes --trust-engine to load it; " in caplog.text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no such owners")
+@pytest.mark.parametrize("place", ["engines", "engines/built"])
+def test_folder_that_others_can_write_is_told_at_the_build_and_mended(cache, caplog, place) -> None:
+    remember_built(ENGINE, FACTS)
+    (cache / place).chmod(0o775)
+    with caplog.at_level(logging.WARNING):
+        remember_built(ENGINE, FACTS)
+    assert f"{cache / place} can be written by others (mode 775)" in caplog.text
+    with pytest.raises(ModelError, match=r"make that folder yours alone \(chmod go-w, chown\)"):
+        check_trust(ENGINE, FACTS)
+    (cache / place).chmod(0o755)
+    check_trust(ENGINE, FACTS)
 
 
 def test_damaged_engine_is_told_with_both_sizes_or_hashes() -> None:
