@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,7 @@ from nst_rt import NstError
 from nst_rt.model import read_model
 from nst_rt.sessions import open_session
 import sys
+import threading
 try:
     open_session(read_model(sys.argv[1]), device="cuda")
 except NstError as error:
@@ -135,3 +137,16 @@ def test_user_who_says_how_many_kernels_are_kept_is_obeyed(monkeypatch) -> None:
     monkeypatch.setenv(openvino._KERNELS, "77")
     openvino._keep_few_kernels(None, None)  # makes no kernel that would read another number
     assert os.environ[openvino._KERNELS] == "77"
+
+
+def test_thread_that_finds_no_room_is_lack_of_memory(model_path, monkeypatch) -> None:
+    session = open_session(read_model(model_path), device="onnxruntime", threads=1)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    picture = np.zeros((1, 16, 16, 3), np.uint8)
+    with monkeypatch.context() as patch, pytest.raises(OutOfMemoryError):
+        patch.setattr(threading.Thread, "start", refuse)
+        session.run(picture)
+    assert session.run(picture).shape == picture.shape
