@@ -14,6 +14,7 @@ from nst_rt.commands.engine import (
     refuse_engine_options,
     size_of,
 )
+from nst_rt.commands.export_source import refuse_source
 from nst_rt.commands.extras import needing
 from nst_rt.commands.progress import progress_bar
 from nst_rt.commands.stdout import Results, clean_stdout
@@ -71,6 +72,7 @@ def export(
         )
     facts = {key: value for key, value in (("title", title), ("licence", licence)) if value}
     fixed = size_of("--size", size)
+    refuse_source(source, target)
     with clean_stdout() as results:
         report = _ignored if as_json else _Table(results)
         if target.suffix == SUFFIX:

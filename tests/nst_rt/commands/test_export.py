@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -96,3 +97,33 @@ def test_model_that_paints_otherwise_is_exit_4(nst, monkeypatch) -> None:
     assert (ended.code, ended.lines) == (4, ["nst-rt: differs by 9 levels"])
     assert b"48x32     9   0.5000   31.0 dB" in ended.out
     assert nst("export", "wave", "x.onnx", "--json").out == b""
+
+
+NOTHING = "is no checkpoint, model file or style; give"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ("x.jpg", "x.onnx", f"{NOTHING} a .safetensors file or a style's name"),
+        ("x.jpg", "x.engine", f"{NOTHING} a .safetensors checkpoint, a .onnx file or a style's"),
+        ("x.engine", "y.engine", "is an engine already; give the .onnx file or style that it was"),
+        ("x.engine", "y.onnx", "is an engine, which becomes no model file; give the checkpoint or"),
+        ("x.onnx", "y.onnx", "is a model file already; give the checkpoint or style that it was"),
+    ],
+)
+def test_what_nothing_is_exported_from_is_told_before_what_is_missing(
+    nst, folder: Path, monkeypatch, source: str, target: str, message: str
+) -> None:
+    for module in ("nst_export.exporter", "nst_export.engine"):
+        monkeypatch.setitem(sys.modules, module, None)
+    (folder / source).write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00")
+    ended = nst("export", source, target)
+    assert (ended.code, len(ended.lines)) == (4, 1)
+    assert ended.err.startswith(f"nst-rt: {source}: {message}")
+
+
+def test_checkpoint_needs_what_exports_it(nst, folder: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "nst_export.exporter", None)
+    ended = nst("export", zoo.cards()[0].file("checkpoint"), "x.onnx")
+    assert (ended.code, 'pip install "nst-rt[export]"' in ended.err) == (5, True)

@@ -1,0 +1,51 @@
+"""What `nst-rt export` can be given, told before anything has to be installed for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nst_rt import zoo
+from nst_rt.engines.side_car import SUFFIX
+from nst_rt.errors import ModelError
+
+
+def refuse_source(source: str, target: Path) -> None:
+    """Refuse a file that nothing is exported from; names and what is absent are for others.
+
+    Raises:
+        ModelError: it is an engine, a model file where a checkpoint is needed, or none of ours.
+    """
+    path = Path(source)
+    try:
+        path = path.expanduser()
+        if zoo.find(source) or not path.is_file():
+            return
+        with path.open("rb") as file:
+            head = file.read(9)
+    except RuntimeError:  # no such user
+        return
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror})", path=path) from error
+    to_engine = target.suffix == SUFFIX
+    if path.suffix == SUFFIX:
+        origin = ".onnx file" if to_engine else "checkpoint"
+        raise ModelError(
+            "is an engine already" if to_engine else "is an engine, which becomes no model file",
+            path=path,
+            cure=f"give the {origin} or style that it was built from",
+        )
+    if path.suffix == ".onnx":
+        if to_engine:
+            return
+        raise ModelError(
+            "is a model file already",
+            path=path,
+            cure="give the checkpoint or style that it was exported from",
+        )
+    if head[8:] != b"{":  # the header of a safetensors file comes after its length
+        kinds = "a .safetensors checkpoint, a .onnx file" if to_engine else "a .safetensors file"
+        raise ModelError(
+            "is no checkpoint, model file or style",
+            path=path,
+            cure=f"give {kinds} or a style's name",
+        )
