@@ -21,6 +21,7 @@ from nst_rt.images import (
     DEFAULT_MAX_PIXELS,
     Picture,
     as_rgb_array,
+    buffer_shape,
     check_fits,
     check_out,
     encode_picture,
@@ -344,7 +345,8 @@ class Stylizer(Streaming):
 
     def warmup(self, height: int, width: int) -> Stylizer:
         """Paint one black picture, so that the first real one of this size is not the slow one."""
-        self(np.zeros((height, width, 3), np.uint8))
+        shape = buffer_shape(height, width, None, self._painter.max_pixels)
+        self(np.zeros(shape, np.uint8))
         return self
 
     def pinned(self, height: int, width: int, *, count: int | None = None) -> Pixels:
@@ -353,9 +355,12 @@ class Stylizer(Streaming):
         On a GPU its memory is pinned: pictures in it, or in a part of it, go up to the GPU without
         being copied first, and paintings come down into one that is given as `out`. On a CPU it is
         an array like any other.
+
+        Raises:
+            UsageError: a size or the count is no whole number, or below 1.
+            LimitError: more pixels than `max_pixels`, or more memory than is free.
         """
-        batch = () if count is None else (count,)
-        return self._painter.pinned((*batch, height, width, 3))
+        return self._painter.pinned(buffer_shape(height, width, count, self._painter.max_pixels))
 
     def close(self) -> None:
         """Free the engine, as soon as other threads have finished their pictures."""

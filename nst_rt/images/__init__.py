@@ -1,6 +1,6 @@
 """Pictures in and out: files, colour, orientation, and the size to paint at."""
 
-from nst_rt.images.arrays import as_rgb_array, check_out
+from nst_rt.images.arrays import as_rgb_array, buffer_shape, check_out
 from nst_rt.images.blank import is_blank
 from nst_rt.images.detail import restore_detail, shrink, working_size
 from nst_rt.images.limits import DEFAULT_MAX_PIXELS, allowed_memory, check_memory, check_pixels
@@ -18,6 +18,7 @@ __all__ = [
     "allowed_memory",
     "as_rgb_array",
     "blend",
+    "buffer_shape",
     "check_fits",
     "check_memory",
     "check_out",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import InputError, UsageError
+from nst_rt.errors import InputError, LimitError, UsageError
+from nst_rt.images.limits import allowed_memory, check_pixels
 
 Color = Literal["rgb", "bgr"]
 Layout = Literal["hwc", "chw"]
@@ -37,14 +40,50 @@ def as_rgb_array(
     return np.ascontiguousarray(colors[..., ::-1] if color == "bgr" else colors), alpha
 
 
-def check_out(out: NDArray[Any], shape: tuple[int, ...]) -> None:
+def check_out(out: object, shape: tuple[int, ...]) -> None:
     """Raise `UsageError` unless `out` takes paintings of that shape."""
-    if out.dtype != np.uint8 or out.shape != shape or not out.flags.carray:
-        kind = "" if out.flags.carray else " not contiguous, or not to be written"
-        raise UsageError(
-            f"out is {out.dtype} {_shape(out)}{kind}",
-            cure=f"give uint8 {'×'.join(map(str, shape))}, C-contiguous",
+    wanted = f"uint8 {'×'.join(map(str, shape))}, C-contiguous"
+    if not isinstance(out, np.ndarray):
+        kind = f"{type(out).__module__}.{type(out).__name__}".removeprefix("builtins.")
+        raise UsageError(f"out is {kind}, no NumPy array", cure=f"give one, {wanted}")
+    kind = f"{out.dtype} {_shape(out)}"
+    if out.dtype != np.uint8 or out.shape != shape:
+        raise UsageError(f"out is {kind}", cure=f"give {wanted}")
+    if not out.flags.c_contiguous:
+        raise UsageError(f"out is {kind}, not contiguous", cure=f"give {wanted}")
+    if not out.flags.writeable:
+        raise UsageError(f"out is {kind}, read-only", cure="give an array that may be written")
+
+
+def buffer_shape(height: int, width: int, count: int | None, max_pixels: int) -> tuple[int, ...]:
+    """The shape of an array for pictures: (N×)H×W×3.
+
+    Raises:
+        UsageError: a number is no whole one, or below 1.
+        LimitError: pictures of more pixels than are allowed, or all of more than memory holds.
+    """
+    batch = () if count is None else (_at_least_one("count", count),)
+    high, wide = _at_least_one("height", height), _at_least_one("width", width)
+    check_pixels(high, wide, max_pixels)
+    shape = (*batch, high, wide, 3)
+    need, free = math.prod(shape), allowed_memory(None)
+    if free is not None and need > free:
+        raise LimitError(
+            f"{'×'.join(map(str, shape))} takes {-(-need // 2**20):,} MiB of memory, "
+            f"{free // 2**20:,} are free",
+            cure="ask for fewer or smaller pictures",
         )
+    return shape
+
+
+def _at_least_one(name: str, value: object) -> int:
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # that is the question
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise UsageError(f"{name} is {value!r}", cure="give a whole number, 1 or more")
+    return number
 
 
 def _check_dtype(array: NDArray[Any]) -> None:

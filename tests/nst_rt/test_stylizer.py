@@ -95,10 +95,37 @@ def test_painting_goes_where_it_is_told_to(stylizer, photo, painting) -> None:
 def test_what_cannot_take_the_painting_is_refused(stylizer, photo) -> None:
     with pytest.raises(UsageError, match=r"out is uint8 9×256×3; give uint8 256×256×3, C-contig"):
         stylizer(photo, out=photo[:9])
-    with pytest.raises(UsageError, match="not contiguous, or not to be written"):
+    with pytest.raises(UsageError, match="256×256×3, not contiguous; give uint8 256×256×3"):
         stylizer(photo, out=np.empty((256, 512, 3), np.uint8)[:, ::2])
+    out = np.zeros_like(photo)
+    out.flags.writeable = False
+    with pytest.raises(UsageError, match="read-only; give an array that may be written"):
+        stylizer(photo, out=out)
+    for out, kind in (photo.tolist(), "list"), (torch.from_numpy(photo), "torch.Tensor"):
+        with pytest.raises(UsageError, match=f"out is {kind}, no NumPy array; give one, uint8 256"):
+            stylizer(photo, out=out)
     with pytest.raises(UsageError, match="out is for an array alone; take what is returned"):
         stylizer(png(photo), out=photo)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "count", "message"),
+    [
+        (-1, 10, None, "height is -1; give a whole number, 1 or more"),
+        (1.5, 10, None, "height is 1.5; give a whole number"),
+        (10, "20", None, "width is '20'; give a whole number"),
+        (0, 10, None, "height is 0; give"),
+        (10, 10, 0, "count is 0; give"),
+        (10**9, 10**9, None, "1000000000x1000000000 is .* pixels, the limit is .*; raise max_pix"),
+        (10, 10, 10**18, "10×10×3 takes .* MiB of memory, .* are free; ask for fewer or smaller"),
+    ],
+)
+def test_buffer_that_cannot_be_is_refused(stylizer, height, width, count, message) -> None:
+    with pytest.raises((UsageError, LimitError), match=message):
+        stylizer.pinned(height, width, count=count)
+    if count is None:
+        with pytest.raises((UsageError, LimitError), match=message):
+            stylizer.warmup(height, width)
 
 
 def one_node_model(path: Path, operator: str = "Identity", **metadata: str) -> Path:
