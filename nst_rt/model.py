@@ -242,6 +242,9 @@ def _path_of(name_or_path: str | Path) -> Path:
         near = get_close_matches(text.lower().replace(" ", "-"), names, n=1)
         cure = f"did you mean {near[0]}?" if near else f"give a file, or a name: {', '.join(names)}"
         raise ModelError("no such model", path=path, cure=cure)
+    if path.name.endswith(f"{SUFFIX}.json"):
+        engine = shown(path.with_suffix(""))
+        raise ModelError("says what an engine is", path=path, cure=f"give {engine}")
     return path
 
 

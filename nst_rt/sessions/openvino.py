@@ -47,6 +47,12 @@ class OpenVinoSession:
             openvino = _imported()
         except ImportError as error:
             raise missing_engine("openvino", "cpu", error) from error
+        if model.fused:
+            raise ProviderError(
+                "uses operators of nst-rt that OpenVINO has not",
+                path=model.path,
+                cure="choose device onnxruntime, or export it without --variant fused",
+            )
         self.provider = f"OpenVINO {openvino.__version__.split('-')[0]}"
         self.scale = model.scale
         self._path, self._model = model.path, model

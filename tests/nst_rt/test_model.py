@@ -233,6 +233,13 @@ def test_a_misspelt_style_is_guessed(name: str) -> None:
         read_model(name)
 
 
+def test_side_car_in_place_of_its_engine_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w16.engine.json"
+    path.write_text("{}")
+    with pytest.raises(ModelError, match=r"says what an engine is; give .*/w16\.engine$"):
+        read_model(path)
+
+
 def test_an_engine_without_its_side_car_is_refused(tmp_path: Path) -> None:
     (tmp_path / "wave.engine").write_bytes(b"vtrt" + bytes(60))
     with pytest.raises(ModelError, match=r"lies beside no wave\.engine\.json .*; build the engine"):

@@ -28,6 +28,12 @@ def test_stylizer_paints_it_on_the_cpu(fused: Path, photo) -> None:
         assert np.abs(ours(image).astype(int) - plain(image)).mean() < 0.5
 
 
+def test_openvino_says_what_paints_it(fused: Path) -> None:
+    says = "OpenVINO has not; choose device onnxruntime, or export it without --variant fused"
+    with pytest.raises(ProviderError, match=says):
+        Stylizer(fused, device="openvino")
+
+
 def test_its_operators_are_refused_in_a_model_that_does_not_say_so(fused: Path) -> None:
     data = fused.read_bytes().replace(
         b"nst_rt.variant\x12\x05fused", b"nst_rt.variant\x12\x05plain"
