@@ -146,7 +146,8 @@ def test_thread_that_finds_no_room_is_lack_of_memory(model_path, monkeypatch) ->
         raise RuntimeError("can't start new thread")
 
     picture = np.zeros((1, 16, 16, 3), np.uint8)
-    with monkeypatch.context() as patch, pytest.raises(OutOfMemoryError):
+    with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        session.run(picture)
+        with pytest.raises(OutOfMemoryError):
+            session.run(picture)
     assert session.run(picture).shape == picture.shape
