@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +21,13 @@ import click
 
 from benchmarks import measure
 from nst_export.forms import FORMS
+from nst_export.fused import fused_graph
 from nst_export.half import half_graph
 from nst_rt import zoo
 from nst_rt.errors import UsageError
+from nst_rt.ops import build_library
 from nst_train.style_file import load_style
+from tests.cuda.compiler import find_compiler
 from tests.cuda.machine import CudaMachine, make_machine
 
 SITE_CACHE = Path(__file__).parents[1] / ".pytest_cache/d/cuda"
@@ -43,8 +47,10 @@ RUN = """
     import onnxruntime as ort
 
     trace = os.environ.pop("STAND_IN_TRACE")
-    model, folder, height, width, nhwc = sys.argv[1:]
+    model, folder, height, width, nhwc, *operators = sys.argv[1:]
     options = ort.SessionOptions()
+    for library in operators:
+        options.register_custom_ops_library(library)
     options.log_severity_level = 3
     options.enable_profiling = True
     options.add_session_config_entry("session.disable_prepacking", "1")  # else kernels are not seen
@@ -80,17 +86,23 @@ def bytes_of(node: Node) -> int:
     if kind in _FREE:
         return 0
     inputs, outputs = _size(node["input_type_shape"]), _size(node["output_type_shape"])
-    if kind == "InstanceNormalization":  # once for the statistics, once more for the pixels
+    if kind in (
+        "InstanceNormalization",
+        "Normalize",
+    ):  # once for the statistics, once more for the pixels
         inputs += _size(node["input_type_shape"][:1])
     if kind in ("Conv", "ConvTranspose") and len(node["input_type_shape"]) == 3:
         outputs += 2 * outputs  # the bias is added in a pass of its own
     return inputs + outputs
 
 
-def count(machine: CudaMachine, model: Path, nhwc: bool, size: tuple[int, int]) -> dict[str, Any]:
-    """Open and run one form."""
+def count(
+    machine: CudaMachine, model: Path, nhwc: bool, size: tuple[int, int], *operators: Path
+) -> dict[str, Any]:
+    """Open and run one form, with a library of operators or without."""
     with tempfile.TemporaryDirectory() as folder:
-        ended = machine.run(RUN, model, folder, *map(str, size), str(int(nhwc)), timeout_s=300)
+        given = (model, folder, *map(str, size), str(int(nhwc)), *operators)
+        ended = machine.run(RUN, *given, timeout_s=300)
     if ended.code:
         raise UsageError(f"{model.stem} does not run ({ended.err.strip().splitlines()[-1]})")
     nodes: list[Node] = json.loads(ended.out)
@@ -108,6 +120,14 @@ def _size(tensors: Shapes) -> int:
     return sum(
         _BYTES[kind] * math.prod(shape) for tensor in tensors for kind, shape in tensor.items()
     )
+
+
+def _library() -> Path:
+    """The operators for CUDA, by the compiler that the tests find."""
+    cache = SITE_CACHE.with_name("nvcc")
+    cache.mkdir(exist_ok=True)
+    os.environ.setdefault("NVCC", str(find_compiler(cache)))
+    return build_library("cuda")
 
 
 @click.command()
@@ -131,6 +151,10 @@ def cuda_forms(style: str, results: Path) -> None:
                 rows.append(
                     {"form": name, "asked for": layout, **count(machine, model, nhwc, SIZE)}
                 )
+        model.write_bytes(fused_graph(network, {}).SerializeToString())
+        library = _library()
+        counted = count(machine, model, True, SIZE, library)
+        rows.append({"form": "fused operators", "asked for": "N×H×W×C", **counted})
     facts = measure.machine(threads=1)
     size = f"{SIZE[1]}x{SIZE[0]}"
     measure.write_results(
