@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from nst_rt._version import __version__
@@ -40,7 +42,7 @@ class Diagnosis:
         warnings: what is wrong beyond a device, each with its cure.
         versions: of nst-rt, Python and the packages that matter here.
         processor: `name`, `bf16`, `fp16`, `threads` and OpenVINO's `precisions`.
-        driver: `version`, `cuda`, `gpus` and `problem`, as `nst_rt.nvidia.driver` tells them.
+        driver: what `nst_rt.nvidia.driver` tells.
         libraries: versions of the "CUDA" and "cuDNN" that ONNX Runtime finds.
         cache: `folder`, and `writable`.
     """
@@ -67,9 +69,8 @@ def diagnose() -> Diagnosis:
     """Try every engine on a tiny picture and collect what matters here. Takes about a second."""
     answers = ask(["driver", *(name for name, module in _MODULES.items() if _is_there(module))])
     driver = answers.pop("driver")
-    gpus = [gpu["capability"] for gpu in driver.get("gpus", [])]
     return Diagnosis(
-        verdicts=verdicts(answers, gpus, driver.get("problem", "")),
+        verdicts=verdicts(answers, driver),
         warnings=_warnings(),
         versions={"nst-rt": __version__, "python": platform.python_version(), **versions()},
         processor=_processor(answers.get("openvino", {})),
@@ -112,5 +113,15 @@ def _cache() -> dict[str, Any]:
         folder = cache_folder()
     except RuntimeError as error:
         return {"folder": None, "writable": False, "problem": str(error)}
-    there = next((place for place in (folder, *folder.parents) if place.exists()), folder)
-    return {"folder": str(folder), "writable": there.is_dir() and os.access(there, os.W_OK)}
+    places = (folder, *folder.parents)
+    there = next((place for place in places if os.path.lexists(place)), folder)
+    return {"folder": str(folder), "writable": _takes_files(there)}
+
+
+def _takes_files(folder: Path) -> bool:
+    """Found out by trying: what permissions say is not so of /proc, or for root."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nst_rt.diagnosis.verdicts import EXTRAS
+from nst_rt.diagnosis.verdicts import EXTRAS, WITHOUT_CUDA
 from nst_rt.errors import NstError, ProviderError
 from nst_rt.nvidia.driver import ask_driver
 from nst_rt.nvidia.libraries import install_line, library_versions, load_needed
@@ -55,7 +55,7 @@ def cuda() -> Answer:
     folder = Path(module.__file__ or "").parent / "capi"
     provider = folder / "libonnxruntime_providers_cuda.so"
     if "CUDAExecutionProvider" not in module.get_available_providers():
-        return _unusable(_WITHOUT_CUDA, _REPLACED)
+        return _unusable(WITHOUT_CUDA, _REPLACED)
     try:
         answer = _painting("cuda")
     except ProviderError as error:
@@ -80,7 +80,6 @@ def tensorrt_rtx() -> Answer:
 PROBES: dict[str, Callable[[], Answer]] = {
     probe.__name__: probe for probe in (driver, openvino, onnxruntime, cuda, tensorrt, tensorrt_rtx)
 }
-_WITHOUT_CUDA = "onnxruntime is its build without CUDA"
 _REPLACED = 'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
 
 

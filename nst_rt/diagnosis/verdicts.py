@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ EXTRAS = {
     "tensorrt_rtx": "rtx",
 }
 """The extra of nst-rt that brings what a probe asks."""
+WITHOUT_CUDA = "onnxruntime is its build without CUDA"
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,20 @@ class Verdict:
         return f"{self.device}: {engine}not usable: {self.problem}{cure}"
 
 
-def verdicts(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: str) -> list[Verdict]:
+def verdicts(answers: dict[str, dict[str, Any]], driver: Mapping[str, Any]) -> list[Verdict]:
     """Judge every device.
 
     Args:
         answers: of the probes, by their names; a package that is not installed has none.
-        gpus: their compute capabilities, as "8.9".
-        no_gpu: why there are none.
+        driver: what `nst_rt.nvidia.driver` tells.
     """
+    gpus = [gpu["capability"] for gpu in driver.get("gpus", [])]
+    no_gpu = driver.get("problem", "")
     return [
         _cpu(answers),
         _painter("openvino", answers),
         _painter("onnxruntime", answers),
-        _cuda(answers, gpus, no_gpu),
+        _cuda(answers, driver),
         _tensorrt(answers, gpus, no_gpu),
         _builder("tensorrt_rtx", answers, gpus, no_gpu),
     ]
@@ -79,12 +81,17 @@ def _cpu(answers: dict[str, dict[str, Any]]) -> Verdict:
     return replace(found, device="cpu")
 
 
-def _cuda(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: str) -> Verdict:
-    """Where there is no GPU, no package is to blame."""
+def _cuda(answers: dict[str, dict[str, Any]], driver: Mapping[str, Any]) -> Verdict:
+    """Where there is no GPU, no package is to blame; without a driver both may be missing."""
     found = _painter("cuda", answers)
-    if found.problem and not gpus and "libcuda" not in found.problem:
-        return Verdict("cuda", problem=no_gpu)
-    return found
+    if not found.problem or driver.get("gpus") or "libcuda" in found.problem:
+        return found
+    problem, cure = driver.get("problem", ""), driver.get("cure", "")
+    absent = "cuda" not in answers
+    if cure and (absent or found.problem == WITHOUT_CUDA):
+        lacking = "onnxruntime-gpu is not installed" if absent else WITHOUT_CUDA
+        return Verdict("cuda", problem=f"{problem}, {lacking}", cure=f"{cure}, then {found.cure}")
+    return Verdict("cuda", problem=problem, cure=cure)
 
 
 def _painter(name: str, answers: dict[str, dict[str, Any]]) -> Verdict:
@@ -127,9 +134,13 @@ def _builder(
 def _tensorrt(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: str) -> Verdict:
     """TensorRT builds engines, and ONNX Runtime paints with it where its own version is here."""
     found, cuda = _builder("tensorrt", answers, gpus, no_gpu), answers.get("cuda", {})
+    if "tensorrt" not in answers:  # ONNX Runtime is not linked to the newest, which builds engines
+        cure = f'{found.cure} to build engines, "nst-rt[cuda]" "tensorrt-cu13<11" to paint with it'
+        found = replace(found, cure=cure)
     lacking = cuda.get("tensorrt_lacks")
     if lacking is None or not cuda.get("paints"):
-        return found
+        blocked = gpus and not found.problem
+        return _noted(found, "--device tensorrt needs --device cuda") if blocked else found
     if not lacking:
         note = "ONNX Runtime paints with it (--device tensorrt)"
         return Verdict("tensorrt", note=note) if found.problem else _noted(found, note)

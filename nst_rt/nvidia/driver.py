@@ -26,13 +26,15 @@ class Driver:
     """What the driver says.
 
     `version` is its own, `cuda` the CUDA that it supports, like 13.0; empty where it does not say.
-    `problem` is why there are no GPUs, empty where there are some.
+    `problem` is why there are no GPUs, empty where there are some; `cure` is what to do about it,
+    empty where nothing is known.
     """
 
     version: str = ""
     cuda: str = ""
     gpus: tuple[Gpu, ...] = ()
     problem: str = ""
+    cure: str = ""
 
 
 def ask_driver(bus: Path = Path("/sys/bus/pci/devices")) -> Driver:
@@ -45,7 +47,8 @@ def ask_driver(bus: Path = Path("/sys/bus/pci/devices")) -> Driver:
     cuda = _library("nvcuda.dll" if windows else "libcuda.so.1")
     if cuda is None:
         seen = _is_plugged_in(bus)
-        return Driver(problem="a GPU without its driver" if seen else "no NVIDIA driver")
+        problem = "a GPU without its driver" if seen else "no NVIDIA driver"
+        return Driver(problem=problem, cure="install the NVIDIA driver")
     version = _version(_library("nvml.dll" if windows else "libnvidia-ml.so.1"))
     supported = ctypes.c_int()
     cuda.cuDriverGetVersion(ctypes.byref(supported))

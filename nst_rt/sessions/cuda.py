@@ -125,12 +125,12 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         if self._provider not in onnxruntime.get_available_providers():
+            what = f"onnxruntime is its build without CUDA, it has no {self._provider}"
+            cure = 'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
             if load(DRIVER):
-                raise ProviderError("no NVIDIA driver is here", cure=install_line([DRIVER]))
-            raise ProviderError(
-                f"onnxruntime is its build without CUDA, it has no {self._provider}",
-                cure='pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"',
-            )
+                what = f"no NVIDIA driver is here, and {what}"
+                cure = f"{install_line([DRIVER])}, then {cure}"
+            raise ProviderError(what, cure=cure)
         need_libraries(onnxruntime, "cuda")
         if model.opset > LAST_OPSET:
             raise ModelError(

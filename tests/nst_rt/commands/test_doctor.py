@@ -110,6 +110,18 @@ def test_build_without_cuda_on_a_machine_with_a_gpu(cuda_machine) -> None:
     )
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_driver_and_build_that_are_both_missing_are_both_named(
+    nst, monkeypatch, installed: bool
+) -> None:
+    monkeypatch.setattr("nst_rt.diagnosis._is_there", lambda module: installed)
+    said = lines(nst("doctor"))
+    problem = "onnxruntime is its build without CUDA" if installed else "onnxruntime-gpu is not ins"
+    assert said["cuda"].startswith(f"not usable: {said['driver']}, {problem}")
+    assert ": install the NVIDIA driver, then pip " in said["cuda"]
+    assert said["cuda"].endswith('pip install "nst-rt[cuda]"')
+
+
 @pytest.mark.parametrize("how", BROKEN)
 def test_broken_onnxruntime_is_told_and_the_rest_goes_on(how, tmp_path: Path) -> None:
     ended = doctor(path=module(tmp_path, "onnxruntime", BROKEN[how]))
@@ -138,6 +150,10 @@ def test_machine_on_which_nothing_paints_is_exit_5(tmp_path: Path) -> None:
     assert all(verdict["problem"] for verdict in found["verdicts"] if verdict["device"] == "cpu")
 
 
+TENSORRT_CURE = (
+    'pip install "nst-rt[tensorrt]" to build engines, '
+    '"nst-rt[cuda]" "tensorrt-cu13<11" to paint with it'
+)
 TENSORRT = """
 __version__ = "11.4.0"
 class Logger:
@@ -174,7 +190,8 @@ def test_builders_of_engines(code, says, tmp_path: Path) -> None:
 def test_builder_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> None:
     folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
     said = lines(doctor(path=folder, LD_LIBRARY_PATH=str(cuda_machine.libraries)))
-    assert said["tensorrt"] == "11.4.0, builds engines"
+    needs = "; --device tensorrt needs --device cuda"  # whose build of onnxruntime is not here
+    assert said["tensorrt"] == f"11.4.0, builds engines{needs}"
     assert said["tensorrt-rtx"].endswith(", builds engines")
 
 
@@ -192,7 +209,7 @@ def test_onnxruntime_paints_with_tensorrt_where_its_version_is_here(cuda_machine
     alone = lines(doctor(**cuda_machine.environment(tensorrt=True)))
     assert alone["tensorrt"] == paints
     neither = lines(doctor(**cuda_machine.environment()))
-    assert neither["tensorrt"] == 'not usable: not installed: pip install "nst-rt[tensorrt]"'
+    assert neither["tensorrt"] == f"not usable: not installed: {TENSORRT_CURE}"
 
 
 def test_gpu_that_is_not_on_the_list_of_a_builder(cuda_machine) -> None:
@@ -219,9 +236,7 @@ def test_libraries_that_are_missing_one_at_a_time(cuda_machine, tmp_path: Path) 
 
 def test_module_that_another_program_put_in_place_is_no_package(nst, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", type(sys)("tensorrt"))
-    assert lines(nst("doctor"))["tensorrt"] == (
-        'not usable: not installed: pip install "nst-rt[tensorrt]"'
-    )
+    assert lines(nst("doctor"))["tensorrt"] == f"not usable: not installed: {TENSORRT_CURE}"
 
 
 def test_machine_without_any_engine(nst, monkeypatch) -> None:
@@ -265,7 +280,7 @@ def test_damaged_records_of_packages_are_no_obstacle(tmp_path: Path) -> None:
 
 
 def test_machine_without_a_place_for_files(monkeypatch, nst, tmp_path: Path) -> None:
-    def refuse() -> None:
+    def refuse(**where: Path) -> None:
         raise FileNotFoundError("No usable temporary directory found")
 
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
@@ -318,3 +333,11 @@ def test_cache_that_cannot_be_had(folder: Path) -> None:
     assert lines(doctor(NST_RT_CACHE="file/cache"))["cache"] == "file/cache (not writable)"
     assert lines(doctor(NST_RT_CACHE="new/cache"))["cache"] == "new/cache"
     assert not (folder / "new").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
+def test_cache_that_only_permissions_would_allow(folder: Path) -> None:
+    found = json.loads(doctor("--json", NST_RT_CACHE="/proc/nope/cache").out)
+    assert found["cache"] == {"folder": "/proc/nope/cache", "writable": False}
+    assert json.loads(doctor("--json", NST_RT_CACHE=".").out)["cache"]["writable"]
+    assert list(folder.iterdir()) == []
