@@ -100,10 +100,14 @@ def test_options_that_do_not_fit_are_exit_2(nst, folder: Path, arguments, messag
 def test_what_needs_torch_says_so(nst, folder: Path, monkeypatch) -> None:
     """A model file or a shipped style needs TensorRT alone; a checkpoint is exported first."""
     monkeypatch.setitem(sys.modules, "nst_export.exporter", None)
-    assert nst("export", STYLE, "x.engine", "--max", "64x64").code == 0
-    ended = nst("export", zoo.cards()[0].file("checkpoint"), "y.engine")
-    assert ended.code == 5
-    assert 'pip install "nst-rt[export]"' in ended.err
+    one_size = ("--min", "64x64", "--opt", "64x64", "--max", "64x64")
+    ended = nst("export", STYLE, "x.engine", *one_size)
+    assert (ended.code, b"pictures 64x64, " in ended.out) == (0, True)
+    checkpoint = (zoo.cards()[0].file("checkpoint"), "y.engine")
+    for arguments in checkpoint, (STYLE, "y.engine", "--size", "64x64"):
+        ended = nst("export", *arguments)
+        assert ended.code == 5
+        assert 'pip install "nst-rt[export]"' in ended.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
