@@ -163,7 +163,7 @@ def read_model(
     """
     card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
     kind = "steady" if variant == "steady" else flavour
-    path = card.file(kind) if card else _path_of(name_or_path)
+    path = card.file(kind) if card else file_of(name_or_path)
     if variant == "steady" and not card:
         path = _twin(path)
     if path.suffix == SUFFIX:
@@ -183,7 +183,7 @@ def model_hash(name_or_path: str | Path, *, flavour: Literal["fp32", "fp16"] = "
         ModelError: absent or unreadable.
     """
     card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
-    path = card.file(flavour) if card else _path_of(name_or_path)
+    path = card.file(flavour) if card else file_of(name_or_path)
     return hashlib.sha256(_read(path)).hexdigest()
 
 
@@ -224,7 +224,12 @@ def check_model(path: Path, data: bytes, *, adaptation: Adaptation | None = None
     )
 
 
-def _path_of(name_or_path: str | Path) -> Path:
+def file_of(name_or_path: str | Path) -> Path:
+    """The file of that name, which is not opened.
+
+    Raises:
+        ModelError: there is none; a style's name that is close is told.
+    """
     text = str(name_or_path)
     if "://" in text:
         raise ModelError("is an address, not a file", path=text, cure="download it, give its path")

@@ -7,23 +7,24 @@ from pathlib import Path
 from nst_rt import zoo
 from nst_rt.engines.side_car import SUFFIX
 from nst_rt.errors import ModelError
+from nst_rt.model import file_of
 
 
 def refuse_source(source: str, target: Path) -> None:
-    """Refuse a file that nothing is exported from; names and what is absent are for others.
+    """Refuse what nothing is exported from. Folders are for the exporter, which looks into them.
 
     Raises:
-        ModelError: it is an engine, a model file where a checkpoint is needed, or none of ours.
+        ModelError: it is absent, an engine, a model file where a checkpoint is needed, or none of
+            ours.
     """
-    path = Path(source)
+    if zoo.find(source) or Path(source).is_dir():
+        return
+    path = file_of(source)
     try:
-        path = path.expanduser()
-        if zoo.find(source) or not path.is_file():
+        if not path.is_file():
             return
         with path.open("rb") as file:
             head = file.read(9)
-    except RuntimeError:  # no such user
-        return
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror})", path=path) from error
     to_engine = target.suffix == SUFFIX

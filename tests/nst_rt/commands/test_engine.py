@@ -57,7 +57,8 @@ def test_usual_size_beyond_the_default_of_the_largest_is_told_with_its_memory(ns
     assert nst("export", STYLE, "x.engine", *quiet).lines == []
 
 
-def test_options_reach_the_builder(nst, monkeypatch) -> None:
+def test_options_reach_the_builder(nst, folder: Path, monkeypatch) -> None:
+    (folder / "wave").write_bytes(bytes(8) + b"{}")
     calls = []
 
     def build_engine(source, target, options, **rest):

@@ -20,6 +20,12 @@ from nst_rt.errors import ParityError
 from .conftest import finish, start
 
 
+@pytest.fixture(autouse=True)
+def wave(folder: Path) -> None:
+    """What looks like a checkpoint."""
+    (folder / "wave").write_bytes(bytes(8) + b"{}")
+
+
 @pytest.fixture
 def exporter(monkeypatch):
     """An exporter that writes nothing; it gives the calls that it got."""
@@ -117,6 +123,7 @@ def test_what_nothing_is_exported_from_is_told_before_what_is_missing(
 ) -> None:
     for module in ("nst_export.exporter", "nst_export.engine"):
         monkeypatch.setitem(sys.modules, module, None)
+    assert "no such model; did you mean great-wave?" in nst("export", "graet-wave", target).err
     (folder / source).write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00")
     ended = nst("export", source, target)
     assert (ended.code, len(ended.lines)) == (4, 1)
