@@ -243,6 +243,10 @@ def _write(target: Path, plan: bytes, facts: EngineFacts) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, plan)
-        replace_file(side_car_of(target), facts.as_json().encode())
+        try:
+            replace_file(side_car_of(target), facts.as_json().encode())
+        except BaseException:  # Ctrl-C too
+            target.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise OutputError(f"cannot be written ({error.strerror})", path=target) from error

@@ -57,6 +57,14 @@ def test_every_shipped_model_becomes_an_engine_up_to_4k(
     assert not [record for record in caplog.records if "layernorm" in record.getMessage().lower()]
 
 
+def test_engine_whose_side_car_cannot_be_written_does_not_stay(tmp_path: Path) -> None:
+    target = tmp_path / "x.engine"
+    (tmp_path / "x.engine.json").mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        build_engine(convolution(tmp_path / "x.onnx"), target, overwrite=True)
+    assert not target.exists()
+
+
 def test_what_was_built_here_is_trusted_here(tmp_path: Path) -> None:
     built = build_engine(convolution(tmp_path / "x.onnx"), tmp_path / "x.engine")
     check_whole(built.path, built.path.read_bytes(), built.facts)
