@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from nst_export.photos import read_photos
 from nst_train.network import ConvLayer, ResidualBlock, StyleNetwork, UpsampleLayer
-from nst_train.phases import strided_kernel, transposed_kernel
+from nst_train.phases import even_kernel, strided_kernel, transposed_kernel
 
+_DIGITS = 10
+"""Binary digits that half precision has after the first."""
 LAST_STRIDE = 2
 """The last 9×9 convolution as one of stride 2 to 12 channels: measured 1.3 times as fast."""
 
@@ -49,7 +51,7 @@ class FoldedNetwork:
         return sum(layer.bias.numel() for layer in self.normalized)
 
 
-def fold(network: StyleNetwork, *, scale_input: bool) -> FoldedNetwork:
+def fold(network: StyleNetwork, *, scale_input: bool, even: bool = False) -> FoldedNetwork:
     """Rewrite the weights.
 
     Args:
@@ -57,6 +59,8 @@ def fold(network: StyleNetwork, *, scale_input: bool) -> FoldedNetwork:
         scale_input: fold the division of 0…255 by 255 into the first kernel. Reflection padding
             commutes with it. Half precision keeps the division: kernels 255 times smaller would
             fall among the subnormal numbers.
+        even: round the kernels of upsampling so that half precision keeps flat what is flat (see
+            `nst_train.phases.even_kernel`); this alone is not exact.
     """
     network = copy.deepcopy(network).double().eval()
     biases = _centred_biases(network)
@@ -66,7 +70,7 @@ def fold(network: StyleNetwork, *, scale_input: bool) -> FoldedNetwork:
     return FoldedNetwork(
         down=down,
         blocks=[_residual(block, biases) for block in network.blocks],
-        up=[_upsampling(layer, biases) for layer in network.up],
+        up=[_upsampling(layer, biases, even=even) for layer in network.up],
         last=_last(network.last),
     )
 
@@ -88,13 +92,14 @@ def _convolution(layer: nn.Module, biases: dict[nn.Module, Tensor]) -> Convoluti
     return Convolution(layer.conv.weight, biases[layer.conv], layer.norm)
 
 
-def _upsampling(layer: nn.Module, biases: dict[nn.Module, Tensor]) -> Convolution:
+def _upsampling(layer: nn.Module, biases: dict[nn.Module, Tensor], *, even: bool) -> Convolution:
     """A 4×4 transposed convolution of stride 2, whichever form was trained."""
     assert isinstance(layer, UpsampleLayer)
     weight = layer.conv.weight
     assert isinstance(weight, Tensor)
-    kernel = weight if layer.mode == "transposed" else transposed_kernel(weight)
-    return Convolution(kernel, biases[layer.conv], layer.norm)
+    if layer.mode != "transposed":
+        weight = transposed_kernel(even_kernel(weight, _DIGITS) if even else weight)
+    return Convolution(weight, biases[layer.conv], layer.norm)
 
 
 @torch.no_grad()

@@ -42,7 +42,7 @@ def fused_graph(
         metadata: written into the file as it is.
         size: height and width of a fixed-size graph of batch 1; any size by default.
     """
-    return _FusedGraph(fold(network, scale_input=False)).build(metadata, size)
+    return _FusedGraph(fold(network, scale_input=False, even=True)).build(metadata, size)
 
 
 class _FusedGraph(GraphBuilder):

@@ -49,7 +49,7 @@ def style_graph(
     """
     if flavour == "fp16" and variant == "plain":
         return half_graph(network, metadata, size=size)
-    folded = fold(network, scale_input=flavour == "fp32")
+    folded = fold(network, scale_input=flavour == "fp32", even=flavour == "fp16")
     return _StyleGraph(folded, flavour, size, variant).build(metadata)
 
 

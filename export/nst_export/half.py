@@ -76,7 +76,7 @@ class _HalfGraph(GraphBuilder):
         super().__init__()
         self.network, self.form, self.size, self.dtype = network, form, size, dtype
         self.kind = helper.np_dtype_to_tensor_dtype(dtype)
-        self.folded = fold(network, scale_input=False)
+        self.folded = fold(network, scale_input=False, even=True)
         if form.norm != "operators":
             self.folded = _with_positive_scales(self.folded)
         self.pixels: list[str] = []

@@ -93,7 +93,8 @@ def training_facts(run: Path, data: str) -> dict[str, Any]:
 def halve(source: Path, target: Path) -> None:
     """Write the averaged weights of a checkpoint in half precision, without machine paths."""
     network, header = load_style(source)
-    write_style(target, network.half(), FastConfig.from_mapping(header["config"]), header["step"])
+    network.even_upsampling().half()
+    write_style(target, network, FastConfig.from_mapping(header["config"]), header["step"])
 
 
 def toml(table: Mapping[str, Any], prefix: str = "") -> str:

@@ -9,7 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst_train.phases import strided_conv2d, transposed_kernel, upsampled_conv2d
+from nst_train.phases import (
+    even_kernel,
+    strided_conv2d,
+    transposed_kernel,
+    upsample_kernel,
+    upsampled_conv2d,
+)
 
 BIAS = pytest.mark.parametrize("with_bias", [True, False])
 SIZES = pytest.mark.parametrize("size", [(2, 2), (4, 6), (6, 8)])
@@ -80,3 +86,16 @@ def test_strided_convolution_by_phases(with_bias: bool, stride: int, kernel: int
         draw(4, 3, kernel, kernel),
         draw(4) if with_bias else None,
     )
+
+
+@pytest.mark.parametrize(("dtype", "digits"), [(torch.bfloat16, 7), (torch.float16, 10)])
+def test_even_kernels_give_four_equal_pixels_of_a_flat_picture(dtype, digits) -> None:
+    weight = torch.randn(5, 3, 3, 3) * torch.rand(5, 3, 1, 1)
+    even = even_kernel(weight, digits)
+    phases = upsample_kernel(even)
+    assert (phases.to(dtype).float() == phases).all()  # nothing is lost by rounding
+    sums = phases.double().sum((2, 3)).view(5, 4, 3)
+    assert (sums == sums[:, :1]).all()
+    rounded = upsample_kernel(weight).to(dtype).double().sum((2, 3)).view(5, 4, 3)
+    assert (rounded != rounded[:, :1]).any()
+    assert (even - weight).abs().max() < 2.0**-digits * phases.abs().max()

@@ -17,10 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst_train.phases import strided_conv2d, upsampled_conv2d
+from nst_train.phases import even_kernel, strided_conv2d, upsampled_conv2d
 
 STRIDE = 4
 """Height and width are multiples of this inside the network."""
+BFLOAT16_DIGITS = 7
+"""Binary digits that bfloat16 keeps after the first."""
 MINIMUM = 16
 """Smallest height and width that every reflection padding inside accepts, with room to spare."""
 
@@ -137,6 +139,20 @@ class StyleNetwork(nn.Module):
         self.by_phases = True
         for layer in self.up:
             layer.by_phases = True  # type: ignore[assignment]
+        return self
+
+    @torch.no_grad()
+    def even_upsampling(self) -> StyleNetwork:
+        """Round the kernels of nearest upsampling so that engines in bfloat16 keep flat what is.
+
+        See `phases.even_kernel`. It changes a painting less than bfloat16 itself does.
+        """
+        for layer in self.up:
+            assert isinstance(layer, UpsampleLayer)
+            if layer.mode == "nearest":
+                weight = layer.conv.weight
+                assert isinstance(weight, Tensor)
+                weight.copy_(even_kernel(weight, BFLOAT16_DIGITS))
         return self
 
     def forward(self, x: Tensor) -> Tensor:

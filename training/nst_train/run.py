@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import logging
@@ -110,8 +111,9 @@ def train_fast(
             *callbacks,
         ]
         train(state, batches, loss, plan, reporters)
-        network = state.ema
+        network = copy.deepcopy(state.ema)
         assert isinstance(network, StyleNetwork)
+        network.even_upsampling()
         write_style(folder / RESULT, network, config, state.step)
     return folder / RESULT
 
