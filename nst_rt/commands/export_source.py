@@ -17,7 +17,7 @@ def refuse_source(source: str, target: Path) -> None:
         ModelError: it is absent, an engine, a model file where a checkpoint is needed, or none of
             ours.
     """
-    if zoo.find(source) or Path(source).is_dir():
+    if zoo.find(source) or _is_folder(source):
         return
     path = file_of(source)
     try:
@@ -50,3 +50,10 @@ def refuse_source(source: str, target: Path) -> None:
             path=path,
             cure=f"give {kinds} or a style's name",
         )
+
+
+def _is_folder(source: str) -> bool:
+    try:
+        return Path(source).expanduser().is_dir()
+    except (OSError, RuntimeError):  # a name too long, no such user
+        return False

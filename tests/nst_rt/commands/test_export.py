@@ -134,3 +134,15 @@ def test_checkpoint_needs_what_exports_it(nst, folder: Path, monkeypatch) -> Non
     monkeypatch.setitem(sys.modules, "nst_export.exporter", None)
     ended = nst("export", zoo.cards()[0].file("checkpoint"), "x.onnx")
     assert (ended.code, 'pip install "nst-rt[export]"' in ended.err) == (5, True)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-that-name/x"])
+def test_name_that_cannot_be_looked_up_is_told(nst, name: str) -> None:
+    ended = nst("export", name, "x.onnx")
+    assert (ended.code, "cannot be looked up" in ended.err) == (4, True)
+
+
+def test_folder_of_a_run_is_told_with_the_file_in_it(nst, folder: Path) -> None:
+    (folder / "run").mkdir()
+    (folder / "run/style.safetensors").write_bytes(b"")
+    assert "is a folder; give run/style.safetensors" in nst("export", "run", "x.onnx").err

@@ -73,6 +73,17 @@ except NstError as error:
     )
 
 
+def test_driver_and_build_that_are_both_missing_are_both_named(model_path, monkeypatch) -> None:
+    monkeypatch.setattr("nst_rt.sessions.cuda.load", lambda name: name)
+    with pytest.raises(ProviderError) as raised:
+        open_session(read_model(model_path), device="cuda")
+    assert str(raised.value) == (
+        "no NVIDIA driver is here, and onnxruntime is its build without CUDA, it has no "
+        "CUDAExecutionProvider; install the NVIDIA driver, then "
+        'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
+    )
+
+
 def test_provider_that_is_dropped_in_silence_is_an_error(cuda_machine, tmp_path: Path) -> None:
     """Its libraries are all here, one of them of another version."""
     libraries = tmp_path / "libraries"
