@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,25 @@ def convolution(path: Path, radius: int = 4, pad: str | None = "reflect", **opti
         node("Cast", "pixels", "image_out", to=TensorProto.UINT8),
     ]
     return save(path, nodes, constants, **options)
+
+
+def long(path: Path, count: int = 100) -> Path:
+    """So many convolutions, each of other channels, that a builder is at work for seconds."""
+    nodes = [
+        node("Cast", "image", "real", to=TensorProto.FLOAT),
+        node("Transpose", "real", "x0", perm=[0, 3, 1, 2]),
+    ]
+    channels = [3, *range(8, 8 + count), 3]
+    constants = {}
+    for index, (given, made) in enumerate(pairwise(channels)):
+        constants[f"w{index}"] = np.full((made, given, 3, 3), 0.01, np.float32)
+        constants[f"one{index}"] = np.ones(made, np.float32)
+        nodes += [
+            node("Conv", f"x{index} w{index}", f"y{index}", pads=[1] * 4),
+            node("InstanceNormalization", f"y{index} one{index} one{index}", f"x{index + 1}"),
+        ]
+    nodes += [
+        node("Transpose", f"x{count + 1}", "back", perm=[0, 2, 3, 1]),
+        node("Cast", "back", "image_out", to=TensorProto.UINT8),
+    ]
+    return save(path, nodes, constants)

@@ -13,6 +13,7 @@ import pytest
 
 from nst_rt import zoo
 from nst_rt.engines.side_car import read_engine_facts
+from tests.nst_export.engine.small_models import long
 from tests.nst_rt.commands.conftest import finish, save, start
 
 STYLE = zoo.cards()[0].name
@@ -114,8 +115,9 @@ def test_what_needs_torch_says_so(nst, folder: Path, monkeypatch) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_build_leaves_nothing(folder: Path, number: int) -> None:
     """The signal comes while the bar shows that the builder is at work."""
+    model = long(folder / "long.onnx")
     ours, theirs = pty.openpty()
-    process = start("export", STYLE, "x.engine", "--max", "3840x2160", stderr=theirs)
+    process = start("export", model.name, "x.engine", "--max", "64x64", stderr=theirs)
     os.close(theirs)
     shown = b""
     while b"Building engine" not in shown:
@@ -129,7 +131,7 @@ def test_a_stopped_build_leaves_nothing(folder: Path, number: int) -> None:
     ended = finish(process)
     os.close(ours)
     assert ended.code == 128 + number, shown
-    assert list(folder.iterdir()) == []
+    assert list(folder.iterdir()) == [model]
 
 
 @pytest.mark.parametrize("command", ["stylize", "video", "live"])
