@@ -177,7 +177,7 @@ def test_only_engines_that_somebody_answers_for_are_loaded(
     engine = stand_in_engine(tmp_path / "x.engine", machine)
     ended = machine.run(code, engine, before=OPEN)
     assert "ModelError 4" in ended.out, ended.err
-    assert "add --trust-engine (trust_engine=True) if you know who built it" in ended.out
+    assert "paint with --trust-engine (trust_engine=True) if you know who built it" in ended.out
     assert ended.count("deserialize") == 0
 
 
