@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +99,7 @@ class CudaMachine:
 
 def make_machine(cache: Path, scratch: Path) -> CudaMachine:
     """Install into `cache` unless the environment names a folder, and build the stand-ins."""
-    site = Path(os.environ.get(SITE) or _installed(cache))
+    site = Path(os.environ.get(SITE) or installed(PACKAGES, cache))
     providers = [
         site / f"onnxruntime/capi/libonnxruntime_providers_{name}.so"
         for name in ("cuda", "tensorrt")
@@ -108,8 +109,8 @@ def make_machine(cache: Path, scratch: Path) -> CudaMachine:
     return CudaMachine(site, libraries, tensorrt, scratch)
 
 
-def _installed(cache: Path) -> Path:
-    """A folder with the packages in the versions that the tests pass with."""
+def installed(packages: Sequence[str], cache: Path) -> Path:
+    """A folder in `cache` with packages in the versions that the tests pass with."""
     constraints = ROOT / "constraints.txt"
     wanted = hashlib.sha256(constraints.read_bytes() + sys.version.encode()).hexdigest()[:12]
     site = cache / wanted
@@ -117,7 +118,7 @@ def _installed(cache: Path) -> Path:
         unfinished = Path(tempfile.mkdtemp(dir=cache))
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
         command += ["--constraint", str(constraints), "--target", str(unfinished)]
-        subprocess.run([*command, *PACKAGES], check=True)
+        subprocess.run([*command, *packages], check=True)
         try:
             unfinished.rename(site)
         except OSError:  # another run was faster
