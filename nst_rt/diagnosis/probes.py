@@ -60,11 +60,10 @@ def cuda() -> Answer:
         answer = _painting("cuda")
     except ProviderError as error:
         answer = _unusable(error.what, error.cure)
-    if not provider.exists():
-        return answer
+    versions = library_versions(provider) if provider.exists() else {}
     tensorrt = folder / "libonnxruntime_providers_tensorrt.so"
     lacking = load_needed(tensorrt) if tensorrt.exists() else None
-    return {"libraries": library_versions(provider), "tensorrt_lacks": lacking, **answer}
+    return {"libraries": versions, "tensorrt_lacks": lacking, **answer}
 
 
 def tensorrt() -> Answer:
