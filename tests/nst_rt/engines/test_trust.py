@@ -11,26 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.engines.side_car import EngineFacts
 from nst_rt.engines.trust import check_trust, check_whole, remember_built
 from nst_rt.errors import ModelError
+from tests.nst_rt.engines.test_side_car import FACTS as WAVE
 
 DATA = b"an engine"
-FACTS = EngineFacts(
-    model={"name": "wave", "scale": "1"},
-    onnx_sha256="a" * 64,
+FACTS = replace(
+    WAVE,
     engine_sha256=hashlib.sha256(DATA).hexdigest(),
     engine_bytes=len(DATA),
-    backend="tensorrt",
-    backend_version="11.4.0.106",
-    creator="nst-rt 0.1.0",
-    platform="linux-x86_64",
-    gpu="NVIDIA L4",
-    compute_capabilities=["8.9"],
-    precision="fp16",
     profiles=[{name: [1, 16, 16, 3] for name in ("min", "opt", "max")}],
-    options={},
-    memory={},
 )
 ENGINE = Path("wave.engine")
 UNKNOWN = (
