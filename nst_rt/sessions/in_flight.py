@@ -172,7 +172,9 @@ class InFlight(Generic[Bound]):
             self._gpu.enter()
             self.close()
             with suppress(OutOfMemoryError):
-                paint_last(self._new_frame((1, 1, 1, 3)).bound)
+                frame = self._new_frame((1, 1, 1, 3))
+                paint_last(frame.bound)
+                del frame  # its buffers had to be there till now
 
     def close(self) -> None:
         """Free the buffers, as soon as the last picture is done."""

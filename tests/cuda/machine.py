@@ -80,6 +80,7 @@ class CudaMachine:
             timeout=timeout_s,
             check=False,
         )
+        assert done.returncode >= 0, f"signal {-done.returncode}\n{done.stdout}{done.stderr}"
         calls = trace.read_text().splitlines() if trace.exists() else []
         return Ended(done.returncode, done.stdout, done.stderr, calls)
 
@@ -93,6 +94,8 @@ class CudaMachine:
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
             "PYTHONPATH": os.pathsep.join([str(self.site), *(path for path in sys.path if path)]),
             "LD_LIBRARY_PATH": os.pathsep.join(map(str, folders)),
+            "PYTHONFAULTHANDLER": "1",
+            "PYTHONUNBUFFERED": "1",  # what was printed before it died is worth knowing
             **own,
         }
 

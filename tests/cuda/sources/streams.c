@@ -14,6 +14,7 @@ typedef struct Work {
     const void *from;
     size_t bytes;
     int value;
+    Direction direction;
     void *staged; /* pageable memory is read when the copy is asked for, not when it is done */
     void (*function)(void *);
     Stream *other;
@@ -48,18 +49,29 @@ static void run(Stream *stream, unsigned long place);
 
 static Stream *real(Stream *stream) { return (uintptr_t)stream <= 2 ? &plain : stream; }
 
-/* What is filled has to be there by then, as a GPU would find out. */
+/* GPU memory has to be there when it is worked on, as a GPU would find out. */
+static void need(const void *address, const char *use) {
+    if (stand_in_kind(address)) return;
+    fprintf(stderr, "GPU memory is %s that was freed, or never was there\n", use);
+    abort();
+}
+
+static void copy(Work *work) {
+    if (work->direction == DEVICE_TO_HOST || work->direction == DEVICE_TO_DEVICE)
+        need(work->from, "read");
+    if (work->direction == HOST_TO_DEVICE || work->direction == DEVICE_TO_DEVICE)
+        need(work->to, "written");
+    memmove(work->to, work->staged ? work->staged : work->from, work->bytes);
+}
+
 static void fill(Work *work) {
-    if (!stand_in_kind(work->to)) {
-        fprintf(stderr, "memory is filled that was freed, or never was there\n");
-        abort();
-    }
+    need(work->to, "filled");
     memset(work->to, work->value, work->bytes);
 }
 
 static void perform(Work *work) {
     switch (work->kind) {
-        case COPY: memmove(work->to, work->staged ? work->staged : work->from, work->bytes); break;
+        case COPY: copy(work); break;
         case FILL: fill(work); break;
         case CALL: work->function(work->to); break;
         case WAIT: run(work->other, work->place); break;
@@ -121,9 +133,9 @@ int stand_in_stream(Stream **stream, unsigned flags) {
 
 int stand_in_copy(void *to, const void *from, size_t bytes, Direction direction, Stream *stream) {
     stream = real(stream);
-    Work work = {.kind = COPY, .to = to, .from = from, .bytes = bytes};
+    Work work = {.kind = COPY, .to = to, .from = from, .bytes = bytes, .direction = direction};
     int to_pageable = direction != DEVICE_TO_DEVICE && !stand_in_kind(to);
-    if (!stream->capturing && !stand_in_kind(from)) {
+    if (!stream->capturing && direction != DEVICE_TO_DEVICE && !stand_in_kind(from)) {
         work.staged = malloc(bytes ? bytes : 1);
         memcpy(work.staged, from, bytes);
     }

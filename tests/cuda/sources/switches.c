@@ -57,7 +57,8 @@ int stand_in_called(const char *name) {
         if (stand_in_driver() < RUNTIME) code = DRIVER_TOO_OLD;
         else if (!stand_in_devices()) code = NO_DEVICE;
     }
-    if (code) last_error = code;
+    int of_driver = !strncmp(name, "cu", 2) && strncmp(name, "cuda", 4);
+    if (code && !of_driver) last_error = code; /* the runtime tells only of its own */
     return code;
 }
 

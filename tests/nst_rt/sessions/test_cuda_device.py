@@ -141,7 +141,7 @@ def test_paintings_are_in_order_in_the_stream_of_who_reads_them(
 def test_tensors_of_pytorch_become_tensors_in_order_in_its_current_stream(
     cuda_machine, echo, lazy
 ) -> None:
-    """Tensors of its build for the CPU, of which the stand-ins believe that they are on the GPU."""
+    """Tensors of its build for the CPU, in what the stand-ins take for memory of the GPU."""
     code = """
     import torch
     from types import SimpleNamespace
@@ -155,16 +155,25 @@ def test_tensors_of_pytorch_become_tensors_in_order_in_its_current_stream(
             place = {"shape": tuple(self.shape), "typestr": "|u1", "strides": None, "version": 2}
             return {**place, "data": (self.data_ptr(), False)}
 
+        def new_empty(self, shape):
+            return on_gpu(shape)
+
     Tensor.__module__ = "torch"
+    kept = []
+
+    def on_gpu(shape):
+        size = int(np.prod(shape))
+        kept.append(DeviceBuffer(gpu, size))
+        there = (ctypes.c_uint8 * size).from_address(int(kept[-1].address))
+        return torch.frombuffer(there, dtype=torch.uint8).reshape(shape).as_subclass(Tensor)
+
     stream = Stream(gpu)
     current = SimpleNamespace(cuda_stream=int(stream.handle))
     torch.cuda.current_stream = lambda device: current
-    memory = DeviceBuffer(gpu, picture.nbytes)
-    there = (ctypes.c_uint8 * picture.nbytes).from_address(int(memory.address))
-    given = torch.frombuffer(there, dtype=torch.uint8).reshape(picture.shape).as_subclass(Tensor)
+    given = on_gpu(picture.shape)
     source = PinnedArray(gpu, picture.shape)
     source.array[:] = picture
-    stream.upload(source, memory)
+    stream.upload(source, kept[0])
     painting = stylizer(given)
     print(type(painting).__name__, painting.dtype, tuple(painting.shape))
     gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
