@@ -95,6 +95,15 @@ HIDING_PLACES = [
 ]  # fmt: skip
 
 
+def test_summary_agrees_with_the_onnx_package(model_path: Path) -> None:
+    summary, model = summarize(model_path.read_bytes()), onnx.load(model_path)
+    assert summary.opsets == {"": model.opset_import[0].version}
+    assert summary.num_nodes == len(model.graph.node)
+    assert summary.metadata == {entry.key: entry.value for entry in model.metadata_props}
+    assert [str(spec) for spec in summary.inputs] == ["image uint8 N×H×W×3"]
+    assert [str(spec) for spec in summary.outputs] == ["image_out uint8 N×H×W×3"]
+
+
 @pytest.mark.parametrize("hide", HIDING_PLACES)
 def test_weights_in_other_files_are_found_wherever_they_are(hide) -> None:
     data = hide(external()).SerializeToString()

@@ -1,0 +1,19 @@
+"""The model file: finding it, refusing what is not one, reading what it says of itself."""
+
+from nst_rt.model.checking import OPERATORS, PREFIX, SCHEMA, check_model
+from nst_rt.model.file import Adaptation, Layout, ModelFile
+from nst_rt.model.reading import file_of, model_hash, read_model, style_name
+
+__all__ = [
+    "OPERATORS",
+    "PREFIX",
+    "SCHEMA",
+    "Adaptation",
+    "Layout",
+    "ModelFile",
+    "check_model",
+    "file_of",
+    "model_hash",
+    "read_model",
+    "style_name",
+]

@@ -1,0 +1,164 @@
+"""A model by its name or path: found, read, and held against what is known of it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from difflib import get_close_matches
+from pathlib import Path, PurePath
+from typing import Literal
+
+from nst_rt import zoo
+from nst_rt.engines.side_car import SUFFIX, read_engine_facts
+from nst_rt.engines.trust import check_whole
+from nst_rt.errors import ModelError, shown
+from nst_rt.model.checking import check_model, refuse_nonsense
+from nst_rt.model.file import Adaptation, ModelFile
+from nst_rt.onnx_file import TensorSpec
+
+logger = logging.getLogger(__name__)
+
+_STEADY = ".steady.onnx"
+"""How the name of a steady file ends; it lies beside the plain one of the same checkpoint."""
+
+
+def read_model(
+    name_or_path: str | Path,
+    *,
+    flavour: Literal["fp32", "fp16"] = "fp32",
+    variant: Literal["plain", "steady"] = "plain",
+    verify: bool = True,
+    adaptation: Adaptation | None = None,
+) -> ModelFile:
+    """Find and check a model.
+
+    Args:
+        name_or_path: a shipped style's name, or a file: a model (.onnx), or an engine whose
+            side-car lies beside it.
+        flavour: which of a shipped style's two plain files.
+        variant: "steady" is the file that takes statistics: a shipped style's, or the one beside
+            `x.onnx` that is called `x.steady.onnx`.
+        verify: hold a shipped style against its card's size and hash.
+        adaptation: how to feed a model that is not of our schema; without it such a model is
+            refused, never guessed at.
+
+    Raises:
+        ModelError: absent, damaged, unsafe, or of another kind.
+    """
+    card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
+    kind = "steady" if variant == "steady" else flavour
+    path = card.file(kind) if card else file_of(name_or_path)
+    if variant == "steady" and not card:
+        path = _twin(path)
+    if path.suffix == SUFFIX:
+        return _read_engine(path)
+    data = _read(path)
+    if card and verify:
+        _hold_against(card, kind, path, data)
+    elif card:
+        logger.warning("%s: not held against its hash, as asked", shown(path))
+    return check_model(path, data, adaptation=adaptation)
+
+
+def model_hash(name_or_path: str | Path, *, flavour: Literal["fp32", "fp16"] = "fp32") -> str:
+    """SHA-256 of a model file, which is not checked otherwise.
+
+    Raises:
+        ModelError: absent or unreadable.
+    """
+    card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
+    path = card.file(flavour) if card else file_of(name_or_path)
+    return hashlib.sha256(_read(path)).hexdigest()
+
+
+def style_name(style: str | Path) -> str:
+    """What file names say of a style: a shipped one's name, or its file's, never its metadata."""
+    stem = PurePath(style).name.removesuffix(SUFFIX).removesuffix(".onnx")
+    return stem.removesuffix(".fp16").removesuffix(".steady")
+
+
+def file_of(name_or_path: str | Path) -> Path:
+    """The file of that name, which is not opened.
+
+    Raises:
+        ModelError: there is none; a style's name that is close is told.
+    """
+    text = str(name_or_path)
+    if "://" in text:
+        raise ModelError("is an address, not a file", path=text, cure="download it, give its path")
+    if text == "-":
+        raise ModelError("a model cannot come from standard input", cure="give a file")
+    try:
+        path = Path(text).expanduser()
+        folder, found = path.is_dir(), path.exists()
+    except (OSError, RuntimeError) as error:  # a name too long, no such user, a closed folder
+        raise ModelError(f"cannot be looked up ({error})", path=text) from error
+    if folder:
+        raise ModelError("is a folder", path=path, cure="give the .onnx file inside it")
+    if not found:
+        names = [card.name for card in zoo.cards()]
+        near = get_close_matches(text.lower().replace(" ", "-"), names, n=1)
+        cure = f"did you mean {near[0]}?" if near else f"give a file, or a name: {', '.join(names)}"
+        raise ModelError("no such model", path=path, cure=cure)
+    if path.name.endswith(f"{SUFFIX}.json"):
+        engine = shown(path.with_suffix(""))
+        raise ModelError("says what an engine is", path=path, cure=f"give {engine}")
+    return path
+
+
+def _read_engine(path: Path) -> ModelFile:
+    """An engine whose bytes are those that its side-car is of. They are not looked into."""
+    facts = read_engine_facts(path)
+    data = _read(path)
+    check_whole(path, data, facts)
+    refuse_nonsense(path, facts.model)
+    ends = zip(facts.profiles[0]["min"], facts.profiles[0]["max"], "NHW3", strict=True)
+    shape = tuple(low if low == high else axis for low, high, axis in ends)
+    return ModelFile(
+        path=path,
+        data=data,
+        sha256=facts.engine_sha256,
+        metadata=facts.model,
+        inputs=(TensorSpec("image", "uint8", shape),),
+        outputs=(),
+        opset=0,
+        num_nodes=0,
+        engine=facts,
+    )
+
+
+def _twin(path: Path) -> Path:
+    """The steady file that belongs to a model file."""
+    twin = path.with_name(style_name(path) + _STEADY)
+    if not twin.exists():
+        raise ModelError(
+            f"has no {shown(twin.name)} beside it, which takes statistics",
+            path=path,
+            cure=f"nst-rt export CHECKPOINT {shown(twin.name)} --variant steady",
+        )
+    return twin
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise ModelError("is not a regular file", path=path, cure="give a .onnx file")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror})", path=path) from error
+
+
+def _hold_against(card: zoo.Card, kind: str, path: Path, data: bytes) -> None:
+    expected = card.files[kind]
+    if len(data) != expected.bytes:
+        raise ModelError(
+            f"has {len(data):,} bytes where its card says {expected.bytes:,}",
+            path=path,
+            cure="install nst-rt again",
+        )
+    if hashlib.sha256(data).hexdigest() != expected.sha256:
+        raise ModelError(
+            "its SHA-256 is not the card's: damaged or altered",
+            path=path,
+            cure="install nst-rt again, or load it with verify=False (--no-verify)",
+        )
