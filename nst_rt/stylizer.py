@@ -2,94 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ClosedError, InputError, UsageError
-from nst_rt.images import (
-    DEFAULT_MAX_PIXELS,
-    Picture,
-    as_rgb_array,
-    buffer_shape,
-    check_fits,
-    check_out,
-    encode_picture,
-    format_of,
-    from_pil,
-    read_picture,
-    to_pil,
-    write_picture,
-)
-from nst_rt.model import Adaptation, style_name
-from nst_rt.nvidia.device_array import is_device_array
+from nst_rt.any_picture import AnyPicturePainter, VideoFrame
+from nst_rt.errors import ClosedError, InputError
+from nst_rt.images import DEFAULT_MAX_PIXELS, Picture, as_rgb_array, buffer_shape
+from nst_rt.model import Adaptation
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
 from nst_rt.painter import Adjust, Painter
-from nst_rt.sessions import (
-    Device,
-    Precision,
-    check_options,
-)
+from nst_rt.sessions import Device, Precision, check_options
 from nst_rt.steady import Statistics
 from nst_rt.streaming import Streaming
+from nst_rt.stylizer_info import StylizerInfo, info_of
 from nst_rt.zoo import find
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-logger = logging.getLogger(__name__)
-
 Pixels = NDArray[np.uint8]
-
-
-class VideoFrame(Protocol):
-    """A picture of a video, like `nst_rt.video.frames.Frame`."""
-
-    @property
-    def rgb(self) -> Pixels:
-        """uint8 H×W×3."""
-
-    def painted(self, rgb: Pixels) -> Self:
-        """The same frame with other pixels."""
-
-
 F = TypeVar("F", bound=VideoFrame)
-
-
-@dataclass(frozen=True)
-class StylizerInfo:
-    """What is really in use."""
-
-    name: str
-    title: str
-    path: str
-    sha256: str
-    network: str
-    flavour: str
-    provider: str
-    device: str
-    precision: str
-    threads: int
-    nodes: dict[str, int]
-    """How many of the model's run where, by ONNX Runtime's name of it; empty on the CPU."""
-    size: Size
-    strength: float
-    keep_color: bool
-    max_pixels: int
-    licence: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Stylizer(Streaming):
@@ -148,7 +87,6 @@ class Stylizer(Streaming):
     ) -> None:
         check_options(device, precision)
         self._options = PaintOptions(size, strength, keep_color)
-        self._allow_truncated = allow_truncated
         self._painter = Painter(
             style,
             device=device,
@@ -161,6 +99,7 @@ class Stylizer(Streaming):
             trust_engine=trust_engine,
             adaptation=adaptation,
         )
+        self._any = AnyPicturePainter(self._painter, allow_truncated)
         super().__init__(parallel)
         self._recipe = partial(
             type(self),
@@ -179,36 +118,14 @@ class Stylizer(Streaming):
             trust_engine=trust_engine,
             adaptation=adaptation,
         )
-        self._info = self._facts()
+        self._info = info_of(self._painter, self._options)
 
     @property
     def info(self) -> StylizerInfo:
         """The model's facts, and the engine, precision and threads really in use."""
         with suppress(ClosedError):  # what was in use last stays known
-            self._info = self._facts()
+            self._info = info_of(self._painter, self._options)
         return self._info
-
-    def _facts(self) -> StylizerInfo:
-        model, session = self._painter.model, self._painter.session()
-        metadata = model.metadata
-        return StylizerInfo(
-            name=model.name,
-            title=metadata.get("title", model.name),
-            path=str(model.path),
-            sha256=model.sha256,
-            network=metadata.get("network", "unknown"),
-            flavour=model.flavour,
-            provider=session.provider,
-            device=session.device,
-            precision=session.precision,
-            threads=session.threads,
-            nodes=dict(session.nodes),
-            size=self._options.size,
-            strength=self._options.strength,
-            keep_color=self._options.keep_color,
-            max_pixels=self._painter.max_pixels,
-            licence=metadata.get("licence", "unknown"),
-        )
 
     @overload
     def __call__(
@@ -261,29 +178,14 @@ class Stylizer(Streaming):
             OutputError: the result cannot be written.
         """
         options = self._options.changed(size, strength, keep_color)
-        if out is not None and not isinstance(picture, np.ndarray):
-            raise UsageError("out is for an array alone", cure="take what is returned")
-        if isinstance(picture, str | PathLike):
-            return self._paint_file(Path(picture), options, output, overwrite=overwrite)
-        if output is not None:
-            raise UsageError("output is for a path alone", cure="save what is returned")
-        if isinstance(picture, np.ndarray):
-            return self._paint_array(picture, options, color, layout, out)
-        if isinstance(picture, bytes | bytearray | memoryview):
-            return self._paint_bytes(bytes(picture), options)
-        if _is_pil(picture):
-            limits = self._painter
-            decoded = from_pil(picture, max_pixels=limits.max_pixels, max_memory=limits.max_memory)
-            return to_pil(self._paint(decoded, options))
-        if is_device_array(picture):
-            if (color, layout) != ("rgb", "hwc"):
-                raise UsageError("a picture in GPU memory is RGB, H×W×3", cure="reorder it there")
-            return self._painter.paint_array(picture, options)
-        if hasattr(picture, "painted"):
-            return picture.painted(self._painter.paint(picture.rgb, options))
-        raise InputError(
-            f"expected an array, PIL image, bytes or path, got {type(picture).__name__}",
-            cure=_way_in(picture),
+        return self._any.paint(
+            picture,
+            options,
+            color=color,
+            layout=layout,
+            output=output,
+            overwrite=overwrite,
+            out=out,
         )
 
     def paint(
@@ -295,7 +197,7 @@ class Stylizer(Streaming):
         keep_color: bool | None = None,
     ) -> Picture:
         """Paint a decoded picture; alpha, format and metadata stay."""
-        return self._paint(picture, self._options.changed(size, strength, keep_color))
+        return self._any.paint_decoded(picture, self._options.changed(size, strength, keep_color))
 
     def prepare_steady(self) -> None:
         """Open the style's steady file, which the first call of `paint_steadily` does otherwise.
@@ -388,88 +290,5 @@ class Stylizer(Streaming):
         state = f"{info.provider}, {info.precision}" if self._painter.is_open else "closed"
         return f"Stylizer({info.name!r}, {state})"
 
-    def _read(self, source: Path | bytes) -> Picture:
-        return read_picture(
-            source,
-            max_pixels=self._painter.max_pixels,
-            max_memory=self._painter.max_memory,
-            allow_truncated=self._allow_truncated,
-        )
-
-    def _paint_file(
-        self,
-        path: Path,
-        options: PaintOptions,
-        output: str | PathLike[str] | None,
-        *,
-        overwrite: bool,
-    ) -> Path:
-        named = f"{path.stem}-{style_name(self._painter.model.path)}{path.suffix}"
-        target = path.with_name(named) if output is None else Path(output)
-        kind = format_of(target)
-        if os.path.lexists(target) and not overwrite:
-            raise UsageError("exists already", path=target, cure="pass overwrite=True")
-        picture = self._read(path)
-        check_fits(picture, kind)
-        write_picture(self._paint(picture, options), target)
-        return target
-
-    def _paint_bytes(self, data: bytes, options: PaintOptions) -> bytes:
-        picture = self._read(data)
-        check_fits(picture, picture.format)
-        return encode_picture(self._paint(picture, options))
-
-    def _paint_array(
-        self,
-        array: NDArray[Any],
-        options: PaintOptions,
-        color: Any,
-        layout: Any,
-        out: Pixels | None,
-    ) -> Pixels:
-        pixels, alpha = as_rgb_array(array, color=color, layout=layout)
-        if out is not None:
-            check_out(out, array.shape)
-        as_given = alpha is None and (color, layout) == ("rgb", "hwc")
-        painted = self._paint_pixels(pixels, options, out if as_given else None)
-        if color == "bgr":
-            painted = painted[..., ::-1]
-        if alpha is not None:
-            painted = np.concatenate([painted, alpha[..., None]], axis=-1)
-        if layout == "chw":
-            painted = np.moveaxis(painted, -1, -3)
-        if out is None:
-            return np.ascontiguousarray(painted)
-        if painted is not out:
-            out[...] = painted
-        return out
-
-    def _paint_pixels(self, pixels: Pixels, options: PaintOptions, out: Pixels | None) -> Pixels:
-        """Paint (N×)H×W×3 into `out`, or a new array."""
-        if pixels.ndim == 3:
-            return self._painter.paint(pixels, options, out=out)
-        paintings = np.empty_like(pixels) if out is None else out
-        for one, place in zip(pixels, paintings, strict=True):
-            self._painter.paint(one, options, out=place)
-        return paintings
-
-    def _paint(self, picture: Picture, options: PaintOptions) -> Picture:
-        return picture.replace_pixels(self._painter.paint(picture.rgb, options))
-
     def refuse_if_closed(self) -> None:
         self._painter.session()
-
-
-def _way_in(picture: object) -> str:
-    """How what is no picture itself becomes one."""
-    if isinstance(picture, list | tuple):
-        return "call it once per picture, or stack them N×H×W×3"
-    if hasattr(picture, "read"):
-        return "pass its bytes: file.read()"
-    return "pass numpy.asarray of it" if hasattr(picture, "__array__") else ""
-
-
-def _is_pil(picture: object) -> bool:
-    """Whether it is a PIL image, of a kind of others too; Pillow is loaded if there can be one."""
-    module = sys.modules.get("PIL.Image")
-    return module is not None and isinstance(picture, module.Image)

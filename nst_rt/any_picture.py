@@ -1,0 +1,177 @@
+"""Pictures of every kind that is painted; a painting is of the same kind as its picture."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nst_rt.errors import InputError, UsageError
+from nst_rt.images import (
+    Picture,
+    as_rgb_array,
+    check_fits,
+    check_out,
+    encode_picture,
+    format_of,
+    from_pil,
+    read_picture,
+    to_pil,
+    write_picture,
+)
+from nst_rt.images.arrays import Color, Layout
+from nst_rt.model import style_name
+from nst_rt.nvidia.device_array import is_device_array
+from nst_rt.options import PaintOptions
+from nst_rt.painter import Painter
+
+Pixels = NDArray[np.uint8]
+
+
+class VideoFrame(Protocol):
+    """A picture of a video, like `nst_rt.video.frames.Frame`."""
+
+    @property
+    def rgb(self) -> Pixels:
+        """uint8 H×W×3."""
+
+    def painted(self, rgb: Pixels) -> Self:
+        """The same frame with other pixels."""
+
+
+@dataclass(frozen=True)
+class AnyPicturePainter:
+    """Paints pictures of any kind with a painter of RGB arrays.
+
+    `allow_truncated`: whether what is missing at the end of a file may stay gray.
+    """
+
+    painter: Painter
+    allow_truncated: bool
+
+    def paint(
+        self,
+        picture: Any,
+        options: PaintOptions,
+        *,
+        color: Color,
+        layout: Layout,
+        output: str | PathLike[str] | None,
+        overwrite: bool,
+        out: Pixels | None,
+    ) -> Any:
+        """Paint a picture and give back what was given, see `Stylizer.__call__`."""
+        if out is not None and not isinstance(picture, np.ndarray):
+            raise UsageError("out is for an array alone", cure="take what is returned")
+        if isinstance(picture, str | PathLike):
+            return self._paint_file(Path(picture), options, output, overwrite=overwrite)
+        if output is not None:
+            raise UsageError("output is for a path alone", cure="save what is returned")
+        if isinstance(picture, np.ndarray):
+            return self._paint_array(picture, options, color, layout, out)
+        if isinstance(picture, bytes | bytearray | memoryview):
+            return self._paint_bytes(bytes(picture), options)
+        if _is_pil(picture):
+            limits = self.painter
+            decoded = from_pil(picture, max_pixels=limits.max_pixels, max_memory=limits.max_memory)
+            return to_pil(self.paint_decoded(decoded, options))
+        if is_device_array(picture):
+            if (color, layout) != ("rgb", "hwc"):
+                raise UsageError("a picture in GPU memory is RGB, H×W×3", cure="reorder it there")
+            return self.painter.paint_array(picture, options)
+        if hasattr(picture, "painted"):
+            return picture.painted(self.painter.paint(picture.rgb, options))
+        raise InputError(
+            f"expected an array, PIL image, bytes or path, got {type(picture).__name__}",
+            cure=_way_in(picture),
+        )
+
+    def paint_decoded(self, picture: Picture, options: PaintOptions) -> Picture:
+        """Paint the pixels; alpha, format and metadata stay."""
+        return picture.replace_pixels(self.painter.paint(picture.rgb, options))
+
+    def _read(self, source: Path | bytes) -> Picture:
+        return read_picture(
+            source,
+            max_pixels=self.painter.max_pixels,
+            max_memory=self.painter.max_memory,
+            allow_truncated=self.allow_truncated,
+        )
+
+    def _paint_file(
+        self,
+        path: Path,
+        options: PaintOptions,
+        output: str | PathLike[str] | None,
+        *,
+        overwrite: bool,
+    ) -> Path:
+        named = f"{path.stem}-{style_name(self.painter.model.path)}{path.suffix}"
+        target = path.with_name(named) if output is None else Path(output)
+        kind = format_of(target)
+        if os.path.lexists(target) and not overwrite:
+            raise UsageError("exists already", path=target, cure="pass overwrite=True")
+        picture = self._read(path)
+        check_fits(picture, kind)
+        write_picture(self.paint_decoded(picture, options), target)
+        return target
+
+    def _paint_bytes(self, data: bytes, options: PaintOptions) -> bytes:
+        picture = self._read(data)
+        check_fits(picture, picture.format)
+        return encode_picture(self.paint_decoded(picture, options))
+
+    def _paint_array(
+        self,
+        array: NDArray[Any],
+        options: PaintOptions,
+        color: Color,
+        layout: Layout,
+        out: Pixels | None,
+    ) -> Pixels:
+        pixels, alpha = as_rgb_array(array, color=color, layout=layout)
+        if out is not None:
+            check_out(out, array.shape)
+        as_given = alpha is None and (color, layout) == ("rgb", "hwc")
+        painted = self._paint_pixels(pixels, options, out if as_given else None)
+        if color == "bgr":
+            painted = painted[..., ::-1]
+        if alpha is not None:
+            painted = np.concatenate([painted, alpha[..., None]], axis=-1)
+        if layout == "chw":
+            painted = np.moveaxis(painted, -1, -3)
+        if out is None:
+            return np.ascontiguousarray(painted)
+        if painted is not out:
+            out[...] = painted
+        return out
+
+    def _paint_pixels(self, pixels: Pixels, options: PaintOptions, out: Pixels | None) -> Pixels:
+        """Paint (N×)H×W×3 into `out`, or a new array."""
+        if pixels.ndim == 3:
+            return self.painter.paint(pixels, options, out=out)
+        paintings = np.empty_like(pixels) if out is None else out
+        for one, place in zip(pixels, paintings, strict=True):
+            self.painter.paint(one, options, out=place)
+        return paintings
+
+
+def _way_in(picture: object) -> str:
+    """How what is no picture itself becomes one."""
+    if isinstance(picture, list | tuple):
+        return "call it once per picture, or stack them N×H×W×3"
+    if hasattr(picture, "read"):
+        return "pass its bytes: file.read()"
+    return "pass numpy.asarray of it" if hasattr(picture, "__array__") else ""
+
+
+def _is_pil(picture: object) -> bool:
+    """Whether it is a PIL image, of a kind of others too; Pillow is loaded if there can be one."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(picture, module.Image)
