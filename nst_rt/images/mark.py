@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from nst_rt._version import __version__
+from nst_rt.images.opening import open_image
 from nst_rt.images.picture import Picture
-from nst_rt.images.reading import open_image
 
 _TAG = 0x000B
 """ProcessingSoftware. Software (0x0131) is the camera's own and stays."""

@@ -16,7 +16,7 @@ from nst_rt.atomic import replace_file
 from nst_rt.errors import InputError, LimitError, OutputError
 from nst_rt.images import DEFAULT_MAX_PIXELS, check_memory, check_pixels
 from nst_rt.images.color import to_srgb
-from nst_rt.images.reading import load_image, open_image
+from nst_rt.images.opening import load_image, open_image
 from nst_rt.video.frames import Frame, FrameSource
 
 if TYPE_CHECKING:
