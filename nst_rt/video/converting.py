@@ -22,8 +22,9 @@ from nst_rt.video.job import Job, is_unfinished
 from nst_rt.video.joining import join
 from nst_rt.video.painters import FramePainter
 from nst_rt.video.parts import PartWriter
-from nst_rt.video.reading import EVERYTHING, Decoded, VideoReader
+from nst_rt.video.reading import EVERYTHING, VideoReader
 from nst_rt.video.selection import Selection
+from nst_rt.video.timing import Decoded
 from nst_rt.video.tracks import plan_tracks
 
 PART_SECONDS = 10.0

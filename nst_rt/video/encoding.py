@@ -11,7 +11,7 @@ from typing import Any
 
 from nst_rt.errors import ProviderError, UsageError
 from nst_rt.video.containers import pyav
-from nst_rt.video.reading import VideoFacts
+from nst_rt.video.facts import VideoFacts
 from nst_rt.video.tracks import MUXERS
 
 logger = logging.getLogger(__name__)

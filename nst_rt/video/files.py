@@ -18,8 +18,9 @@ from nst_rt.errors import OutputError
 from nst_rt.video.color import assumed_color, from_rgb
 from nst_rt.video.containers import pyav
 from nst_rt.video.encoding import Encoding, choose_encoder
+from nst_rt.video.facts import VideoFacts
 from nst_rt.video.frames import Frame, FrameSource, on_white
-from nst_rt.video.reading import VideoFacts, VideoReader
+from nst_rt.video.reading import VideoReader
 from nst_rt.video.selection import Selection
 from nst_rt.video.tracks import MUXERS
 

@@ -12,8 +12,8 @@ from typing import Any
 from nst_rt.atomic import part_of
 from nst_rt.errors import OutputError
 from nst_rt.video.containers import open_input, pyav
+from nst_rt.video.facts import VideoFacts
 from nst_rt.video.job import Part
-from nst_rt.video.reading import VideoFacts
 from nst_rt.video.tracks import MUXERS, Companions, Track, copy_tags
 
 

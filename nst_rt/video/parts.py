@@ -11,8 +11,8 @@ from typing import Any
 from nst_rt.errors import OutputError
 from nst_rt.video.containers import pyav
 from nst_rt.video.encoding import ChosenEncoder
+from nst_rt.video.facts import VideoFacts
 from nst_rt.video.job import Job
-from nst_rt.video.reading import VideoFacts
 from nst_rt.video.tracks import MUXERS
 
 _BEFORE_ANY_REORDERING = 2

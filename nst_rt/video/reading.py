@@ -5,58 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nst_rt.errors import InputError, UsageError
-from nst_rt.video.color import BT709_VIDEO, Color, color_of, to_deep_rgb, to_rgb
+from nst_rt.video.color import BT709_VIDEO, color_of, to_deep_rgb, to_rgb
 from nst_rt.video.containers import open_input, pyav
+from nst_rt.video.facts import facts_of
 from nst_rt.video.frames import Frame
 from nst_rt.video.selection import Selection
+from nst_rt.video.timing import Decoded, timed
 from nst_rt.video.tonemap import ToneMap
 
 logger = logging.getLogger(__name__)
 
 EVERYTHING = Selection()
-_JUMP = 1
-"""Seconds that a timestamp may go back before the video is taken for two, one after the other."""
-
-
-@dataclass(frozen=True)
-class VideoFacts:
-    """What is true of the video stream that is painted.
-
-    `display_matrix` are the nine numbers that turn the picture when it is shown, None where it is
-    shown as it is; `aspect` is the width of a pixel over its height.
-    """
-
-    index: int
-    width: int
-    height: int
-    time_base: Fraction
-    rate: Fraction | None
-    count: int | None
-    color: Color
-    aspect: Fraction
-    display_matrix: tuple[int, ...] | None
-    quarter_turns: int
-    """How often the picture is turned by 90° counterclockwise when it is shown."""
-    pixel_format: str
-    bits: int
-    interlaced: bool
-    has_alpha: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Decoded:
-    """A frame as it was decoded, at its time in seconds."""
-
-    frame: Any
-    time: Fraction
-    duration: Fraction
 
 
 @dataclass
@@ -89,7 +54,7 @@ class VideoReader:
         self.repairs = Repairs()
         with open_input(path) as container:
             video = self._chosen(container)
-            self.facts = _facts(video, self._first(container, video))
+            self.facts = facts_of(video, self._first(container, video))
         if selection.upright and self.facts.quarter_turns % 2:
             self.facts = replace(self.facts, aspect=1 / self.facts.aspect)
         if self.facts.color.hdr and selection.hdr == "refuse":
@@ -151,7 +116,7 @@ class VideoReader:
             frames = self._frames(container, video)
             if self.selection.deinterlace and self.facts.interlaced:
                 frames = _deinterlaced(frames, video)
-            yield from self._timed(frames, video)
+            yield from timed(frames, video, self._rebuilt)
 
     def frame(self, decoded: Decoded) -> Frame:
         """The frame as RGB of `size`, which is the one that the stream began with."""
@@ -225,72 +190,11 @@ class VideoReader:
                 "again"
             )
 
-    def _timed(self, frames: Iterator[Any], video: Any) -> Iterator[Decoded]:
-        """Give every frame a time after the one before, whatever the file says."""
-        unit = video.time_base
-        rate = video.average_rate or video.guessed_rate or Fraction(25)
-        step = max(1 / rate / unit, Fraction(1))
-        last: Fraction | None = None
-        offset, waiting = Fraction(0), None
-        for frame in frames:
-            scale = (frame.time_base or unit) / unit  # a filter may count in another unit
-            pts = None if frame.pts is None else Fraction(round(frame.pts * scale))
-            length = round((frame.duration or 0) * scale)
-            if pts is None:
-                pts = Fraction(0) if last is None else last + step
-                self._rebuilt()
-            else:
-                pts += offset
-            if last is not None and pts <= last:
-                if (last - pts) * unit > _JUMP:
-                    offset += last + step - pts
-                pts = last + step if (last - pts) * unit > _JUMP else last + 1
-                self._rebuilt()
-            if waiting is not None:
-                yield Decoded(waiting[0], waiting[1] * unit, (pts - waiting[1]) * unit)
-            if length and abs(length - step) >= 1:  # else only rounded to a unit, which adds up
-                step = Fraction(length)
-            waiting, last = (frame, pts, length), pts
-        if waiting is not None:
-            frame, pts, length = waiting
-            yield Decoded(frame, pts * unit, (length or step) * unit)
-
     def _rebuilt(self) -> None:
         self.repairs.rebuilt_times += 1
         self.repairs.say_once(
             f"{self.path.name}: times are missing or go back; they are rebuilt from the frame rate"
         )
-
-
-def _facts(video: Any, frame: Any) -> VideoFacts:
-    matrix = None
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            matrix = tuple(int(number) for number in np.frombuffer(bytes(data), np.int32))
-    rate = video.average_rate or video.guessed_rate
-    return VideoFacts(
-        index=video.index,
-        width=frame.width,
-        height=frame.height,
-        time_base=video.time_base,
-        rate=rate,
-        count=video.frames or _estimated(video, rate),
-        color=color_of(frame),
-        aspect=video.sample_aspect_ratio or Fraction(1),
-        display_matrix=matrix,
-        quarter_turns=round(frame.rotation / 90) % 4,
-        pixel_format=frame.format.name,
-        bits=max(component.bits for component in frame.format.components),
-        interlaced=bool(frame.interlaced_frame),
-        has_alpha=any(component.is_alpha for component in frame.format.components),
-    )
-
-
-def _estimated(video: Any, rate: Fraction | None) -> int | None:
-    duration = video.duration * video.time_base if video.duration else None
-    if duration is None and video.container.duration:
-        duration = Fraction(video.container.duration, 10**6)
-    return round(duration * rate) if duration and rate else None
 
 
 def _deinterlaced(frames: Iterator[Any], video: Any) -> Iterator[Any]:

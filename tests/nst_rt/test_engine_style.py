@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.nst_rt.video.clips import make_clip, shown
+from tests.nst_rt.video.clips import make_clip
+from tests.nst_rt.video.contents import shown
 from tests.tensorrt.bindings import VERSIONS
 from tests.tensorrt.machine import EngineMachine, stand_in_engine
 

@@ -12,7 +12,8 @@ from nst_rt.errors import InputError
 from nst_rt.video.color import color_of, to_rgb
 from nst_rt.video.containers import open_input, pyav
 from nst_rt.video.live.capture import SILENCE, Shot
-from nst_rt.video.reading import Decoded, VideoReader
+from nst_rt.video.reading import VideoReader
+from nst_rt.video.timing import Decoded
 
 _ANSWER = 10.0
 """Seconds that an address may take to answer."""

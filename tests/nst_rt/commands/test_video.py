@@ -13,7 +13,8 @@ import pytest
 
 from nst_rt import Stylizer
 from nst_rt.sessions.threads import allowed_threads
-from tests.nst_rt.video.clips import Sound, make_clip, noisy, packets, shown
+from tests.nst_rt.video.clips import Sound, make_clip, noisy
+from tests.nst_rt.video.contents import packets, shown
 
 from .conftest import RUN, Ended, finish, records, start
 

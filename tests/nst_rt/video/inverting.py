@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from nst_rt.video.converting import convert
 from nst_rt.video.frames import Frame
+
+from .contents import Shown, shown
 
 
 class Inverting:
@@ -36,3 +40,9 @@ class Keeping(Inverting):
 
     def paint(self, frame: Frame) -> Frame:
         return frame.painted(frame.rgb)
+
+
+def convert_inverted(clip: Path, target: Path, **options: Any) -> list[Shown]:
+    """Convert with inverted colours and return the frames."""
+    convert(clip, target, Inverting(), **options)
+    return shown(target)

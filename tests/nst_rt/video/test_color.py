@@ -18,7 +18,8 @@ from nst_rt.video.encoding import Encoding
 from nst_rt.video.frames import Frame
 from nst_rt.video.selection import Selection
 
-from .clips import KR_KB, make_clip, shown
+from .clips import KR_KB, make_clip
+from .contents import shown
 from .inverting import Keeping
 
 SD, HD = (6, 6, 6, 1), (1, 1, 1, 1)

@@ -13,10 +13,12 @@ from nst_rt.errors import ProviderError, UsageError
 from nst_rt.video import encoding as module
 from nst_rt.video.converting import convert
 from nst_rt.video.encoding import Encoding, choose_encoder
+from nst_rt.video.facts import VideoFacts
 from nst_rt.video.frames import Frame
-from nst_rt.video.reading import VideoFacts, VideoReader
+from nst_rt.video.reading import VideoReader
 
-from .clips import make_clip, shown
+from .clips import make_clip
+from .contents import shown
 from .inverting import Inverting
 
 

@@ -15,7 +15,8 @@ from nst_rt.video.frames import Frame
 from nst_rt.video.passing import pass_through
 from nst_rt.video.selection import Selection
 
-from .clips import make_clip, number_in, numbered, shown
+from .clips import make_clip, number_in, numbered
+from .contents import shown
 from .inverting import Inverting
 
 VARIABLE = [0, 33, 70, 71, 150, 400]

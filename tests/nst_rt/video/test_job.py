@@ -15,7 +15,8 @@ from nst_rt.video.converting import convert
 from nst_rt.video.frames import Frame
 from nst_rt.video.job import Job
 
-from .clips import make_clip, shown
+from .clips import make_clip
+from .contents import shown
 from .inverting import Inverting
 
 

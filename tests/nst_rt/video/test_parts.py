@@ -17,7 +17,8 @@ from nst_rt.video.joining import join
 from nst_rt.video.parts import PartWriter
 from nst_rt.video.reading import VideoReader
 
-from .clips import make_clip, numbered, shown
+from .clips import make_clip, numbered
+from .contents import shown
 
 
 class Written:

@@ -1,13 +1,10 @@
-"""Every frame once, in order, at a time after the one before, whatever state the file is in."""
+"""Every frame once, in order, whatever state the file is in."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -19,111 +16,9 @@ from nst_rt.video.converting import convert
 from nst_rt.video.reading import VideoReader
 from nst_rt.video.selection import Selection
 
-from .clips import MS, Sound, make_clip, noisy, number_in, numbered, packets, shown
-from .inverting import Inverting
-
-REBUILT = "times are missing or go back; they are rebuilt from the frame rate"
-
-
-def paint(clip: Path, target: Path, **options) -> list:
-    """Convert with inverted colours and return the frames."""
-    convert(clip, target, Inverting(), **options)
-    return shown(target)
-
-
-def rising(path: Path) -> bool:
-    """Whether decoding times rise strictly."""
-    with av.open(str(path)) as container:
-        times = [packet.dts for packet in container.demux(video=0) if packet.dts is not None]
-    return all(one < other for one, other in pairwise(times))
-
-
-@pytest.mark.parametrize(
-    ("name", "codec"), [("a.h264", "libx264"), ("a.hevc", "libx265"), ("a.avi", "mpeg4")]
-)
-def test_missing_times_are_rebuilt_from_the_rate_with_one_line(
-    tmp_path: Path, caplog, name, codec
-) -> None:
-    options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
-    clip = make_clip(
-        tmp_path / name, range(30), unit=Fraction(1, 25), last=1, codec=codec, options=options
-    )
-    target = tmp_path / "painted.mp4"
-    frames = paint(clip, target)
-    assert [frame.number for frame in frames] == [255 - index for index in range(30)]
-    steps = {one.time - frames[0].time for one in frames}
-    assert steps == {Fraction(index, 25) for index in range(30)}
-    assert rising(target)
-    told = [line for line in caplog.messages if REBUILT in line]
-    without = any(frame.time is None for frame in shown(clip))
-    assert len(told) == (1 if without else 0)
-
-
-def repeated_times(path: Path, times: list[int]) -> Path:
-    """A Matroska file whose packets have these times, some twice and some going back."""
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("mjpeg", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
-        stream.codec_context.time_base = MS
-        found = []
-        for index in range(len(times)):
-            frame = av.VideoFrame.from_ndarray(numbered(index, 48, 64), format="rgb24")
-            frame.pts, frame.time_base = index, MS
-            found += stream.encode(frame.reformat(format="yuvj420p"))
-        for packet, moment in zip(found + stream.encode(None), times, strict=True):
-            packet.pts = packet.dts = moment
-            output.mux(packet)
-    return path
-
-
-def test_repeated_times_are_pushed_apart_and_the_others_stay(tmp_path: Path, caplog) -> None:
-    clip = repeated_times(tmp_path / "clip.mkv", [0, 40, 40, 40, 120, 160, 160, 200])
-    target = tmp_path / "painted.mp4"
-    frames = paint(clip, target)
-    assert [frame.time * 1000 for frame in frames] == [0, 40, 41, 42, 120, 160, 161, 200]
-    assert [frame.number for frame in frames] == [255 - index for index in range(8)]
-    assert [line for line in caplog.messages if REBUILT in line] == [f"clip.mkv: {REBUILT}"]
-
-
-@dataclass
-class FakeFrame:
-    pts: int | None
-    duration: int = 0
-    time_base: Fraction | None = None
-
-
-@dataclass
-class FakeStream:
-    time_base: Fraction
-    average_rate: Fraction | None
-    guessed_rate: Fraction | None = None
-
-
-@pytest.mark.parametrize("unit", [MS, Fraction(1, 90000), Fraction(1001, 30000)])
-@pytest.mark.parametrize("told", [True, False])
-def test_clock_of_30000_by_1001_does_not_drift(tmp_path: Path, unit, told) -> None:
-    """The times of a quarter of an hour: what is rebuilt is as exact as what is told."""
-    rate, count = Fraction(30000, 1001), 30_000
-    reader = VideoReader(make_clip(tmp_path / "clip.mp4", [0]))
-
-    def frames() -> Iterator[FakeFrame]:
-        for index in range(count):
-            yield FakeFrame(round(index / rate / unit) if told or not index else None)
-
-    timed = reader._timed(frames(), FakeStream(unit, rate))
-    for index, decoded in enumerate(timed):
-        if index % 997 == 0 or index == count - 1:
-            assert abs(decoded.time - index / rate) <= unit / 2
-            assert isinstance(decoded.time, Fraction)
-    assert index == count - 1
-
-
-def test_ten_hours_in_stay_exact_through_the_file(tmp_path: Path) -> None:
-    hours = 10 * 3600 * 30000
-    times = range(hours, hours + 20 * 1001, 1001)
-    clip = make_clip(tmp_path / "clip.mp4", times, unit=Fraction(1, 30000), last=1001)
-    frames = paint(clip, tmp_path / "painted.mp4", part_seconds=0.2)
-    assert [frame.time * 30000 for frame in frames] == list(times)
+from .clips import MS, Sound, make_clip, noisy, number_in
+from .contents import packets, rising, shown
+from .inverting import Inverting, convert_inverted
 
 
 @pytest.fixture
@@ -154,10 +49,12 @@ def combs(rgb: np.ndarray) -> float:
 
 def test_interlaced_video_is_told_and_whole_where_asked(interlaced, tmp_path: Path, caplog) -> None:
     said = "is interlaced, so that lines of moving things are painted as combs; add --deinterlace"
-    plain = paint(interlaced, tmp_path / "plain.mp4")
+    plain = convert_inverted(interlaced, tmp_path / "plain.mp4")
     assert [line for line in caplog.messages if "interlaced" in line] == [f"clip.mkv: {said}"]
     caplog.clear()
-    whole = paint(interlaced, tmp_path / "whole.mp4", selection=Selection(deinterlace=True))
+    whole = convert_inverted(
+        interlaced, tmp_path / "whole.mp4", selection=Selection(deinterlace=True)
+    )
     assert [line for line in caplog.messages if "interlaced" in line] == []
     assert len(plain) == len(whole) == 20
     assert [frame.time for frame in whole] == [frame.time for frame in plain]
@@ -168,7 +65,7 @@ def test_interlaced_video_is_told_and_whole_where_asked(interlaced, tmp_path: Pa
 def test_deinterlacing_leaves_a_whole_video_as_it_is(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", [0, 33, 70, 71, 150])
     chosen = Selection(deinterlace=True)
-    frames = paint(clip, tmp_path / "painted.mp4", selection=chosen)
+    frames = convert_inverted(clip, tmp_path / "painted.mp4", selection=chosen)
     assert [(frame.number, frame.time) for frame in frames] == [
         (255 - frame.number, frame.time) for frame in shown(clip)
     ]
@@ -233,7 +130,7 @@ def test_cut_recording_gives_what_is_there(tmp_path: Path, suffix) -> None:
     whole = make_clip(tmp_path / f"whole{suffix}", range(0, 4000, 40), picture=noisy)
     cut = tmp_path / f"cut{suffix}"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    frames = paint(cut, tmp_path / "painted.mp4")
+    frames = convert_inverted(cut, tmp_path / "painted.mp4")
     assert 40 <= len(frames) <= 52
     assert [frame.number for frame in frames[:40]] == [255 - index for index in range(40)]
 
@@ -271,7 +168,7 @@ def test_other_size_after_a_cut_is_fitted_and_time_goes_on(tmp_path: Path, caplo
     both = tmp_path / "both.ts"
     both.write_bytes(b"".join(part.read_bytes() for part in parts))
     target = tmp_path / "painted.mp4"
-    frames = paint(both, target)
+    frames = convert_inverted(both, target)
     assert [frame.number for frame in frames] == 2 * [255 - index for index in range(50)]
     assert {(frame.frame.width, frame.frame.height) for frame in frames} == {(64, 48)}
     assert 0 < frames[50].time - frames[49].time <= Fraction(1, 10)

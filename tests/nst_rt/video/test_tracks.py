@@ -15,7 +15,8 @@ from nst_rt.errors import UsageError
 from nst_rt.video.converting import convert
 from nst_rt.video.frames import Frame
 
-from .clips import MS, Sound, Text, make_clip, packets, shown
+from .clips import MS, Sound, Text, make_clip
+from .contents import packets, shown
 from .inverting import Inverting
 
 TWO_SOUNDS = (Sound(language="deu"), Sound(language="eng", default=False, start=Fraction(1, 8)))
