@@ -23,7 +23,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parent / "sources"
 _SOURCES_OF = {
-    "libcuda": ("driver.c", "memory.c", "streams.c", "switches.c"),
+    "libcuda": ("driver.c", "memory.c", "streams.c", "graphs.c", "switches.c"),
     "libnvidia-ml": ("management.c",),
     "libcudart": ("runtime.c",),
     "libcublas": ("blas.c",),

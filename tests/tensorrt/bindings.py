@@ -22,7 +22,7 @@ SITE = "NST_RT_TENSORRT_SITE"
 """The environment variable that names the folder where they are installed already."""
 SOURCE = Path(__file__).with_name("forwarding.c")
 _LIBRARIES = ("libnvinfer", "libnvinfer_plugin", "libnvonnxparser")
-_DRIVER = ("driver.c", "memory.c", "streams.c", "switches.c")
+_DRIVER = ("driver.c", "memory.c", "streams.c", "graphs.c", "switches.c")
 _MODULE = "from tensorrt_bindings import *\nfrom tensorrt_bindings import __version__\n"
 """What NVIDIA's package `tensorrt` is, but for its libraries."""
 

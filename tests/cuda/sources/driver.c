@@ -87,6 +87,7 @@ int cuCtxGetDevice(int *device) {
 
 int cuCtxSynchronize(void) {
     CALLED;
+    FORBIDDEN;
     return stand_in_finish_all();
 }
 
@@ -99,8 +100,8 @@ int cuMemGetInfo(size_t *left, size_t *total) {
 
 int cuMemAlloc(void **address, size_t bytes) {
     CALLED;
-    return stand_in_anything_capturing() ? NOT_WHILE_CAPTURING
-                                         : stand_in_take(address, bytes, DEVICE);
+    FORBIDDEN;
+    return stand_in_take(address, bytes, DEVICE);
 }
 
 int cuMemAllocAsync(void **address, size_t bytes, Stream *stream) {
@@ -110,6 +111,7 @@ int cuMemAllocAsync(void **address, size_t bytes, Stream *stream) {
 
 int cuMemHostAlloc(void **address, size_t bytes, unsigned flags) {
     CALLED;
+    FORBIDDEN;
     return stand_in_take(address, bytes, PINNED);
 }
 
@@ -117,17 +119,19 @@ int cuMemAllocHost(void **address, size_t bytes) { return cuMemHostAlloc(address
 
 int cuMemFree(void *address) {
     CALLED;
+    FORBIDDEN;
     stand_in_finish_all();
-    return stand_in_release(address);
+    return stand_in_release(address, DEVICE);
 }
 
 int cuMemFreeHost(void *address) {
     CALLED;
+    FORBIDDEN;
     stand_in_finish_all();
-    return stand_in_release(address);
+    return stand_in_release(address, PINNED);
 }
 
-static void release(void *address) { stand_in_release(address); }
+static void release(void *address) { stand_in_release(address, DEVICE); }
 
 int cuMemFreeAsync(void *address, Stream *stream) {
     CALLED;
@@ -202,7 +206,7 @@ int cuStreamCreateWithPriority(Stream **stream, unsigned flags, int priority) {
 
 int cuStreamDestroy(Stream *stream) {
     CALLED;
-    return stand_in_finish(stream);
+    return stand_in_stream_destroy(stream);
 }
 
 int cuStreamSynchronize(Stream *stream) {
@@ -229,7 +233,11 @@ int cuEventCreate(Event **event, unsigned flags) {
     CALLED;
     return stand_in_event(event);
 }
-EMPTY(cuEventDestroy)
+
+int cuEventDestroy(Event *event) {
+    CALLED;
+    return stand_in_event_destroy(event);
+}
 
 int cuEventRecord(Event *event, Stream *stream) {
     CALLED;
@@ -238,11 +246,13 @@ int cuEventRecord(Event *event, Stream *stream) {
 
 int cuEventSynchronize(Event *event) {
     CALLED;
+    FORBIDDEN;
     return stand_in_event_finish(event);
 }
 
 int cuEventQuery(Event *event) {
     CALLED;
+    FORBIDDEN;
     return stand_in_event_done(event) ? 0 : 600;
 }
 
@@ -254,7 +264,7 @@ int cuEventElapsedTime(float *milliseconds, Event *from, Event *to) {
 
 int cuStreamBeginCapture(Stream *stream, int mode) {
     CALLED;
-    return stand_in_capture(stream);
+    return stand_in_capture(stream, mode);
 }
 
 int cuStreamEndCapture(Stream *stream, Graph **graph) {
@@ -268,15 +278,27 @@ int cuStreamIsCapturing(Stream *stream, int *status) {
     return 0;
 }
 
+int cuThreadExchangeStreamCaptureMode(CaptureMode *mode) {
+    CALLED;
+    return stand_in_exchange_mode(mode);
+}
+
 int cuGraphInstantiate(Graph **made, Graph *graph, uint64_t flags) {
     CALLED;
-    *made = graph;
-    return 0;
+    return stand_in_instantiate(made, graph);
 }
 ALSO(cuGraphInstantiate, cuGraphInstantiateWithFlags)
 EMPTY(cuGraphUpload)
-EMPTY(cuGraphDestroy)
-EMPTY(cuGraphExecDestroy)
+
+int cuGraphDestroy(Graph *graph) {
+    CALLED;
+    return stand_in_graph_destroy(graph);
+}
+
+int cuGraphExecDestroy(Graph *graph) {
+    CALLED;
+    return stand_in_graph_destroy(graph);
+}
 
 int cuGraphLaunch(Graph *graph, Stream *stream) {
     CALLED;

@@ -87,13 +87,14 @@ int cudaPeekAtLastError(void) { return stand_in_last_error(0); }
 
 int cudaDeviceSynchronize(void) {
     CALLED;
+    FORBIDDEN;
     return stand_in_finish_all();
 }
 
 int cudaMalloc(void **address, size_t bytes) {
     CALLED;
-    return stand_in_anything_capturing() ? NOT_WHILE_CAPTURING
-                                         : stand_in_take(address, bytes, DEVICE);
+    FORBIDDEN;
+    return stand_in_take(address, bytes, DEVICE);
 }
 
 int cudaMallocFromPoolAsync(void **address, size_t bytes, void *pool, Stream *stream) {
@@ -103,6 +104,7 @@ int cudaMallocFromPoolAsync(void **address, size_t bytes, void *pool, Stream *st
 
 int cudaHostAlloc(void **address, size_t bytes, unsigned flags) {
     CALLED;
+    FORBIDDEN;
     return stand_in_take(address, bytes, PINNED);
 }
 
@@ -110,17 +112,19 @@ int cudaMallocHost(void **address, size_t bytes) { return cudaHostAlloc(address,
 
 int cudaFree(void *address) {
     CALLED;
+    FORBIDDEN;
     stand_in_finish_all();
-    return stand_in_release(address);
+    return stand_in_release(address, DEVICE);
 }
 
 int cudaFreeHost(void *address) {
     CALLED;
+    FORBIDDEN;
     stand_in_finish_all();
-    return stand_in_release(address);
+    return stand_in_release(address, PINNED);
 }
 
-static void release(void *address) { stand_in_release(address); }
+static void release(void *address) { stand_in_release(address, DEVICE); }
 
 int cudaFreeAsync(void *address, Stream *stream) {
     CALLED;
@@ -206,7 +210,7 @@ int cudaStreamCreateWithFlags(Stream **stream, unsigned flags) {
 
 int cudaStreamDestroy(Stream *stream) {
     CALLED;
-    return stand_in_finish(stream);
+    return stand_in_stream_destroy(stream);
 }
 
 int cudaStreamSynchronize(Stream *stream) {
@@ -231,6 +235,11 @@ int cudaEventCreate(Event **event) {
 
 int cudaEventCreateWithFlags(Event **event, unsigned flags) { return cudaEventCreate(event); }
 
+int cudaEventDestroy(Event *event) {
+    CALLED;
+    return stand_in_event_destroy(event);
+}
+
 int cudaEventRecord(Event *event, Stream *stream) {
     CALLED;
     return stand_in_record(event, stream);
@@ -242,6 +251,7 @@ int cudaEventRecordWithFlags(Event *event, Stream *stream, unsigned flags) {
 
 int cudaEventSynchronize(Event *event) {
     CALLED;
+    FORBIDDEN;
     return stand_in_event_finish(event);
 }
 
@@ -252,7 +262,7 @@ int cudaEventElapsedTime(float *milliseconds, Event *from, Event *to) {
 
 int cudaStreamBeginCapture(Stream *stream, int mode) {
     CALLED;
-    return stand_in_capture(stream);
+    return stand_in_capture(stream, mode);
 }
 
 int cudaStreamEndCapture(Stream *stream, Graph **graph) {
@@ -267,8 +277,17 @@ int cudaStreamIsCapturing(Stream *stream, int *status) {
 
 int cudaGraphInstantiate(Graph **made, Graph *graph, unsigned long long flags) {
     CALLED;
-    *made = graph;
-    return 0;
+    return stand_in_instantiate(made, graph);
+}
+
+int cudaGraphDestroy(Graph *graph) {
+    CALLED;
+    return stand_in_graph_destroy(graph);
+}
+
+int cudaGraphExecDestroy(Graph *graph) {
+    CALLED;
+    return stand_in_graph_destroy(graph);
 }
 
 int cudaGraphLaunch(Graph *graph, Stream *stream) {
