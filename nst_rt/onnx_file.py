@@ -1,20 +1,24 @@
 """What the runtime must know of an ONNX file, read without any ONNX library.
 
-A reader of the protobuf wire format, of just the fields that decide whether a file may be given to
-an engine. It never follows a reference to another file and never recurses without bound.
+Just the fields that decide whether a file may be given to an engine. The reader never follows a
+reference to another file and never recurses without bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.protobuf import WireError, fields, message_of, name_of, text_of
+
 MAX_DEPTH = 16
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+MAX_NODES = 10_000
+"""More operators than any network that paints; engines take minutes to compile as many."""
+_LOOPS = ("Loop", "Scan")
 _FLOAT, _UINT8, _FLOAT16, _DOUBLE, _BFLOAT16 = 1, 2, 10, 11, 16
 _DTYPES = {
     _FLOAT: "float32", _UINT8: "uint8", 3: "int8", 6: "int32", 7: "int64", 8: "string", 9: "bool",
@@ -23,10 +27,6 @@ _DTYPES = {
 _RAW = {_FLOAT: "<f4", _FLOAT16: "<f2", _DOUBLE: "<f8", _BFLOAT16: "<u2"}
 _LISTS = {_FLOAT: 4, _DOUBLE: 10}
 """The fields that keep numbers of a type one by one instead of as raw bytes."""
-
-
-class WireError(ValueError):
-    """The bytes are no protobuf message, or end before it does."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class OnnxSummary:
     domains: set[str] = field(default_factory=set)
     external: list[str] = field(default_factory=list)
     not_finite: list[str] = field(default_factory=list)
+    endless: list[str] = field(default_factory=list)
+    """What an engine may never come to the end of."""
     num_nodes: int = 0
 
 
@@ -59,80 +61,33 @@ def summarize(data: bytes) -> OnnxSummary:
     """Read a whole model.
 
     Raises:
-        WireError: not protobuf, truncated, nested too deep, or without a graph.
+        WireError: not protobuf, truncated, nested too deep, too many operators, or without a graph.
     """
     summary = OnnxSummary()
     graphs = 0
-    for number, value in _fields(memoryview(data)):
+    for number, value in fields(memoryview(data)):
         if number == 7:
             graphs += 1
-            _read_graph(_message(value), summary, depth=0)
+            _read_graph(message_of(value), summary, depth=0)
         elif number == 8:
-            _read_opset(_message(value), summary)
+            _read_opset(message_of(value), summary)
         elif number == 14:
-            pair = {key: _text(part) for key, part in _fields(_message(value)) if key in (1, 2)}
+            pair = {key: text_of(part) for key, part in fields(message_of(value)) if key in (1, 2)}
             summary.metadata[pair.get(1, "")] = pair.get(2, "")
         elif number == 20:
-            _read_training(_message(value), summary)
+            _read_training(message_of(value), summary)
         elif number == 25:
-            _read_function(_message(value), summary)
+            _read_function(message_of(value), summary)
     if graphs != 1:
         raise WireError("holds no graph")
     return summary
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of every field; length-delimited values are views, not copies."""
-    position, end = 0, len(message)
-    while position < end:
-        key, position = _varint(message, position)
-        number, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            value, position = _varint(message, position)
-            yield number, value
-            continue
-        if kind == _BYTES:
-            size, position = _varint(message, position)
-        elif kind in (_FIXED64, _FIXED32):
-            size = 8 if kind == _FIXED64 else 4
-        else:
-            raise WireError("not a protobuf message")
-        if number == 0:
-            raise WireError("not a protobuf message")
-        if position + size > end:
-            raise WireError(f"truncated: {position + size - end:,} bytes are missing")
-        yield number, message[position : position + size]
-        position += size
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if position >= len(message):
-            raise WireError("truncated")
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-    raise WireError("not a protobuf message")
-
-
-def _message(value: int | memoryview) -> memoryview:
-    if isinstance(value, int):
-        raise WireError("not an ONNX model")
-    return value
-
-
-def _text(value: int | memoryview) -> str:
-    return bytes(_message(value)).decode("utf-8", "replace")
-
-
 def _read_opset(message: memoryview, summary: OnnxSummary) -> None:
     domain, version = "", 0
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == 1:
-            domain = _text(value)
+            domain = text_of(value)
         elif number == 2 and isinstance(value, int):
             version = value
     summary.opsets[domain] = version
@@ -140,73 +95,107 @@ def _read_opset(message: memoryview, summary: OnnxSummary) -> None:
 
 def _read_training(message: memoryview, summary: OnnxSummary) -> None:
     """How a model was trained: graphs that are not run, but hold tensors."""
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number in (1, 2):
-            _read_graph(_message(value), summary, depth=1)
+            _read_graph(message_of(value), summary, depth=1)
 
 
 def _read_function(message: memoryview, summary: OnnxSummary) -> None:
     """An operator made of others, which the file brings along."""
-    for number, value in _fields(message):
+    nodes = []
+    for number, value in fields(message):
         if number == 7:
-            _read_node(_message(value), summary, depth=0)
+            nodes.append(_read_node(message_of(value), summary, depth=0))
         elif number == 11:
-            _read_attribute(_message(value), summary, depth=0)
+            _read_attribute(message_of(value), summary, depth=0)
+    _find_circles(nodes, summary)
 
 
-def _read_graph(message: memoryview, summary: OnnxSummary, depth: int) -> None:
+def _read_graph(message: memoryview, summary: OnnxSummary, depth: int) -> set[str]:
+    """The names that a graph uses and does not make: a graph inside another takes them from it."""
     if depth > MAX_DEPTH:
         raise WireError(f"graphs nested more than {MAX_DEPTH} deep")
     initialized: set[str] = set()
     inputs: list[TensorSpec] = []
-    for number, value in _fields(message):
+    nodes: list[tuple[set[str], set[str]]] = []
+    for number, value in fields(message):
         if number == 1:
-            _read_node(_message(value), summary, depth)
+            nodes.append(_read_node(message_of(value), summary, depth))
         elif number == 5:
-            initialized.add(_read_tensor(_message(value), summary))
+            initialized.add(_read_tensor(message_of(value), summary))
         elif number == 15:
-            _read_sparse(_message(value), summary)
-        elif number == 11 and depth == 0:
-            inputs.append(_read_value_info(_message(value)))
+            _read_sparse(message_of(value), summary)
+        elif number == 11:
+            inputs.append(_read_value_info(message_of(value)))
         elif number == 12 and depth == 0:
-            summary.outputs.append(_read_value_info(_message(value)))
-    summary.inputs += [spec for spec in inputs if spec.name not in initialized]
+            summary.outputs.append(_read_value_info(message_of(value)))
+    _find_circles(nodes, summary)
+    if depth == 0:
+        summary.inputs += [spec for spec in inputs if spec.name not in initialized]
+    used = {name for names, _ in nodes for name in names}
+    made = {name for _, names in nodes for name in names}
+    return used - made - initialized - {spec.name for spec in inputs}
 
 
-def _read_node(message: memoryview, summary: OnnxSummary, depth: int) -> None:
+def _find_circles(nodes: list[tuple[set[str], set[str]]], summary: OnnxSummary) -> None:
+    """Tell of operators that need each other's results: engines look for an order for ever."""
+    maker = {name: index for index, (_, made) in enumerate(nodes) for name in made}
+    needed = [{maker[name] for name in used if name in maker} for used, _ in nodes]
+    try:
+        TopologicalSorter(dict(enumerate(needed))).prepare()
+    except CycleError:
+        summary.endless.append("operators that wait for each other")
+
+
+def _read_node(message: memoryview, summary: OnnxSummary, depth: int) -> tuple[set[str], set[str]]:
+    """The names that an operator uses, with all that is inside it, and those that it makes."""
     summary.num_nodes += 1
-    for number, value in _fields(message):
-        if number == 7:
-            summary.domains.add(_text(value))
+    if summary.num_nodes > MAX_NODES:
+        raise WireError(f"more than {MAX_NODES:,} operators")
+    used: set[str] = set()
+    made: set[str] = set()
+    for number, value in fields(message):
+        if number == 1:
+            used.add(name_of(value))
+        elif number == 2:
+            made.add(name_of(value))
+        elif number == 4 and name_of(value) in _LOOPS:
+            summary.endless.append(name_of(value))
+        elif number == 7:
+            summary.domains.add(text_of(value))
         elif number == 5:
-            _read_attribute(_message(value), summary, depth)
+            used |= _read_attribute(message_of(value), summary, depth)
+    return used - {""}, made - {""}
 
 
-def _read_attribute(message: memoryview, summary: OnnxSummary, depth: int) -> None:
-    for number, value in _fields(message):
+def _read_attribute(message: memoryview, summary: OnnxSummary, depth: int) -> set[str]:
+    """The names that graphs in an attribute take from the one around them."""
+    used: set[str] = set()
+    for number, value in fields(message):
         if number in (5, 10):
-            _read_tensor(_message(value), summary)
+            _read_tensor(message_of(value), summary)
         elif number in (6, 11):
-            _read_graph(_message(value), summary, depth + 1)
+            used |= _read_graph(message_of(value), summary, depth + 1)
         elif number in (22, 23):
-            _read_sparse(_message(value), summary)
+            _read_sparse(message_of(value), summary)
+    return used
 
 
 def _read_sparse(message: memoryview, summary: OnnxSummary) -> None:
     """A sparse tensor: one of values, one of indices."""
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number in (1, 2):
-            _read_tensor(_message(value), summary)
+            _read_tensor(message_of(value), summary)
 
 
 def _read_tensor(message: memoryview, summary: OnnxSummary) -> str:
     name, kind, location = "", 0, 0
     raw: list[tuple[int, memoryview]] = []
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == 2 and isinstance(value, int):
             kind = value
         elif number == 8:
-            name = _text(value)
+            name = text_of(value)
         elif number == 13:
             location = 1
         elif number == 14 and isinstance(value, int):
@@ -257,31 +246,31 @@ def _packed_16_bits(data: memoryview) -> NDArray[np.uint16]:
 def _read_value_info(message: memoryview) -> TensorSpec:
     name, dtype = "", "unknown"
     shape: tuple[int | str | None, ...] = ()
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == 1:
-            name = _text(value)
+            name = text_of(value)
         elif number == 2:
-            for key, part in _fields(_message(value)):
+            for key, part in fields(message_of(value)):
                 if key == 1:
-                    dtype, shape = _read_tensor_type(_message(part))
+                    dtype, shape = _read_tensor_type(message_of(part))
     return TensorSpec(name, dtype, shape)
 
 
 def _read_tensor_type(message: memoryview) -> tuple[str, tuple[int | str | None, ...]]:
     dtype = "unknown"
     shape: tuple[int | str | None, ...] = ()
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == 1 and isinstance(value, int):
             dtype = _DTYPES.get(value, "unknown")
         elif number == 2:
-            shape = tuple(_dimension(_message(part)) for _, part in _fields(_message(value)))
+            shape = tuple(_dimension(message_of(part)) for _, part in fields(message_of(value)))
     return dtype, shape
 
 
 def _dimension(message: memoryview) -> int | str | None:
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == 1 and isinstance(value, int):
             return value if value < 2**63 else None  # a negative one says nothing
         if number == 2:
-            return _text(value) or None
+            return text_of(value) or None
     return None

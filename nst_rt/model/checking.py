@@ -10,7 +10,8 @@ from pathlib import Path
 
 from nst_rt.errors import ModelError, shown
 from nst_rt.model.file import Adaptation, ModelFile
-from nst_rt.onnx_file import OnnxSummary, TensorSpec, WireError, summarize
+from nst_rt.onnx_file import OnnxSummary, TensorSpec, summarize
+from nst_rt.protobuf import WireError
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +117,12 @@ def _refuse_unsafe(path: Path, summary: OnnxSummary) -> None:
             f"needs custom operators ({_named(foreign)}), whose libraries nst-rt never loads",
             path=path,
             cure="export it with standard ONNX operators",
+        )
+    if summary.endless:
+        raise ModelError(
+            f"may never come to an end ({_named(summary.endless)})",
+            path=path,
+            cure="export it as a plain network, without loops",
         )
     if summary.not_finite:
         raise ModelError(

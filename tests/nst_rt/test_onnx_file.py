@@ -13,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from nst_rt.errors import ModelError
 from nst_rt.model import check_model
-from nst_rt.onnx_file import MAX_DEPTH, TensorSpec, WireError, summarize
+from nst_rt.onnx_file import MAX_DEPTH, MAX_NODES, TensorSpec, summarize
+from nst_rt.protobuf import WireError
 
 PATH = Path("model.onnx")
 SETTINGS = settings(
@@ -187,6 +188,54 @@ def test_graphs_in_graphs_are_bounded(levels: int, refused: bool) -> None:
             summarize(data)
     else:
         assert summarize(data).num_nodes == levels + 1
+
+
+def waiting_for_each_other() -> onnx.ModelProto:
+    there, back = (helper.make_node("Identity", [one], [other]) for one, other in ("cd", "dc"))
+    return model_of(identity(), there, back)
+
+
+def waiting_through_a_branch() -> onnx.ModelProto:
+    takes = helper.make_node("Identity", ["d"], ["e"])
+    branch = helper.make_graph([takes], "branch", [], [])
+    inside = helper.make_node("If", ["a"], ["c"], then_branch=branch)
+    return model_of(identity(), inside, helper.make_node("Identity", ["c"], ["d"]))
+
+
+def waiting_in_a_function() -> onnx.ModelProto:
+    model = in_function(numpy_helper.from_array(np.ones(1, np.float32), "w"))
+    model.functions[0].node.extend(waiting_for_each_other().graph.node)
+    return model
+
+
+def looping() -> onnx.ModelProto:
+    body = helper.make_graph([], "body", [], [])
+    return model_of(helper.make_node("Loop", ["a"], ["b"], body=body))
+
+
+@pytest.mark.parametrize(
+    "endless", [waiting_for_each_other, waiting_through_a_branch, waiting_in_a_function, looping]
+)
+def test_c10_what_an_engine_may_never_finish_is_refused(endless) -> None:
+    with pytest.raises(ModelError, match="may never come to an end"):
+        check_model(PATH, endless().SerializeToString())
+
+
+def test_operators_need_not_stand_in_order() -> None:
+    late = helper.make_node("Identity", ["c"], ["b"]), helper.make_node("Identity", ["a"], ["c"])
+    assert summarize(model_of(*late).SerializeToString()).endless == []
+
+
+def test_c10_more_operators_than_a_network_has_are_refused() -> None:
+    data = model_of(*[identity()] * (MAX_NODES + 1)).SerializeToString()
+    with pytest.raises(WireError, match="more than 10,000 operators"):
+        summarize(data)
+
+
+def test_names_that_engines_stumble_over_are_refused() -> None:
+    data = model_of(helper.make_node("Identity", ["a"], ["strange"])).SerializeToString()
+    with pytest.raises(WireError, match="not UTF-8"):
+        summarize(data.replace(b"strange", b"str\xffnge"))
 
 
 def test_a_file_needs_one_graph() -> None:
