@@ -9,9 +9,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+from torch import Tensor
 
 OPSET = 18
 """ONNX Runtime's CUDA provider moves InstanceNormalization to the CPU from opset 22 on."""
+UINT8, FLOAT16, FLOAT32 = (np.dtype(kind) for kind in ("uint8", "float16", "float32"))
 
 
 class GraphBuilder:
@@ -76,3 +78,9 @@ class GraphBuilder:
 def value_info(name: str, dtype: np.dtype[Any], shape: Sequence[int | str]) -> onnx.ValueInfoProto:
     """An input or output of a graph; a string is a free dimension."""
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(dtype), shape)
+
+
+def rounded(tensor: Tensor, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """A tensor's numbers as a graph keeps them."""
+    with np.errstate(over="ignore"):  # a weight too large for fp16 is refused by the checks
+        return tensor.detach().numpy().astype(dtype)

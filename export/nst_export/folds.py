@@ -6,7 +6,7 @@ Each is proved against the plain network by a test.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,11 @@ from nst_train.phases import even_kernel, strided_kernel, transposed_kernel
 
 _DIGITS = 10
 """Binary digits that half precision has after the first."""
+_SCALE = 1 / 16
+"""Of the first kernel, as the picture goes in as 0…255. A kernel 255 times smaller would be rounded
+coarsely; this one is exact, and the normalization that follows takes the rest off."""
+_SMALLEST = 1e-3
+"""A scale of a normalization is taken for no smaller where it is divided by."""
 LAST_STRIDE = 2
 """The last 9×9 convolution as one of stride 2 to 12 channels: measured 1.3 times as fast."""
 
@@ -75,6 +80,24 @@ def fold(network: StyleNetwork, *, scale_input: bool, even: bool = False) -> Fol
     )
 
 
+def with_positive_scales(folded: FoldedNetwork) -> FoldedNetwork:
+    """The same network, in which no normalization before a Relu turns anything around."""
+    return replace(
+        folded,
+        down=[_positive(layer, axis=0) for layer in folded.down],
+        blocks=[(_positive(first, axis=0), second) for first, second in folded.blocks],
+        up=[_positive(layer, axis=1) for layer in folded.up],
+    )
+
+
+def for_levels(layer: Convolution) -> Convolution:
+    """The first layer for a picture of 0…255; the normalization's epsilon grows with its output."""
+    assert layer.norm is not None
+    norm = copy.deepcopy(layer.norm)
+    norm.eps *= (255 * _SCALE) ** 2
+    return Convolution(layer.weight * _SCALE, layer.bias * 255 * _SCALE, norm)
+
+
 def _residual(block: nn.Module, biases: dict[nn.Module, Tensor]) -> tuple[Convolution, Convolution]:
     assert isinstance(block, ResidualBlock)
     return _convolution(block.first, biases), _convolution(block.second, biases)
@@ -123,3 +146,14 @@ def _centred_biases(network: StyleNetwork) -> dict[nn.Module, Tensor]:
     for hook in hooks:
         hook.remove()
     return biases
+
+
+def _positive(layer: Convolution, axis: int) -> Convolution:
+    """A layer with outputs along `axis` of its kernel turned around instead of its scales."""
+    assert layer.norm is not None
+    norm = copy.deepcopy(layer.norm)
+    scale = norm.weight.detach()
+    signs = torch.where(scale < 0, -1.0, 1.0).to(layer.weight.dtype)
+    norm.weight = torch.nn.Parameter(scale.abs().clamp_min(_SMALLEST))
+    shape = [-1 if dim == axis else 1 for dim in range(4)]
+    return Convolution(layer.weight * signs.view(shape), layer.bias, norm)

@@ -9,15 +9,13 @@ between two transpositions, which an engine that has N×H×W×C convolutions tak
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from onnx import helper
 from torch import Tensor
 
-from nst_export.builder import GraphBuilder, value_info
+from nst_export.builder import FLOAT16, FLOAT32, UINT8, GraphBuilder, rounded, value_info
 from nst_export.folds import LAST_STRIDE, Convolution, FoldedNetwork, fold
 from nst_rt._version import __version__
 from nst_rt.model import OPERATORS as DOMAIN
@@ -26,7 +24,6 @@ from nst_train.network import MINIMUM, STRIDE, StyleNetwork
 VECTOR = 8
 """Channels that a kernel reads at once; a picture gets that many, a painting twice."""
 REFLECT, REPEAT = 0, 1
-UINT8, FLOAT16, FLOAT32 = (np.dtype(kind) for kind in ("uint8", "float16", "float32"))
 
 
 def fused_graph(
@@ -91,13 +88,13 @@ class _FusedGraph(GraphBuilder):
                 x, layer, f"up{index}", relu=1, pad=pad, edge=edge, shuffle=2, crop=1
             )
         x = self._convolution(x, _last_kernel(folded.last.weight), "last", stride=LAST_STRIDE)
-        bias = self.constant("last_bias", _real(folded.last.bias[:: LAST_STRIDE**2]))
+        bias = self.constant("last_bias", rounded(folded.last.bias[:: LAST_STRIDE**2], FLOAT32))
         self.op("Finish", x, bias, "image", name="image_out", domain=DOMAIN)
 
     def _convolution(self, x: str, weight: Tensor, name: str, *, stride: int = 1) -> str:
         """Without a bias, which a normalization takes away."""
         x = self.op("Transpose", x, name=f"{name}_planes", perm=[0, 3, 1, 2])
-        kernel = self.constant(f"{name}_weight", weight.detach().numpy().astype(FLOAT16))
+        kernel = self.constant(f"{name}_weight", rounded(weight, FLOAT16))
         shape = list(weight.shape[2:])
         x = self.op("Conv", x, kernel, name=name, kernel_shape=shape, strides=[stride] * 2)
         return self.op("Transpose", x, name=f"{name}_pixels", perm=[0, 2, 3, 1])
@@ -106,8 +103,8 @@ class _FusedGraph(GraphBuilder):
         self, x: str, layer: Convolution, name: str, *residual: str, **attributes: int
     ) -> str:
         assert layer.norm is not None
-        scale = self.constant(f"{name}_scale", _real(layer.norm.weight))
-        shift = self.constant(f"{name}_shift", _real(layer.norm.bias))
+        scale = self.constant(f"{name}_scale", rounded(layer.norm.weight, FLOAT32))
+        shift = self.constant(f"{name}_shift", rounded(layer.norm.bias, FLOAT32))
         given = {"relu": 0, "shuffle": 1, "crop": 0, "residual_pad": len(residual), **attributes}
         node = helper.make_node(
             "Normalize",
@@ -144,7 +141,3 @@ def _last_kernel(weight: Tensor) -> Tensor:
     """From channels with their four pixels to pixels with their three channels, and zeros."""
     pixels = weight.reshape(3, LAST_STRIDE**2, *weight.shape[1:]).transpose(0, 1).flatten(0, 1)
     return torch.cat([pixels, torch.zeros_like(pixels[: 2 * VECTOR - len(pixels)])])
-
-
-def _real(values: Tensor) -> Any:
-    return values.detach().numpy().astype(FLOAT32)

@@ -6,7 +6,6 @@ minimum and multiple, the network itself, the crop, scaling and rounding.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -14,18 +13,17 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
-from torch import Tensor
 
-from nst_export.builder import GraphBuilder, value_info
+from nst_export.builder import FLOAT16, FLOAT32, UINT8, GraphBuilder, rounded, value_info
 from nst_export.folds import LAST_STRIDE, Convolution, FoldedNetwork, fold
 from nst_export.half import half_graph
+from nst_export.sizes import SHAPE, lacking_size, pixel_counts
 from nst_export.steady import Shift, affine, mixed_statistics, shift_of
 from nst_rt._version import __version__
-from nst_train.network import MINIMUM, STRIDE, StyleNetwork, missing
+from nst_train.network import StyleNetwork, missing
 
 Flavour = Literal["fp32", "fp16"]
 Variant = Literal["plain", "stats", "apply", "steady"]
-UINT8, FLOAT16, FLOAT32 = (np.dtype(kind) for kind in ("uint8", "float16", "float32"))
 
 
 def style_graph(
@@ -93,7 +91,8 @@ class _StyleGraph(GraphBuilder):
     def _paint(self) -> None:
         x = self._input()
         if self.variant == "steady":
-            self.pixels = self._count_pixels()
+            # not from an output's shape, which OpenVINO would keep in float32 for the statistics
+            self.pixels = pixel_counts(self, self.size)
             x = self._shifted(x) if self.flavour == "fp32" else x
         for index, layer in enumerate(self.folded.down):
             radius = layer.weight.shape[-1] // 2
@@ -133,12 +132,7 @@ class _StyleGraph(GraphBuilder):
             return (
                 self.pad(x, (0, 0, below, right), "edge", name="image_pad") if below or right else x
             )
-        shape = self.op("Shape", "image", name="image_shape", start=1, end=3)
-        raised = self.op("Add", shape, self.integers(STRIDE - 1), name="size_raised")
-        counted = self.op("Div", raised, self.integers(STRIDE), name="size_counted")
-        multiple = self.op("Mul", counted, self.integers(STRIDE), name="size_multiple")
-        padded = self.op("Max", multiple, self.integers(MINIMUM), name="size_padded")
-        lacking = self.op("Sub", padded, shape, name="size_lacking")
+        lacking = lacking_size(self)
         pads = self.op("Concat", self.integers(*[0] * 6), lacking, name="image_pads", axis=0)
         return self.op("Pad", x, pads, name="image_pad", mode="edge")
 
@@ -150,7 +144,7 @@ class _StyleGraph(GraphBuilder):
         x = self.op("Round", x, name="paint_rounded")
         if self.size is None:
             zeros, axes = self.integers(0, 0), self.integers(2, 3)
-            x = self.op("Slice", x, zeros, "image_shape", axes, name="paint_cropped")
+            x = self.op("Slice", x, zeros, SHAPE, axes, name="paint_cropped")
         elif missing(self.size[0]) or missing(self.size[1]):
             ends, axes = self.integers(*self.size), self.integers(2, 3)
             x = self.op("Slice", x, self.integers(0, 0), ends, axes, name="paint_cropped")
@@ -169,16 +163,16 @@ class _StyleGraph(GraphBuilder):
     ) -> str:
         """A convolution and its normalization; `level`: how often its output is halved by then."""
         kind = "ConvTranspose" if transposed else "Conv"
-        weights = [self._kernel(f"{name}_weight", self._array(layer.weight))]
+        weights = [self._kernel(f"{name}_weight", rounded(layer.weight, self.dtype))]
         if self.shift is None or layer is not self.folded.down[0]:  # the shift counts from the bias
-            weights.append(self.constant(f"{name}_bias", self._array(layer.bias)))
+            weights.append(self.constant(f"{name}_bias", rounded(layer.bias, self.dtype)))
         shape = list(layer.weight.shape[2:])
         x = self.op(kind, x, *weights, name=name, kernel_shape=shape, **attributes)
         return x if layer.norm is None else self._normalization(x, layer, f"{name}_norm", level)
 
     def _normalization(self, x: str, layer: Convolution, name: str, level: int) -> str:
         assert layer.norm is not None
-        scale, shift = self._array(layer.norm.weight), self._array(layer.norm.bias)
+        scale, shift = rounded(layer.norm.weight, self.dtype), rounded(layer.norm.bias, self.dtype)
         if self.variant == "plain":
             return self.op(
                 "InstanceNormalization",
@@ -222,27 +216,9 @@ class _StyleGraph(GraphBuilder):
     def _shifted(self, x: str) -> str:
         """The picture without its mean colour, which is put into the first statistics instead."""
         first = self.folded.down[0]
-        weight, bias = self._array(first.weight), self._array(first.bias)
+        weight, bias = rounded(first.weight, self.dtype), rounded(first.bias, self.dtype)
         self.shift = shift_of(self, "image_planes", weight, bias)
         return self.op("Sub", x, self.shift.colour, name="image_shifted")
-
-    def _count_pixels(self) -> list[str]:
-        """Pixels within the network, whole, halved and quartered along a side, as real numbers.
-
-        From the picture's size: asking an output's shape would make that output part of what
-        OpenVINO keeps in float32 for the sake of the statistics.
-        """
-        if self.size:
-            pixels = math.prod(size + missing(size) for size in self.size)
-            counts = [np.array([pixels / 4**level], np.float32) for level in range(3)]
-            return [self.constant(f"pixels{level}", count) for level, count in enumerate(counts)]
-        real = self.op("Cast", "size_padded", name="size_real", to=TensorProto.FLOAT)
-        whole = self.op("ReduceProd", real, name="pixels0", keepdims=1)
-        names = [whole]
-        for level in (1, 2):
-            share = self.constant(f"share{level}", np.float32(1 / 4**level))
-            names.append(self.op("Mul", whole, share, name=f"pixels{level}"))
-        return names
 
     def _measured(self, x: str, epsilon: float, name: str) -> tuple[str, str]:
         """Mean and 1/σ of every channel, N×C×1×1, kept for the output as N×2×C."""
@@ -288,7 +264,3 @@ class _StyleGraph(GraphBuilder):
             return self.constant(name, values)
         stored = self.constant(f"{name}_half", half)
         return self.op("Cast", stored, name=name, to=TensorProto.FLOAT)
-
-    def _array(self, tensor: Tensor) -> NDArray[Any]:
-        with np.errstate(over="ignore"):  # a weight too large for fp16 is refused by the checks
-            return tensor.detach().numpy().astype(self.dtype)

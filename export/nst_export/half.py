@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx
-import torch
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import Tensor
 
-from nst_export.builder import GraphBuilder, value_info
-from nst_export.folds import Convolution, FoldedNetwork, fold
+from nst_export.builder import FLOAT16, FLOAT32, UINT8, GraphBuilder, rounded, value_info
+from nst_export.folds import Convolution, fold, for_levels, with_positive_scales
 from nst_export.forms import SHIPPED, Form
+from nst_export.sizes import PADDED, SHAPE, lacking_size, pixel_counts
 from nst_rt._version import __version__
 from nst_rt.model import PREFIX
-from nst_train.network import MINIMUM, STRIDE, StyleNetwork, missing
+from nst_train.network import StyleNetwork, missing
 from nst_train.phases import strided_kernel
 
-HALF, FLOAT, UINT8 = (np.dtype(kind) for kind in ("float16", "float32", "uint8"))
 CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
-SCALE = 1 / 16
-"""Of the first kernel, as the picture goes in as 0…255. A kernel 255 times smaller would be rounded
-coarsely; this one is exact, and the normalization that follows takes the rest off."""
-SMALLEST = 1e-3
-"""A scale of a normalization is taken for no smaller where it is divided by."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,7 @@ def half_graph(
         size: height and width of a fixed-size graph of batch 1; any size by default.
         twin: the same graph in float32, which shows how large its numbers become.
     """
-    return _HalfGraph(network, form, size, FLOAT if twin else HALF).build(metadata)
+    return _HalfGraph(network, form, size, FLOAT32 if twin else FLOAT16).build(metadata)
 
 
 class _HalfGraph(GraphBuilder):
@@ -78,7 +68,7 @@ class _HalfGraph(GraphBuilder):
         self.kind = helper.np_dtype_to_tensor_dtype(dtype)
         self.folded = fold(network, scale_input=False, even=True)
         if form.norm != "operators":
-            self.folded = _with_positive_scales(self.folded)
+            self.folded = with_positive_scales(self.folded)
         self.pixels: list[str] = []
 
     def build(self, metadata: Mapping[str, str]) -> onnx.ModelProto:
@@ -97,7 +87,7 @@ class _HalfGraph(GraphBuilder):
         """All but the last convolution."""
         for index, layer in enumerate(self.folded.down):
             name, radius = f"down{index}", layer.weight.shape[-1] // 2
-            layer = _smaller(layer) if index == 0 else layer
+            layer = for_levels(layer) if index == 0 else layer
             padded = self._padded(x, radius, "reflect", name)
             y = self._convolved(padded, layer, name, strides=[2 if index else 1] * 2)
             x = self._activated(y, layer, name, level=index, whole=index == 2)
@@ -117,9 +107,7 @@ class _HalfGraph(GraphBuilder):
                 y = self._convolved(padded, layer, name, strides=[2, 2], pads=[3] * 4)
             else:
                 kernel = self._before_upsampling(index)
-                y = self._convolved(
-                    self._doubled(x, name), dataclasses.replace(layer, weight=kernel), name
-                )
+                y = self._convolved(self._doubled(x, name), replace(layer, weight=kernel), name)
             # ONNX Runtime has no transposed convolution N×H×W×C with a kernel that is computed
             whole = index == 0 and self.form.layout == "nhwc"
             x = self._activated(y, layer, name, level=1 - index, whole=whole)
@@ -130,7 +118,7 @@ class _HalfGraph(GraphBuilder):
         across = self.form.layout == "nhwc"
         pads = self._pads(before=1, after=1) if across else self._pads(before=2, after=0)
         if self.form.norm != "operators":
-            self.pixels = self._pixels()
+            self.pixels = pixel_counts(self, self.size)
         x = self.op("Cast", "image", name="image_real", to=self.kind)
         if not across:
             x = self.op("Transpose", x, name="image_planes", perm=CHANNELS_FIRST)
@@ -142,46 +130,25 @@ class _HalfGraph(GraphBuilder):
     def _pads(self, before: int, after: int) -> str | None:
         """Nothing at the beginnings of all axes, at the ends of two what the picture lacks."""
         if self.size:
-            lacking = [missing(size) for size in self.size]
-            amounts = (*[0] * (4 + before), *lacking, *[0] * after)
-            return self.integers(*amounts) if any(lacking) else None
-        shape = self.op("Shape", "image", name="image_shape", start=1, end=3)
-        raised = self.op("Add", shape, self.integers(STRIDE - 1), name="size_raised")
-        counted = self.op("Div", raised, self.integers(STRIDE), name="size_counted")
-        multiple = self.op("Mul", counted, self.integers(STRIDE), name="size_multiple")
-        padded = self.op("Max", multiple, self.integers(MINIMUM), name="size_padded")
-        short = self.op("Sub", padded, shape, name="size_lacking")
+            ends = [missing(side) for side in self.size]
+            return self.integers(*[0] * (4 + before), *ends, *[0] * after) if any(ends) else None
+        lacking = lacking_size(self)
         rest = [self.integers(*[0] * after)] if after else []
-        parts = (self.integers(*[0] * (4 + before)), short, *rest)
+        parts = (self.integers(*[0] * (4 + before)), lacking, *rest)
         return self.op("Concat", *parts, name="image_pads", axis=0)
-
-    def _pixels(self) -> list[str]:
-        """Pixels of a channel, whole, halved and quartered along a side, as real numbers."""
-        if self.size:
-            count = math.prod(size + missing(size) for size in self.size)
-            return [
-                self.constant(f"pixels{level}", np.array([count / 4**level], np.float32))
-                for level in range(3)
-            ]
-        real = self.op("Cast", "size_padded", name="size_real", to=TensorProto.FLOAT)
-        names = [self.op("ReduceProd", real, name="pixels0", keepdims=1)]
-        for level in (1, 2):
-            share = self.constant(f"share{level}", np.float32(1 / 4**level))
-            names.append(self.op("Mul", names[0], share, name=f"pixels{level}"))
-        return names
 
     def _convolved(self, x: Features, layer: Convolution, name: str, **attributes: Any) -> str:
         """A convolution, without its bias: a normalization takes that off, and it is a pass."""
         transposed = "pads" in attributes
         weights = [self._kernel(x, layer.weight, name, transposed=transposed)]
         if self.form.biases:
-            weights.append(self.constant(f"{name}_bias", self._array(layer.bias)))
+            weights.append(self.constant(f"{name}_bias", rounded(layer.bias, self.dtype)))
         kind = "ConvTranspose" if transposed else "Conv"
         shape = list(layer.weight.shape[2:])
         return self.op(kind, x.name, *weights, name=name, kernel_shape=shape, **attributes)
 
     def _kernel(self, x: Features, weight: Tensor, name: str, *, transposed: bool = False) -> str:
-        kernel = self.constant(f"{name}_weight", self._array(weight))
+        kernel = self.constant(f"{name}_weight", rounded(weight, self.dtype))
         if x.factor is None:
             return kernel
         factor = x.factor
@@ -213,18 +180,19 @@ class _HalfGraph(GraphBuilder):
         """A normalization that has to be computed for each pixel."""
         assert layer.norm is not None
         pairs = (("scale", layer.norm.weight), ("shift", layer.norm.bias))
-        weights = [self.constant(f"{name}_half_{key}", self._array(value)) for key, value in pairs]
+        weights = [
+            self.constant(f"{name}_half_{key}", rounded(value, self.dtype)) for key, value in pairs
+        ]
         if self.form.norm != "thresholds":
-            epsilon = layer.norm.eps
-            kind = "InstanceNormalization"
-            return self.op(kind, y, *weights, name=f"{name}_norm", epsilon=epsilon)
+            eps = layer.norm.eps
+            return self.op("InstanceNormalization", y, *weights, name=f"{name}_norm", epsilon=eps)
         # with the statistics of this picture it is that of a batch
         statistics = [
             self._halved(self.op("Reshape", x, self.integers(-1), name=f"{x}_flat"), f"{x}_half")
             for x in self._statistics(y, layer, name, level)
         ]
-        kind = "BatchNormalization"
-        return self.op(kind, y, *weights, *statistics, name=f"{name}_norm", epsilon=0.0)
+        weights += statistics
+        return self.op("BatchNormalization", y, *weights, name=f"{name}_norm", epsilon=0.0)
 
     def _halved(self, x: str, name: str) -> str:
         return self.op("Cast", x, name=name, to=self.kind)
@@ -255,14 +223,10 @@ class _HalfGraph(GraphBuilder):
         assert layer.norm is not None
         pairs = (("scale", layer.norm.weight), ("shift", layer.norm.bias))
         scale, shift = (
-            self.constant(f"{name}_{key}", _real(value).reshape(1, -1, 1, 1))
+            self.constant(f"{name}_{key}", rounded(value, FLOAT32).reshape(1, -1, 1, 1))
             for key, value in pairs
         )
         return scale, shift
-
-    def _array(self, tensor: Tensor) -> NDArray[Any]:
-        with np.errstate(over="ignore"):  # a weight too large for it is refused by the checks
-            return tensor.detach().numpy().astype(self.dtype)
 
     def _last(self, x: Features) -> str:
         """Colours in front of the sigmoid, all pixels of a block as channels."""
@@ -272,13 +236,14 @@ class _HalfGraph(GraphBuilder):
         kernel = self._kernel(x, weight, "last")
         bias = layer.bias.double().repeat_interleave(stride**2)
         if x.offset is None:
-            shift = self.constant("last_bias", self._array(bias))
+            shift = self.constant("last_bias", rounded(bias, self.dtype))
         else:
-            sums = self.constant("last_sums", _real(weight.sum((2, 3))))
+            sums = self.constant("last_sums", rounded(weight.sum((2, 3)), FLOAT32))
             column = self.op("Reshape", x.offset, self.integers(-1, 1), name="last_offsets")
             moved = self.op("MatMul", sums, column, name="last_moved")
             flat = self.op("Reshape", moved, self.integers(-1), name="last_moved_flat")
-            real = self.op("Add", flat, self.constant("last_bias", _real(bias)), name="last_shift")
+            real_bias = self.constant("last_bias", rounded(bias, FLOAT32))
+            real = self.op("Add", flat, real_bias, name="last_shift")
             shift = self.op("Cast", real, name="last_shift_half", to=self.kind)
         x = self._padded(x, 4, "reflect", "last")
         side = weight.shape[-1]
@@ -298,7 +263,7 @@ class _HalfGraph(GraphBuilder):
         else:
             x = self._unfolded(x, stride)
         if self.size is None or any(map(missing, self.size)):
-            ends = self.integers(*self.size) if self.size else "image_shape"
+            ends = self.integers(*self.size) if self.size else SHAPE
             zeros, axes = self.integers(0, 0), self.integers(1, 2)
             x = self.op("Slice", x, zeros, ends, axes, name="paint_cropped")
         self.op("Cast", x, name="image_out", to=TensorProto.UINT8)
@@ -310,19 +275,17 @@ class _HalfGraph(GraphBuilder):
             parts = self.integers(-1, 3, stride, stride, height // stride, width // stride)
             whole = self.integers(-1, height, width, 3)
         else:
-            blocks = self.op("Div", "size_padded", self.integers(stride), name="paint_blocks")
+            blocks = self.op("Div", PADDED, self.integers(stride), name="paint_blocks")
             first = self.integers(-1, 3, stride, stride)
             parts = self.op("Concat", first, blocks, name="paint_split", axis=0)
-            ends = self.integers(-1), "size_padded", self.integers(3)
+            ends = self.integers(-1), PADDED, self.integers(3)
             whole = self.op("Concat", *ends, name="paint_shape", axis=0)
         x = self.op("Reshape", x, parts, name="paint_parts")
         x = self.op("Transpose", x, name="paint_pixels", perm=[0, 4, 2, 5, 3, 1])
         return self.op("Reshape", x, whole, name="paint_whole")
 
     def _padded(self, x: Features, amount: int, mode: str, name: str) -> Features:
-        return dataclasses.replace(
-            x, name=self.pad(x.name, (amount,) * 4, mode, name=f"{name}_pad")
-        )
+        return replace(x, name=self.pad(x.name, (amount,) * 4, mode, name=f"{name}_pad"))
 
     def _doubled(self, x: Features, name: str) -> Features:
         scales = self.constant("doubled", np.array([1, 1, 2, 2], np.float32))
@@ -330,42 +293,9 @@ class _HalfGraph(GraphBuilder):
             "Resize", x.name, "", scales, name=f"{name}_doubled", mode="nearest",
             coordinate_transformation_mode="asymmetric", nearest_mode="floor",
         )  # fmt: skip
-        return self._padded(dataclasses.replace(x, name=large), 1, "reflect", name)
+        return self._padded(replace(x, name=large), 1, "reflect", name)
 
     def _before_upsampling(self, index: int) -> Tensor:
         """The 3×3 kernel as it was trained."""
         weight: Tensor = self.network.up[index].conv.weight  # type: ignore[union-attr, assignment]
         return weight.double()
-
-
-def _with_positive_scales(folded: FoldedNetwork) -> FoldedNetwork:
-    """The same network, in which no normalization before a Relu turns anything around."""
-    return dataclasses.replace(
-        folded,
-        down=[_positive(layer, axis=0) for layer in folded.down],
-        blocks=[(_positive(first, axis=0), second) for first, second in folded.blocks],
-        up=[_positive(layer, axis=1) for layer in folded.up],
-    )
-
-
-def _positive(layer: Convolution, axis: int) -> Convolution:
-    """A layer with outputs along `axis` of its kernel turned around instead of its scales."""
-    assert layer.norm is not None
-    norm = copy.deepcopy(layer.norm)
-    scale = norm.weight.detach()
-    signs = torch.where(scale < 0, -1.0, 1.0).to(layer.weight.dtype)
-    norm.weight = torch.nn.Parameter(scale.abs().clamp_min(SMALLEST))
-    shape = [-1 if dim == axis else 1 for dim in range(4)]
-    return Convolution(layer.weight * signs.view(shape), layer.bias, norm)
-
-
-def _smaller(layer: Convolution) -> Convolution:
-    """The first layer for a picture of 0…255; the normalization's epsilon grows with its output."""
-    assert layer.norm is not None
-    norm = copy.deepcopy(layer.norm)
-    norm.eps *= (255 * SCALE) ** 2
-    return Convolution(layer.weight * SCALE, layer.bias * 255 * SCALE, norm)
-
-
-def _real(tensor: Tensor) -> NDArray[Any]:
-    return tensor.detach().numpy().astype(np.float32)
