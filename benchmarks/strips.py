@@ -12,6 +12,7 @@ measured too, in float32.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ from nst_rt import zoo
 from nst_rt.errors import InputError
 from nst_rt.images import read_picture, shrink, working_size
 from nst_rt.model import read_model
-from nst_rt.sessions import Precision
+from nst_rt.sessions import Precision, open_session
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.strips import (
+    Parts,
     SteadyPaint,
     Tiling,
-    paint_tiles,
+    paint_parts,
     pieces,
     statistics_of,
     thumbnail,
@@ -112,7 +114,7 @@ def seam(paint: SteadyPaint, photo: Pixels) -> int:
     """Largest difference in levels between parts and the whole with the same statistics."""
     pixels = photo.shape[0] * photo.shape[1] // SHARES[-1]
     whole, _ = paint(photo, of_both(paint, photo, pixels), 1.0)
-    parts = paint_tiles(photo, paint, tiles_of(photo, pixels), pixels)
+    parts = paint_parts(photo, paint, Parts(tiles_of(photo, pixels), pixels))
     return compare("at once", whole[None], parts[None]).largest
 
 
@@ -143,10 +145,8 @@ def read_photos(folder: Path, count: int) -> list[tuple[str, Pixels]]:
 
 def steady_style(name: str, precision: Precision, threads: int) -> SteadyStyle:
     """A shipped style's steady file."""
-    return SteadyStyle(
-        name, read_model(name), verify=True, device="cpu", precision=precision,
-        threads=threads, parallel=1,
-    )  # fmt: skip
+    opens = partial(open_session, device="cpu", precision=precision, threads=threads)
+    return SteadyStyle(name, read_model(name), verify=True, opens=opens)
 
 
 @click.command()

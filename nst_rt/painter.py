@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.engines.command import outside
-from nst_rt.errors import ClosedError, InputError, ModelError, OutOfMemoryError, UsageError, shown
+from nst_rt.errors import (
+    ClosedError,
+    InputError,
+    ModelError,
+    OutOfMemoryError,
+    ProviderError,
+    UsageError,
+    shown,
+)
 from nst_rt.images import (
     blend,
     check_pixels,
@@ -73,15 +81,8 @@ class Painter:
             trust_engine=trust_engine,
         )
         self._session: Session | None = self._open(self.model, precision=precision)
-        self._steady = SteadyStyle(
-            style,
-            self.model,
-            verify=verify,
-            device=device,
-            precision=precision,
-            threads=threads,
-            parallel=parallel,
-        )
+        opens = partial(self._open, precision=precision)
+        self._steady = SteadyStyle(style, self.model, verify=verify, opens=opens)
         self._open_on_cpu = partial(
             Painter,
             style,
@@ -151,7 +152,7 @@ class Painter:
         self.session()
         height, width = photo.shape[:2]
         check_pixels(height, width, self.max_pixels)
-        at = self.working_size(height, width, options.size)
+        at = self.working_size(height, width, options.size, steadily=run is not None)
         if at == (height, width):
             plain = options.strength == 1 and not options.keep_color
             painting = self._paint_at_size(photo, run, out if plain else None)
@@ -220,8 +221,10 @@ class Painter:
 
         return self.paint(frame, options, run), used[0]
 
-    def working_size(self, height: int, width: int, size: Size) -> tuple[int, int]:
-        """Height and width at which a picture is painted.
+    def working_size(
+        self, height: int, width: int, size: Size, *, steadily: bool = False
+    ) -> tuple[int, int]:
+        """Height and width at which a picture is painted, `steadily` by the steady file alone.
 
         Raises:
             InputError: the model is of a fixed size, another one.
@@ -229,9 +232,9 @@ class Painter:
                 proportion; or it was to be painted in full.
         """
         fixed = self.model.fixed_size
-        if fixed is None:
+        if fixed is None or (self.model.engine and fixed != (height, width)):
             at = (height, width) if size == "full" else working_size(height, width, size)
-            return self._fitted(at, shrinks=size != "full")
+            return self._fitted(at, shrinks=size != "full", steadily=steadily)
         if fixed != (height, width):
             raise InputError(
                 f"{width}x{height} does not fit this model: it paints {fixed[1]}x{fixed[0]} alone",
@@ -239,21 +242,36 @@ class Painter:
             )
         return fixed
 
-    def _fitted(self, at: tuple[int, int], *, shrinks: bool) -> tuple[int, int]:
+    def _fitted(self, at: tuple[int, int], *, shrinks: bool, steadily: bool) -> tuple[int, int]:
         """A working size that the model takes: engines are for a range of sizes."""
-        engine = self.model.engine
+        model = self._steady.model() if steadily else self.model
+        engine = model.engine
         if engine is None or engine.takes((1, *at, 3)):
+            return at
+        if not steadily and self._within_memory.takes(*at):
             return at
         smaller = engine.fitted(at) if shrinks else None
         if smaller is None:
-            raise outside(self.model.path, engine, at)
+            raise outside(model.path, engine, at, instead=self._lacks_parts(steadily))
         if not self._told_limit:
             self._told_limit = True
             logger.warning(
-                "%s takes pictures of %s: larger ones are painted smaller",
-                shown(self.model.path.name), engine.range_text(),
+                "%s takes pictures of %s: larger ones are painted smaller%s",
+                shown(model.path.name), engine.range_text(), self._lacks_parts(steadily),
             )  # fmt: skip
         return smaller
+
+    def _lacks_parts(self, steadily: bool) -> str:
+        """What it takes to paint in parts what is larger than an engine takes.
+
+        Frames of one video, which are painted `steadily`, never are.
+        """
+        try:
+            if not steadily:
+                self._steady.session()
+        except (ModelError, ProviderError) as error:
+            return f"; in parts, as they are: {error.cure or error}"
+        return ""
 
     def _paint_at_size(self, photo: Pixels, run: Run | None, out: Pixels | None) -> Pixels:
         """Paint at working size, with `run` or the plain file.

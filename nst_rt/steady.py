@@ -7,6 +7,7 @@ picture.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import ModelError, shown
 from nst_rt.model import ModelFile, read_model
-from nst_rt.sessions import Device, Precision, Session, open_session
+from nst_rt.sessions import Session
 
 Pixels = NDArray[np.uint8]
 Statistics = NDArray[np.float32]
@@ -28,10 +29,7 @@ class SteadyStyle:
         style: a shipped style's name, or the plain or steady file.
         plain: the style's plain file, of whose checkpoint the steady one must be.
         verify: hold a shipped style against its hash.
-        device: as of the plain file.
-        precision: as of the plain file.
-        threads: as of the plain file.
-        parallel: as of the plain file.
+        opens: loads a model as the plain one was.
     """
 
     def __init__(
@@ -40,34 +38,32 @@ class SteadyStyle:
         plain: ModelFile,
         *,
         verify: bool,
-        device: Device,
-        precision: Precision,
-        threads: int | None,
-        parallel: int,
+        opens: Callable[[ModelFile], Session],
     ) -> None:
-        self._style, self._plain, self._verify = style, plain, verify
-        self._device, self._precision = device, precision
-        self._threads, self._parallel = threads, parallel
+        self._style, self._plain, self._verify, self._open = style, plain, verify, opens
         self._lock = threading.Lock()
+        self._model: ModelFile | None = None
         self._session: Session | None = None
 
     def session(self) -> Session:
         """The loaded file.
 
         Raises:
-            ModelError: the style has no steady file, or that of another checkpoint.
+            ModelError: the style has no steady file, or that of another checkpoint, or an engine
+                that nobody answers for.
             ProviderError: the device does not paint it.
         """
         with self._lock:
             if self._session is None:
-                self._session = open_session(
-                    self._read(),
-                    device=self._device,
-                    precision=self._precision,
-                    threads=self._threads,
-                    parallel=self._parallel,
-                )
+                self._model = self._read()
+                self._session = self._open(self._model)
             return self._session
+
+    def model(self) -> ModelFile:
+        """The file itself, once it is loaded; `session` says what it raises."""
+        self.session()
+        assert self._model is not None
+        return self._model
 
     @property
     def opened(self) -> Session | None:
@@ -102,12 +98,6 @@ class SteadyStyle:
     def _read(self) -> ModelFile:
         if self._plain.adaptation is not None:
             raise ModelError("a model of another program takes no statistics", path=self._style)
-        if self._plain.engine is not None:
-            raise ModelError(
-                "is an engine, which takes no statistics",
-                path=self._style,
-                cure="give the .onnx file that it was built from",
-            )
         model = read_model(self._style, variant="steady", verify=self._verify)
         if model.num_statistics is None:
             raise ModelError("takes no statistics, though it is called so", path=model.path)

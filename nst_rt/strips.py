@@ -24,12 +24,15 @@ from numpy.typing import NDArray
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.images import shrink
 from nst_rt.model import ModelFile
+from nst_rt.sessions.limits import Limits
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.stopping import end_if_stopped
 
 logger = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
+Size = tuple[int, int]
+"""Height and width."""
 SteadyPaint = Callable[[Pixels, Statistics | None, float], tuple[Pixels, Statistics]]
 """As `SteadyStyle.paint`."""
 
@@ -68,6 +71,17 @@ class Tiling:
         return ((row, column) for row in self.rows for column in self.columns)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a picture is painted in."""
+
+    tiles: Tiling
+    pixels: int
+    """So many are painted at once for the statistics."""
+    least: Size = (1, 1)
+    """Height and width of the smallest picture that may be painted."""
+
+
 def paint_within(
     limit: int, height: int, width: int, steady: SteadyStyle, model: ModelFile
 ) -> Callable[[Pixels], Pixels] | None:
@@ -86,16 +100,36 @@ def paint_within(
         return None
     bytes_per_pixel = session.memory_per_pixel * model.width / 0.5
     pixels = pixels_within(limit, height, width, bytes_per_pixel)
-    if session.largest:
-        pixels = min(pixels, pixels_for(session.largest, height, width))
-    tiles = tiling(height, width, pixels, radius=model.receptive_radius, multiple=model.multiple)
-    if tiles is None:
+    parts = parts_of(height, width, pixels, model, session.limits)
+    if parts is None:
         return None
     logger.warning(
         "%dx%d takes more memory at once than is allowed: painted in %d parts",
-        width, height, len(tiles),
+        width, height, len(parts.tiles),
     )  # fmt: skip
-    return partial(paint_tiles, paint=steady.paint, tiles=tiles, pixels=pixels)
+    return partial(paint_parts, paint=steady.paint, parts=parts)
+
+
+def parts_of(
+    height: int, width: int, pixels: int, model: ModelFile, limits: Limits | None
+) -> Parts | None:
+    """Parts that an engine takes, None where there are none.
+
+    Args:
+        height: of the picture.
+        width: of the picture.
+        pixels: what may be painted at once.
+        model: says how far its pixels see.
+        limits: of the engine.
+    """
+    radius, multiple = model.receptive_radius, model.multiple
+    tiles = tiling(height, width, pixels, radius=radius, multiple=multiple, limits=limits)
+    if tiles is None:
+        return None
+    if limits is None:
+        return Parts(tiles, pixels)
+    seen = pixels_for(limits, height, width, pixels)
+    return Parts(tiles, seen, limits.smallest) if seen else None
 
 
 def pixels_within(limit: int, height: int, width: int, bytes_per_pixel: float) -> int:
@@ -111,24 +145,37 @@ def pixels_within(limit: int, height: int, width: int, bytes_per_pixel: float) -
     return max(0, int(left / (bytes_per_pixel * MARGIN)))
 
 
-def pixels_for(longest: int, height: int, width: int) -> int:
-    """How many pixels may be painted at once so that nothing that is painted has a longer side.
+def pixels_for(limits: Limits, height: int, width: int, most: int) -> int:
+    """Of how many pixels an engine takes the thumbnail and the pieces of a picture; 0 if of none.
 
     Args:
-        longest: side that the engine takes.
+        limits: of the engine.
         height: of the whole picture.
         width: of the whole picture.
+        most: pixels that may be painted at once.
     """
-    pixels = int(longest**2 * min(height / width, width / height))
+    scale = min(limits.largest[0] / height, limits.largest[1] / width)
+    pixels = min(most, int(height * width * scale**2))
     while pixels:
-        down, across, rows, columns = _grid(height, width, pixels)
-        if max(rows * down, columns * across) <= longest:
+        sizes = (
+            _at_least(size(height, width, pixels), limits.smallest)
+            for size in (_thumbnail_size, _pieces_size)
+        )
+        if all(limits.take(*size) for size in sizes):
             return pixels
         pixels = pixels * 9 // 10
     return 0
 
 
-def tiling(height: int, width: int, pixels: int, *, radius: int, multiple: int) -> Tiling | None:
+def tiling(
+    height: int,
+    width: int,
+    pixels: int,
+    *,
+    radius: int,
+    multiple: int,
+    limits: Limits | None = None,
+) -> Tiling | None:
     """Tiles of at most `pixels` each that cover a picture, None where that is too few.
 
     Args:
@@ -137,22 +184,27 @@ def tiling(height: int, width: int, pixels: int, *, radius: int, multiple: int) 
         pixels: what may be painted at once.
         radius: how far an output pixel sees.
         multiple: tiles begin on it, as the network counts in it.
+        limits: within which they are; none by default.
     """
     overlap = math.ceil(radius / multiple) * multiple
     smallest = 3 * overlap
+    least, most = limits or ((1, 1), (height, width))
+    tall, wide = min(height, most[0]), min(width, most[1])
     side = max(smallest, math.isqrt(max(0, pixels)))
-    across = min(width, side if height >= side else max(smallest, pixels // height))
-    down = min(height, pixels // across)
-    if down < min(height, smallest):
+    across = min(wide, side if tall >= side else max(smallest, pixels // tall))
+    down = min(tall, pixels // across)
+    if down < min(height, smallest) or across < min(width, smallest):
         return None
-    return Tiling(_spans(height, down, overlap, multiple), _spans(width, across, overlap, multiple))
+    rows = _spans(height, down, overlap, multiple, least[0])
+    columns = _spans(width, across, overlap, multiple, least[1])
+    return Tiling(rows, columns) if rows and columns else None
 
 
-def paint_tiles(photo: Pixels, paint: SteadyPaint, tiles: Tiling, pixels: int) -> Pixels:
-    """Paint uint8 H×W×3 tile by tile, with statistics of at most `pixels` of it."""
-    statistics = statistics_of(photo, paint, pixels)
+def paint_parts(photo: Pixels, paint: SteadyPaint, parts: Parts) -> Pixels:
+    """Paint uint8 H×W×3 tile by tile, all with the same statistics."""
+    statistics = statistics_of(photo, paint, parts.pixels, parts.least)
     painting = np.empty_like(photo)
-    for row, column in tiles:
+    for row, column in parts.tiles:
         end_if_stopped()
         tile = np.ascontiguousarray(photo[row.start : row.stop, column.start : column.stop])
         painted, _ = paint(tile, statistics, 1.0)
@@ -163,30 +215,52 @@ def paint_tiles(photo: Pixels, paint: SteadyPaint, tiles: Tiling, pixels: int) -
     return painting
 
 
-def statistics_of(photo: Pixels, paint: SteadyPaint, pixels: int) -> Statistics:
+def statistics_of(
+    photo: Pixels, paint: SteadyPaint, pixels: int, least: Size = (1, 1)
+) -> Statistics:
     """Statistics near those of all of a picture, from two paintings of at most `pixels`."""
-    _, coarse = paint(thumbnail(photo, pixels), None, 0.0)
-    _, both = paint(pieces(photo, pixels), coarse, 0.5)
+    _, coarse = paint(thumbnail(photo, pixels, least), None, 0.0)
+    _, both = paint(pieces(photo, pixels, least), coarse, 0.5)
     return both
 
 
-def thumbnail(photo: Pixels, pixels: int) -> Pixels:
-    """The picture made so small that it has at most that many pixels."""
+def thumbnail(photo: Pixels, pixels: int, least: Size = (1, 1)) -> Pixels:
+    """The picture made so small that it has at most that many pixels.
+
+    One that would have a shorter side than `least` is drawn out of proportion.
+    """
     height, width = photo.shape[:2]
-    scale = min(1.0, math.sqrt(pixels / (height * width)))
-    return shrink(photo, max(1, int(height * scale)), max(1, int(width * scale)))
+    return shrink(photo, *_at_least(_thumbnail_size(height, width, pixels), least))
 
 
-def pieces(photo: Pixels, pixels: int) -> Pixels:
-    """Pieces of uint8 H×W×3 from all over it, side by side, about `pixels` together at most."""
+def pieces(photo: Pixels, pixels: int, least: Size = (1, 1)) -> Pixels:
+    """Pieces of uint8 H×W×3 from all over it, side by side, about `pixels` together at most.
+
+    There are more, and the last are cut, where they would have a shorter side than `least`.
+    """
     height, width = photo.shape[:2]
-    down, across, num_rows, num_columns = _grid(height, width, pixels)
+    down, across, _, _ = _grid(height, width, pixels)
+    tall, wide = _at_least(_pieces_size(height, width, pixels), least)
     rows = []
-    for top in _starts(height, down, num_rows):
-        lefts = _starts(width, across, num_columns)
+    for top in _starts(height, down, math.ceil(tall / down)):
+        lefts = _starts(width, across, math.ceil(wide / across))
         parts = [photo[top : top + down, left : left + across] for left in lefts]
         rows.append(np.concatenate(parts, axis=1))
-    return np.ascontiguousarray(np.concatenate(rows))
+    return np.ascontiguousarray(np.concatenate(rows)[:tall, :wide])
+
+
+def _at_least(size: Size, least: Size) -> Size:
+    return max(size[0], least[0]), max(size[1], least[1])
+
+
+def _thumbnail_size(height: int, width: int, pixels: int) -> Size:
+    scale = min(1.0, math.sqrt(pixels / (height * width)))
+    return max(1, int(height * scale)), max(1, int(width * scale))
+
+
+def _pieces_size(height: int, width: int, pixels: int) -> Size:
+    down, across, num_rows, num_columns = _grid(height, width, pixels)
+    return num_rows * down, num_columns * across
 
 
 def _grid(height: int, width: int, pixels: int) -> tuple[int, int, int, int]:
@@ -208,15 +282,24 @@ def _starts(length: int, side: int, count: int) -> list[int]:
     return [round(index * (length - side) / (count - 1)) for index in range(count)]
 
 
-def _spans(length: int, most: int, overlap: int, multiple: int) -> tuple[Span, ...]:
-    """As few and as equal tiles along an axis as cover it, none longer than `most`."""
+def _spans(length: int, most: int, overlap: int, multiple: int, least: int) -> tuple[Span, ...]:
+    """As few and as equal tiles along an axis as cover it.
+
+    None is longer than `most` or shorter than `least`; there are none where that cannot be.
+    """
     if most >= length:
-        return (Span(0, length, 0, length),)
+        return (Span(0, length, 0, length),) if length >= least else ()
     core = (most // multiple) * multiple - 2 * overlap
     count = math.ceil((length - 2 * overlap) / core)
     core = math.ceil((length - 2 * overlap) / count / multiple) * multiple
-    starts = [index * core for index in range(count)]
-    stops = [min(length, start + core + 2 * overlap) for start in starts]
+    side = max(core + 2 * overlap, least)
+    latest = (length - least) // multiple * multiple
+    starts = [0]
+    while starts[-1] + side < length and len(starts) < count:
+        starts.append(min(starts[-1] + core, latest))
+    if max(side, length - starts[-1]) > most:
+        return ()
+    stops = [*(start + side for start in starts[:-1]), length]
     inner = [stop - overlap for stop in stops[:-1]]
     firsts, lasts = [0, *inner], [*inner, length]
     return tuple(map(Span, starts, stops, firsts, lasts))

@@ -20,7 +20,7 @@ from nst_rt.images import allowed_memory, check_memory
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Session
 from nst_rt.steady import SteadyStyle
-from nst_rt.strips import paint_tiles, paint_within, pixels_for, tiling
+from nst_rt.strips import Parts, paint_parts, paint_within, parts_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class WithinMemory:
     ) -> None:
         self._model, self._steady, self._max_memory = model, steady, max_memory
         self._on_cpu = on_cpu
-        self._told_parts = False
+        self._told_parts = self._lacks_steady = False
         self._too_large = math.inf  # so many pixels were too many at once
         self._part = 0  # so many were not; none at all where the CPU has to paint
 
@@ -64,6 +64,11 @@ class WithinMemory:
         if isinstance(painting, OutOfMemoryError):
             return self._less(photo, session, size // 2, painting)
         return painting
+
+    def takes(self, height: int, width: int) -> bool:
+        """Whether the steady file paints, in parts if need be, what the plain one does not take."""
+        whole = height * width
+        return self._steady_takes(height, width) or self._parts(height, width, whole) is not None
 
     def paint_frame(self, frame: Pixels, session: Session, at_once: Run) -> Pixels:
         """Paint a frame with statistics of its own video, which can only be done at once.
@@ -95,39 +100,50 @@ class WithinMemory:
             self._refuse(height, width, session)
         except LimitError:
             limit = allowed_memory(self._max_memory) or 0
-            parts = paint_within(limit, height, width, self._steady, self._model)
-            if parts is None:
+            run = paint_within(limit, height, width, self._steady, self._model)
+            if run is None:
                 raise
-            return parts
-        longest = session.largest
-        if longest is None or max(height, width) <= longest or not self._has_steady():
+            return run
+        if session.limits is None or session.limits.take(height, width):
             return None
-        pixels = pixels_for(longest, height, width)
-        radius, multiple = self._model.receptive_radius, self._model.multiple
-        tiles = tiling(height, width, pixels, radius=radius, multiple=multiple)
-        if tiles is None:
+        if self._steady_takes(height, width):
+            return self._steadily
+        parts = self._parts(height, width, height * width)
+        if parts is None:
             return None
         if not self._told_parts:
             self._told_parts = True
             logger.warning(
                 "%dx%d is larger than %s takes: painted in %d parts, as others will be",
-                width, height, session.provider, len(tiles),
+                width, height, session.provider, len(parts.tiles),
             )  # fmt: skip
-        return partial(paint_tiles, paint=self._steady.paint, tiles=tiles, pixels=pixels)
+        return partial(paint_parts, paint=self._steady.paint, parts=parts)
+
+    def _steady_takes(self, height: int, width: int) -> bool:
+        """Whether the steady file paints at once what the plain one does not take."""
+        steady = self._steady_session()
+        return steady is not None and (steady.limits is None or steady.limits.take(height, width))
+
+    def _steadily(self, photo: Pixels) -> Pixels:
+        return self._steady.paint(photo, None, 0.0)[0]
+
+    def _parts(self, height: int, width: int, pixels: int) -> Parts | None:
+        """Parts of at most so many pixels that the steady file takes."""
+        steady = self._steady_session()
+        if steady is None:
+            return None
+        return parts_of(height, width, pixels, self._model, steady.limits)
 
     def _less(
         self, photo: Pixels, session: Session, part: int, failed: OutOfMemoryError | None
     ) -> Pixels:
         """Paint in parts of so many pixels, or half as many again and again, or on the CPU."""
         height, width = photo.shape[:2]
-        radius, multiple = self._model.receptive_radius, self._model.multiple
-        while self._has_steady() and (
-            tiles := tiling(height, width, part, radius=radius, multiple=multiple)
-        ):
-            run = partial(paint_tiles, paint=self._steady.paint, tiles=tiles, pixels=part)
+        while parts := self._parts(height, width, part):
+            run = partial(paint_parts, paint=self._steady.paint, parts=parts)
             painting = self._tried(run, photo, session)
             if not isinstance(painting, OutOfMemoryError):
-                self._remember(photo, part, f"in {len(tiles)} parts")
+                self._remember(photo, part, f"in {len(parts.tiles)} parts")
                 return painting
             failed, part = painting, part // 2
         if self._on_cpu:
@@ -149,12 +165,16 @@ class WithinMemory:
             )  # fmt: skip
         self._too_large, self._part = min(size, self._too_large), part
 
-    def _has_steady(self) -> bool:
+    def _steady_session(self) -> Session | None:
+        if self._lacks_steady:
+            return None
         try:
-            self._steady.session()
-        except (ModelError, ProviderError):
-            return False
-        return True
+            return self._steady.session()
+        except ModelError:
+            self._lacks_steady = True  # an engine that is refused takes its time to load
+        except ProviderError:
+            pass
+        return None
 
     def _tried(self, run: Run, photo: Pixels, session: Session) -> Pixels | OutOfMemoryError:
         """A painting, or the error of the second attempt: the first has all that engines keep."""

@@ -88,14 +88,22 @@ def export_engine(
     facts: Mapping[str, str],
     fixed: tuple[int, int] | None,
     precision: Any,
+    variant: Any,
     **given: Any,
 ) -> None:
-    """Build an engine and print what it is."""
+    """Build an engine and print what it is.
+
+    Raises:
+        UsageError: engines are not built of that variant.
+    """
+    if variant not in (None, "plain", "steady"):
+        raise UsageError(f"--variant {variant} is of model files", cure="choose plain or steady")
     from nst_export.engine import EngineOptions, build_engine
 
     options = EngineOptions(
         backend=given["backend"],
         precision=precision,
+        variant=variant or "plain",
         smallest=size_of("--min", given["min"]),
         usual=size_of("--opt", given["opt"]),
         largest=size_of("--max", given["max"]),

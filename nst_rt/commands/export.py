@@ -76,11 +76,9 @@ def export(
     with clean_stdout() as results:
         report = _ignored if as_json else _Table(results)
         if target.suffix == SUFFIX:
-            if variant:
-                raise UsageError("--variant is of model files", cure="leave it out for an engine")
             export_engine(
                 source, target, results, report, as_json, overwrite=overwrite, facts=facts,
-                fixed=fixed, precision=precision, **engine,
+                fixed=fixed, precision=precision, variant=variant, **engine,
             )  # fmt: skip
             return
         refuse_engine_options(engine)

@@ -35,20 +35,33 @@ def rebuild(
     if size:
         low = min(low[0], size[0]), min(low[1], size[1])
         high = max(high[0], size[0]), max(high[1], size[1])
-    source = _source(facts)
+    source = _source(facts) or "MODEL.onnx"
     words = ["nst-rt export", source, shlex.quote(shown(engine)), "--overwrite"]
-    if facts.precision == "fp32" and source != _ANY:
+    words += ["--variant steady"] if facts.steady else []
+    if facts.precision == "fp32" and _source(facts):
         words.append("--precision fp32")
-    if low == high:
-        words.append(f"--size {written(low)}")
-    else:
-        sizes = {"min": low, "opt": facts.usual, "max": high}
-        words += [f"--{name} {written(at)}" for name, at in sizes.items()]
+    words += _sizes(low, facts.usual, high)
     words += [f"--batch {batch}"] if batch > 1 else []
     return " ".join([*words, *(_target(facts) if target is None else target)])
 
 
-def outside(engine: Path, facts: EngineFacts, size: Size, count: int = 1) -> SizeError:
+def build_steady(engine: Path, plain: EngineFacts) -> str:
+    """The command that builds the steady engine for the same GPUs and pictures as a plain one.
+
+    Args:
+        engine: the file that it builds.
+        plain: facts of the plain engine.
+    """
+    source = _source(plain) or "CHECKPOINT"
+    words = ["nst-rt export", source, shlex.quote(shown(engine)), "--variant steady"]
+    words += ["--precision fp32"] if plain.precision == "fp32" else []
+    words += _sizes(plain.smallest, plain.usual, plain.largest)
+    return " ".join([*words, *_target(plain)])
+
+
+def outside(
+    engine: Path, facts: EngineFacts, size: Size, count: int = 1, *, instead: str = ""
+) -> SizeError:
     """The error for pictures that an engine does not take.
 
     Args:
@@ -56,6 +69,7 @@ def outside(engine: Path, facts: EngineFacts, size: Size, count: int = 1) -> Siz
         facts: its side-car.
         size: height and width of the pictures.
         count: how many at once.
+        instead: what else may be done, after a semicolon.
     """
     taken, given = facts.range_text(), written(size)
     if count > 1:
@@ -63,18 +77,25 @@ def outside(engine: Path, facts: EngineFacts, size: Size, count: int = 1) -> Siz
     return SizeError(
         f"takes pictures of {taken}, not of {given}",
         path=engine,
-        cure=f"build it for them: {rebuild(engine, facts, size=size, batch=count)}",
+        cure=f"build it for them: {rebuild(engine, facts, size=size, batch=count)}{instead}",
     )
 
 
-_ANY = "MODEL.onnx"
+def _sizes(low: Size, usual: Size, high: Size) -> list[str]:
+    """Options that say heights and widths."""
+    if low == high:
+        return [f"--size {written(low)}"]
+    sizes = {"min": low, "opt": usual, "max": high}
+    return [f"--{name} {written(at)}" for name, at in sizes.items()]
 
 
 def _source(facts: EngineFacts) -> str:
-    """What it was built from, as far as that is known here: the name of a shipped style."""
+    """What it was built from, if that is known here: the name of a shipped style, or ""."""
     card = zoo.find(facts.model.get("name", ""))
     hashes = {file.sha256 for file in card.files.values()} if card else set()
-    return card.name if card and facts.onnx_sha256 in hashes else _ANY
+    # of a model that was made for the engine only the checkpoint is known
+    made_from = {facts.onnx_sha256, facts.model.get("checkpoint_sha256", "")}
+    return card.name if card and made_from & hashes else ""
 
 
 def _target(facts: EngineFacts) -> list[str]:

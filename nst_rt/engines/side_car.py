@@ -49,6 +49,13 @@ class EngineFacts:
     """Of the builder, where they were given: "level", "workspace_mib"."""
     memory: dict[str, int]
     """Bytes on the GPU for the largest picture, where the builder said so."""
+    statistics: int = 0
+    """Channels of all normalizations of a steady one, which takes and gives statistics."""
+
+    @property
+    def steady(self) -> bool:
+        """Whether it paints with statistics that are given."""
+        return self.model.get("variant") == "steady"
 
     @property
     def smallest(self) -> tuple[int, int]:
@@ -144,9 +151,13 @@ def read_engine_facts(engine: Path) -> EngineFacts:
     if not isinstance(told, dict) or told.pop("schema", None) != SCHEMA:
         raise ModelError(f"is not of schema {SCHEMA}", path=path, cure=cure)
     try:
-        return EngineFacts(**{key: _checked(key, told[key]) for key in _KINDS})
+        plain = {"statistics": 0, **told}
+        facts = EngineFacts(**{key: _checked(key, plain[key]) for key in _KINDS})
+        if facts.steady != (facts.statistics > 0):
+            raise ValueError(f"{facts.statistics} statistics")
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"does not describe an engine ({error})", path=path, cure=cure) from error
+    return facts
 
 
 _SHAPES = ("min", "opt", "max")

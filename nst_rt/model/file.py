@@ -25,8 +25,8 @@ class Adaptation:
 class ModelFile:
     """A checked model file. `data` are its bytes: a file replaced later changes nothing.
 
-    Of an engine, `engine` is its side-car, from which its metadata and its input are; operators
-    and outputs are not known.
+    Of an engine, `engine` is its side-car, from which its metadata, inputs and outputs are;
+    operators are not known.
     """
 
     path: Path

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from nst_rt import zoo
+from nst_rt.engines.command import build_steady
 from nst_rt.engines.side_car import SUFFIX, read_engine_facts
 from nst_rt.engines.trust import check_whole
 from nst_rt.errors import ModelError, shown
@@ -18,8 +19,8 @@ from nst_rt.onnx_file import TensorSpec
 
 logger = logging.getLogger(__name__)
 
-_STEADY = ".steady.onnx"
-"""How the name of a steady file ends; it lies beside the plain one of the same checkpoint."""
+_STEADY = ".steady"
+"""In the name of a steady file; it lies beside the plain one of the same checkpoint."""
 
 
 def read_model(
@@ -37,7 +38,7 @@ def read_model(
             side-car lies beside it.
         flavour: which of a shipped style's two plain files.
         variant: "steady" is the file that takes statistics: a shipped style's, or the one beside
-            `x.onnx` that is called `x.steady.onnx`.
+            `x.onnx` that is called `x.steady.onnx`, beside `x.engine` `x.steady.engine`.
         verify: hold a shipped style against its card's size and hash.
         adaptation: how to feed a model that is not of our schema; without it such a model is
             refused, never guessed at.
@@ -114,13 +115,21 @@ def _read_engine(path: Path) -> ModelFile:
     refuse_nonsense(path, facts.model)
     ends = zip(facts.profiles[0]["min"], facts.profiles[0]["max"], "NHW3", strict=True)
     shape = tuple(low if low == high else axis for low, high, axis in ends)
+    numbers = (1, 2, facts.statistics)
+    keep = TensorSpec("keep", "float32", (1,))
     return ModelFile(
         path=path,
         data=data,
         sha256=facts.engine_sha256,
         metadata=facts.model,
-        inputs=(TensorSpec("image", "uint8", shape),),
-        outputs=(),
+        inputs=(
+            TensorSpec("image", "uint8", shape),
+            *([TensorSpec("statistics", "float32", numbers), keep] if facts.steady else []),
+        ),
+        outputs=(
+            TensorSpec("image_out", "uint8", ("N", "H", "W", 3)),
+            *([TensorSpec("statistics_out", "float32", numbers)] if facts.steady else []),
+        ),
         opset=0,
         num_nodes=0,
         engine=facts,
@@ -129,12 +138,14 @@ def _read_engine(path: Path) -> ModelFile:
 
 def _twin(path: Path) -> Path:
     """The steady file that belongs to a model file."""
-    twin = path.with_name(style_name(path) + _STEADY)
+    is_engine = path.suffix == SUFFIX
+    twin = path.with_name(style_name(path) + _STEADY + (SUFFIX if is_engine else ".onnx"))
     if not twin.exists():
+        command = f"nst-rt export CHECKPOINT {shown(twin.name)} --variant steady"
         raise ModelError(
             f"has no {shown(twin.name)} beside it, which takes statistics",
             path=path,
-            cure=f"nst-rt export CHECKPOINT {shown(twin.name)} --variant steady",
+            cure=build_steady(twin, read_engine_facts(path)) if is_engine else command,
         )
     return twin
 

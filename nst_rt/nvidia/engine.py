@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any
 
 from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.nvidia.graphs import Graph
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Shape = tuple[int, ...]
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Engine:
-    """A deserialized engine with one picture in and one painting out.
+    """A deserialized engine with one picture in and one painting out, and a few numbers beside.
 
     What it needs while it paints is one block of GPU memory, as large as the largest picture until
     now makes it: all launches follow one another on `stream`.
@@ -33,10 +35,11 @@ class Engine:
         plan: the engine's bytes. They are code: whoever calls this has to trust them.
         gpu: where it runs.
         finishes: whether the library compiles kernels when it runs, and captures graphs by itself.
+        beside: names and shapes of the numbers, float32.
         kernels: file that keeps those kernels; None keeps none.
 
     Raises:
-        ModelError: the library cannot read it, or it is for another GPU.
+        ModelError: the library cannot read it, it is for another GPU, or takes and gives others.
         ProviderError: the library does not start, or has too little memory.
     """
 
@@ -48,6 +51,7 @@ class Engine:
         gpu: Gpu,
         *,
         finishes: bool,
+        beside: Mapping[str, Shape] = _NOTHING,
         kernels: Path | None = None,
     ) -> None:
         self.gpu, self.title, self.captures = gpu, title, not finishes
@@ -58,11 +62,19 @@ class Engine:
         self._config = _config(trt, self._engine)
         if finishes:
             self._kernels = keep_kernels(trt, self._config, kernels, owner=self)
-        self._image, self._painting = _ends(trt, self._engine)
+        self._image, self._painting = _ends(trt, self._engine, beside)
         self._workspace: DeviceBuffer | None = None
 
-    def launch(self, shape: Shape, image: int, painting: int) -> Launch:
+    def launch(
+        self, shape: Shape, image: int, painting: int, beside: Mapping[str, DeviceBuffer] = _NOTHING
+    ) -> Launch:
         """Make ready to paint N×H×W×3 from an address on the GPU to another.
+
+        Args:
+            shape: of the picture.
+            image: its address.
+            painting: address of the painting.
+            beside: where the numbers lie, by name.
 
         Raises:
             ModelError: the engine does not take that shape.
@@ -74,11 +86,15 @@ class Engine:
             and context.set_input_shape(self._image, shape)
             and context.set_tensor_address(self._image, image)
             and context.set_tensor_address(self._painting, painting)
+            and all(
+                context.set_tensor_address(name, int(buffer.address))
+                for name, buffer in beside.items()
+            )
         ):
             raise meant(overheard(), self.title, _PAINTING)
         workspace = self._room(context.update_device_memory_size_for_shapes())
         context.set_device_memory(int(workspace.address), workspace.size)
-        return Launch(self, context, workspace)
+        return Launch(self, context, workspace, beside)
 
     def release(self) -> None:
         """Give back the block of memory, as soon as no launch has it."""
@@ -93,15 +109,19 @@ class Engine:
 
 
 class Launch:
-    """A context of its own for one shape and two addresses: a graph holds all three.
+    """A context of its own for one shape and its addresses: a graph holds all of them.
 
     A context that is changed after a graph was captured from it spoils the graph.
     """
 
     def __init__(
-        self, engine: Engine, context: trt.IExecutionContext, workspace: DeviceBuffer
+        self,
+        engine: Engine,
+        context: trt.IExecutionContext,
+        workspace: DeviceBuffer,
+        beside: Mapping[str, DeviceBuffer],
     ) -> None:
-        self._engine, self._workspace = engine, workspace
+        self._engine, self._workspace, self._beside = engine, workspace, beside
         self._context = context
         self._captures, self._warm = engine.captures, False
         self._graph: Graph | None = None
@@ -154,19 +174,22 @@ def _config(trt: ModuleType, engine: trt.ICudaEngine) -> trt.IRuntimeConfig:
     return config
 
 
-def _ends(trt: ModuleType, engine: trt.ICudaEngine) -> tuple[str, str]:
-    """Names of the input and the output.
+def _ends(trt: ModuleType, engine: trt.ICudaEngine, beside: Mapping[str, Shape]) -> tuple[str, str]:
+    """Names of the picture and the painting.
 
     Raises:
-        ModelError: there are others.
+        ModelError: there are others, or other numbers than `beside`.
     """
     names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
     inputs = [name for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
     outputs = [name for name in names if name not in inputs]
-    if len(inputs) != 1 or len(outputs) != 1:
+    numbers = {name: tuple(engine.get_tensor_shape(name)) for name in names if name in beside}
+    image, painting = ([name for name in end if name not in beside] for end in (inputs, outputs))
+    if len(image) != 1 or len(painting) != 1 or numbers != beside:
         ends = f"{', '.join(inputs) or 'nothing'} → {', '.join(outputs) or 'nothing'}"
-        raise ModelError(f"is not 1 picture in, 1 picture out ({ends})")
-    return inputs[0], outputs[0]
+        with_numbers = ", with the statistics that its side-car tells of" if beside else ""
+        raise ModelError(f"is not 1 picture in, 1 picture out{with_numbers} ({ends})")
+    return image[0], painting[0]
 
 
 _AGAIN = "build it again: nst-rt export MODEL.onnx OUT.engine"

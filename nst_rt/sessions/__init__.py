@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nst_rt.engines.trust import check_trust
 from nst_rt.errors import ProviderError, UsageError
 from nst_rt.model import ModelFile
+from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.threads import allowed_threads
 
 logger = logging.getLogger(__name__)
@@ -38,8 +39,8 @@ class Session(Protocol):
     """How many of the model's run where, if its engine tells."""
     memory_per_pixel: int
     """Bytes that one pixel of a picture takes while it is painted, measured at half width."""
-    largest: int | None
-    """Pixels of the longest side that it takes, None where any."""
+    limits: Limits | None
+    """Pictures that it takes, None where any."""
 
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3, C-contiguous; the result is a new array.

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nst_rt.errors import ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
@@ -17,10 +16,10 @@ from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
 from nst_rt.nvidia.memory import Gpu
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.bound import BoundSession, Place, Tensor
-from nst_rt.sessions.further import Numbers, further_inputs, further_outputs
+from nst_rt.sessions.further import Numbers
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
-from nst_rt.sessions.mirrored import Mirrored
+from nst_rt.sessions.mirrored import Beside
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 from nst_rt.sessions.placement import nodes_by_provider, refuse_pixels_on_cpu
 from nst_rt.sessions.sizes import Sizes
@@ -34,10 +33,7 @@ class Bound:
     """What it takes to paint from one place on the GPU to another."""
 
     place: Place
-    given: list[Mirrored]
-    """What the model takes beside the picture."""
-    told: list[Mirrored]
-    """What it gives beside the painting."""
+    beside: Beside
 
 
 class CudaSession(GpuSession, OnnxRuntimeSession):
@@ -55,18 +51,6 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         session = BoundSession(self._session, self._run_options, captures=of_one_size)
         self._sizes = Sizes(session, self._open_one if named else None)
 
-    def run_all(
-        self, image: NDArray[np.uint8], **inputs: Numbers
-    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
-        given = further_inputs(self._model, len(image), inputs)
-        told: dict[str, Numbers] = {}
-
-        def read(bound: Bound) -> None:
-            told.update((one.name, one.array.copy()) for one in bound.told)
-
-        painting = self._pictures.submit(image, given=given).result(read)
-        return painting, told
-
     def close(self) -> None:
         self._pictures.close()
         self._sizes.close()
@@ -81,34 +65,25 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
 
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
         """What it takes to paint from one address on the GPU to another."""
-        count = shape[0]
-        names = [spec.name for spec in self._model.inputs[1:]]
-        zeros = dict(zip(names, further_inputs(self._model, count, {}), strict=True))
-        given, told = (
-            [Mirrored(self._gpu, name, array.shape) for name, array in arrays.items()]
-            for arrays in (zeros, further_outputs(self._model, count))
+        beside = Beside(self._gpu, self._model, shape[0])
+        ends = (
+            Tensor(self._input, np.uint8, shape, image),
+            Tensor(self._output, np.uint8, painted, painting),
         )
-        return Bound(
-            Place(
-                (Tensor(self._input, np.uint8, shape, image), *(one.tensor for one in given)),
-                (Tensor(self._output, np.uint8, painted, painting), *(one.tensor for one in told)),
-            ),
-            given,
-            told,
+        place = Place(
+            (ends[0], *(one.tensor for one in beside.given)),
+            (ends[1], *(one.tensor for one in beside.told)),
         )
+        return Bound(place, beside)
 
     def _paint(self, bound: Bound, *given: Numbers) -> None:
-        """Begin to paint with further inputs; without them, with those of the last time: zeros."""
-        for one, values in zip(bound.given, given, strict=False):
-            one.array[...] = values
-        for one in bound.given:
-            one.upload(self._pictures.compute)
+        """Begin to paint, see `Beside.upload`."""
+        bound.beside.upload(given, self._pictures.compute)
         try:
             self._sizes.run(bound.place)
         except Exception as error:  # its exceptions share no base class of their own
             raise self._failed(error) from error
-        for one in bound.told:
-            one.download(self._pictures.compute)
+        bound.beside.download(self._pictures.compute)
 
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
         session = super()._load(options, sizes)

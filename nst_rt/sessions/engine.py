@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nst_rt.engines.cache import EngineKey, private_folder
 from nst_rt.engines.command import outside
@@ -14,13 +12,15 @@ from nst_rt.engines.side_car import EngineFacts
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.engine import Engine, Launch
-from nst_rt.nvidia.memory import Gpu
+from nst_rt.nvidia.memory import Gpu, Stream
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.engine_fit import Fit, check_fit
 from nst_rt.sessions.forks import keep_in_children
-from nst_rt.sessions.further import Numbers, further_inputs
+from nst_rt.sessions.further import Numbers, further_shapes
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
+from nst_rt.sessions.limits import Limits
+from nst_rt.sessions.mirrored import Beside
 
 
 class EngineSession(GpuSession):
@@ -53,21 +53,21 @@ class EngineSession(GpuSession):
                 model.data,
                 self._gpu,
                 finishes=fit.library.portable,
+                beside=_numbers_of(model),
                 kernels=_kernels_of(model, fit) if fit.library.portable else None,
             )
         except ModelError as error:
             raise ModelError(error.what, path=model.path, cure=error.cure) from error
         keep_in_children(self._engine)
-        bind = partial(_bind, self._engine, facts, model.path)
+        self.limits = Limits(facts.smallest, facts.largest)
+        # functions, not methods: nothing then refers back to the session, which goes when dropped
         self._pictures = InFlight(
-            self._gpu, model.scale, bind, Launch.start, compute=self._engine.stream
+            self._gpu,
+            model.scale,
+            partial(_bind, self._engine, model, facts),
+            Bound.start,
+            compute=self._engine.stream,
         )
-
-    def run_all(
-        self, image: NDArray[np.uint8], **inputs: Numbers
-    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
-        further_inputs(self._model, len(image), inputs)
-        return self.run(image), {}
 
     def release(self) -> None:
         super().release()
@@ -78,20 +78,43 @@ class EngineSession(GpuSession):
         del self._pictures, self._engine
 
 
+@dataclass(frozen=True)
+class Bound:
+    """What it takes to paint from one place on the GPU to another."""
+
+    launch: Launch
+    beside: Beside
+    stream: Stream
+
+    def start(self, *given: Numbers) -> None:
+        """Begin to paint, see `Beside.upload`."""
+        self.beside.upload(given, self.stream)
+        self.launch.start()
+        self.beside.download(self.stream)
+
+
 def _bind(
     engine: Engine,
+    model: ModelFile,
     facts: EngineFacts,
-    path: Path,
     shape: Shape,
     painted: Shape,
     image: int,
     painting: int,
-) -> Launch:
+) -> Bound:
     if not facts.takes(shape):
-        raise outside(path, facts, (shape[1], shape[2]), shape[0])
-    launch = engine.launch(shape, image, painting)
+        raise outside(model.path, facts, (shape[1], shape[2]), shape[0])
+    beside = Beside(engine.gpu, model, shape[0])
+    numbers = {one.name: one.device for one in (*beside.given, *beside.told)}
+    launch = engine.launch(shape, image, painting, numbers)
     keep_in_children(launch)
-    return launch
+    return Bound(launch, beside, engine.stream)
+
+
+def _numbers_of(model: ModelFile) -> dict[str, Shape]:
+    """Names and shapes of what an engine takes and gives beside pictures."""
+    given, told = further_shapes(model, 1)
+    return given | told
 
 
 def _kernels_of(model: ModelFile, fit: Fit) -> Path | None:

@@ -10,6 +10,7 @@ from nst_rt.model import ModelFile
 from nst_rt.onnx_file import TensorSpec
 
 Numbers = NDArray[np.float32]
+Shape = tuple[int, ...]
 
 
 def further_inputs(model: ModelFile, count: int, given: dict[str, Numbers]) -> list[Numbers]:
@@ -33,9 +34,17 @@ def further_inputs(model: ModelFile, count: int, given: dict[str, Numbers]) -> l
     return [_checked(spec, count, given.get(name)) for name, spec in specs.items()]
 
 
+def further_shapes(model: ModelFile, count: int) -> tuple[dict[str, Shape], dict[str, Shape]]:
+    """Shapes of the model's inputs after the picture and of its outputs after the painting."""
+    ends = (model.inputs[1:], model.outputs[1:])
+    given, told = ({spec.name: _shape(spec, count) for spec in end} for end in ends)
+    return given, told
+
+
 def further_outputs(model: ModelFile, count: int) -> dict[str, Numbers]:
     """Room for the model's outputs after the painting, in its order."""
-    return {spec.name: np.empty(_shape(spec, count), np.float32) for spec in model.outputs[1:]}
+    _, told = further_shapes(model, count)
+    return {name: np.empty(shape, np.float32) for name, shape in told.items()}
 
 
 def _checked(spec: TensorSpec, count: int, given: Numbers | None) -> Numbers:
@@ -48,5 +57,5 @@ def _checked(spec: TensorSpec, count: int, given: Numbers | None) -> Numbers:
     return np.array(given, np.float32, order="C")  # a copy: some engines refuse read-only memory
 
 
-def _shape(spec: TensorSpec, count: int) -> tuple[int, ...]:
+def _shape(spec: TensorSpec, count: int) -> Shape:
     return tuple(size if isinstance(size, int) else count for size in spec.shape)

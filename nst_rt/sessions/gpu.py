@@ -9,19 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.model import ModelFile
 from nst_rt.nvidia.device_array import DeviceArray
 from nst_rt.nvidia.memory import Gpu, PinnedArray
+from nst_rt.sessions.further import Numbers, further_inputs
 from nst_rt.sessions.in_flight import InFlight, Painting
+from nst_rt.sessions.limits import Limits
 
 
 class GpuSession:
-    """Paints through `InFlight`; a session makes the two attributes when it opens."""
+    """Paints through `InFlight`; a session makes the three attributes when it opens.
+
+    What it binds has `beside`, which it brings up before and down after the picture.
+    """
 
     device = "cuda"
     memory_per_pixel = 12
     """In the computer's memory: the picture, the painting, and both in pinned memory."""
-    largest: int | None = None
+    limits: Limits | None = None
     nodes: Mapping[str, int] = MappingProxyType({})
+    _model: ModelFile
     _gpu: Gpu
     _pictures: InFlight[Any]
 
@@ -36,6 +43,17 @@ class GpuSession:
     ) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3 and wait for it. It is done before Ctrl-C matters."""
         return self.submit(image, out).result()
+
+    def run_all(
+        self, image: NDArray[np.uint8], **inputs: Numbers
+    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
+        """Paint with further inputs, see `Session.run_all`."""
+        given = further_inputs(self._model, len(image), inputs)
+        told: dict[str, Numbers] = {}
+        painting = self._pictures.submit(image, given=given).result(
+            lambda bound: told.update(bound.beside.read())
+        )
+        return painting, told
 
     def release(self) -> None:
         """Give GPU memory back that is kept for later pictures."""

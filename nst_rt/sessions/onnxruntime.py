@@ -20,6 +20,7 @@ from nst_rt.ops import build_library
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.further import Numbers, further_inputs
+from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.placement import RECORD
 from nst_rt.stopping import current_stop
 
@@ -33,7 +34,7 @@ class OnnxRuntimeSession:
 
     device = "cpu"
     memory_per_pixel = 580
-    largest: int | None = None
+    limits: Limits | None = None
     nodes: Mapping[str, int] = MappingProxyType({})
     _provider = "CPUExecutionProvider"
     _complaint, _cure = "ONNX Runtime cannot paint with it", ""

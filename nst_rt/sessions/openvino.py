@@ -22,6 +22,7 @@ from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.further import Numbers, further_inputs, further_outputs
+from nst_rt.sessions.limits import Limits
 from nst_rt.stopping import Stop, current_stop, end_if_stopped
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -37,7 +38,7 @@ class OpenVinoSession:
 
     device = "cpu"
     memory_per_pixel = 170
-    largest: int | None = None
+    limits: Limits | None = None
     nodes: Mapping[str, int] = MappingProxyType({})
 
     def __init__(

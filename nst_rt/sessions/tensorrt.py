@@ -18,6 +18,7 @@ from nst_rt.sessions import Precision
 from nst_rt.sessions.bound import BoundSession
 from nst_rt.sessions.cuda import Bound, CudaSession, need_libraries
 from nst_rt.sessions.in_flight import Shape
+from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.placement import nodes_by_provider
 from nst_rt.sessions.sizes import Sizes
 
@@ -46,7 +47,7 @@ class TensorRtSession(CudaSession):
                 others,
             )
         if model.fixed_size is None:
-            self.largest = LARGEST[1]
+            self.limits = Limits(SMALLEST[1:3], LARGEST[1:3])
         # nothing is gained by sessions of one size: each would be another engine
         self._sizes = Sizes(BoundSession(self._session, self._run_options, captures=False), None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,15 +12,17 @@ from hypothesis import strategies as st
 
 from nst_rt import LimitError, Stylizer
 from nst_rt.model import read_model
+from nst_rt.sessions import open_session
+from nst_rt.sessions.limits import Limits
 from nst_rt.steady import SteadyStyle
-from nst_rt.strips import paint_tiles, pieces, pixels_for, pixels_within, statistics_of, tiling
+from nst_rt.strips import Parts, paint_parts, parts_of, pieces, pixels_within, statistics_of, tiling
 
 SIDES = st.integers(1, 2000)
 
 
-def steady_of(style, **options) -> SteadyStyle:
-    given = {"device": "cpu", "precision": "fp32", "threads": 1, "parallel": 1, "verify": True}
-    return SteadyStyle(style, read_model(style), **given | options)
+def steady_of(style) -> SteadyStyle:
+    opens = partial(open_session, device="cpu", precision="fp32", threads=1)
+    return SteadyStyle(style, read_model(style), verify=True, opens=opens)
 
 
 @settings(deadline=None)
@@ -51,18 +54,61 @@ def test_no_part_has_a_longer_side_than_an_engine_takes(
 ) -> None:
     shorter, longest = int(longer / aspect), 1920
     height, width = (longer, shorter) if upright else (shorter, longer)
-    pixels = pixels_for(longest, height, width)
-    tiles = tiling(height, width, pixels, radius=57, multiple=4)
-    assert tiles is not None
-    painted: list[int] = []
+    painted = painted_in_parts(height, width, Limits((16, 16), (longest, longest)))
+    assert painted
+
+
+@pytest.mark.parametrize(
+    ("limits", "sizes"),
+    [
+        (Limits((16, 16), (1080, 1920)), [(6000, 4000), (2000, 3000), (1081, 1000), (40, 9000)]),
+        (Limits((720, 1280), (1080, 1920)), [(2160, 3840), (4000, 3000), (1084, 1924)]),
+        (Limits((1280, 720), (1280, 720)), [(2560, 1440), (1300, 1440)]),
+    ],
+)
+def test_parts_are_within_the_limits_of_an_engine(
+    limits: Limits, sizes: list[tuple[int, int]]
+) -> None:
+    """Of other sides upright than across, of a narrow range, of one size."""
+    for height, width in sizes:
+        assert painted_in_parts(height, width, limits), (height, width)
+
+
+@pytest.mark.parametrize(
+    ("limits", "size"),
+    [
+        (Limits((16, 16), (160, 1920)), (1000, 1000)),  # a pixel sees as far as a tile is high
+        (Limits((720, 1280), (1080, 1920)), (719, 4000)),
+        (Limits((720, 1280), (720, 1280)), (1443, 2560)),  # no tile begins where the last must
+    ],
+)
+def test_where_no_part_is_within_the_limits_there_are_none(
+    limits: Limits, size: tuple[int, int]
+) -> None:
+    assert painted_in_parts(*size, limits) is None
+
+
+def painted_in_parts(height: int, width: int, limits: Limits) -> int | None:
+    """How many pictures are painted for one, all within limits; None if it cannot be."""
+    model = read_model("starry-night")
+    parts = parts_of(height, width, height * width, model, limits)
+    if parts is None:
+        return None
+    painted: list[tuple[int, int]] = []
 
     def paint(picture, statistics, keep):
-        painted.extend(picture.shape[:2])
+        painted.append(picture.shape[:2])
         return picture, np.zeros((2, 1), np.float32)
 
     photo = np.zeros((height, width, 3), np.uint8)
-    assert (paint_tiles(photo, paint, tiles, pixels) == photo).all()
-    assert 16 <= min(painted) <= max(painted) <= longest
+    photo[::7, ::5] = 255
+    assert (paint_parts(photo, paint, parts) == photo).all()
+    assert all(limits.take(*size) for size in painted), painted
+    for spans in (parts.tiles.rows, parts.tiles.columns):
+        assert all(span.start % 4 == 0 for span in spans)
+        for one, next_ in itertools.pairwise(spans):
+            assert min(one.stop - one.last, next_.first - next_.start) >= model.receptive_radius
+    return len(painted)
 
 
 def test_tiles_leave_no_seam(steady_style, photo) -> None:
@@ -75,7 +121,9 @@ def test_tiles_leave_no_seam(steady_style, photo) -> None:
     assert len(tiles) > 10
     statistics = statistics_of(picture, steady.paint, pixels)
     whole, _ = steady.paint(picture, statistics, 1.0)
-    difference = np.abs(paint_tiles(picture, steady.paint, tiles, pixels).astype(int) - whole)
+    difference = np.abs(
+        paint_parts(picture, steady.paint, Parts(tiles, pixels)).astype(int) - whole
+    )
     assert difference.max() <= 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,32 @@ def make_engine_machine(
     return EngineMachine(**vars(cuda), version=version, bindings=site, run_time=scratch)
 
 
-def stand_in_engine(path: Path, machine: EngineMachine, **changes: Any) -> Path:
-    """Write an engine that paints by copying, and its side-car; `changes` are facts."""
-    low, high = (1, 8, 8), (2, 64, 96)
-    text = "stand-in engine 1 " + " ".join(map(str, (*low, *high)))
+def stand_in_engine(
+    path: Path,
+    machine: EngineMachine,
+    *,
+    low: Sequence[int] = (1, 8, 8),
+    high: Sequence[int] = (2, 64, 96),
+    channels: int = 0,
+    **changes: Any,
+) -> Path:
+    """Write an engine that paints by copying, and its side-car.
+
+    Args:
+        path: of the engine.
+        machine: on which it is to run.
+        low: N×H×W of the smallest picture.
+        high: N×H×W of the largest.
+        channels: of a steady one.
+        changes: facts of the side-car.
+    """
+    text = "stand-in engine 1 " + " ".join(map(str, (*low, *high, channels)))
     data = changes.pop("data", text.encode())
+    variant = {"variant": "steady"} if channels else {}
     is_rtx = machine.version == RTX
     facts: dict[str, Any] = {
-        "model": {"name": "echo", "scale": "1", "kind": "style"},
+        "model": {"name": "echo", "scale": "1", "kind": "style", **variant},
+        "statistics": channels,
         "onnx_sha256": "0" * 64,
         "engine_sha256": hashlib.sha256(data).hexdigest(),
         "engine_bytes": len(data),
@@ -74,13 +93,19 @@ def stand_in_engine(path: Path, machine: EngineMachine, **changes: Any) -> Path:
         "gpu": "portable" if is_rtx else "Stand-in GPU",
         "compute_capabilities": ["8.9"],
         "precision": "fp16",
-        "profiles": [{"min": [*low, 3], "opt": [1, 32, 48, 3], "max": [*high, 3]}],
+        "profiles": [{"min": [*low, 3], "opt": _between(low, high), "max": [*high, 3]}],
         "options": {},
         "memory": {},
     }
     path.write_bytes(data)
     side_car_of(path).write_text(EngineFacts(**{**facts, **changes}).as_json())
     return path
+
+
+def _between(low: Sequence[int], high: Sequence[int]) -> list[int]:
+    """The usual picture: 48x32, or the nearest that is taken."""
+    sides = zip(low, (1, 32, 48), high, strict=True)
+    return [*(max(least, min(usual, most)) for least, usual, most in sides), 3]
 
 
 def _build(library: Path, cuda: Path, options: list[str]) -> None:

@@ -3,21 +3,22 @@
  * The bindings reach everything through tables of functions; which place a function has differs
  * between TensorRT 10 (OLD) and TensorRT 11 and TensorRT-RTX. An "engine" is a line of text,
  *
- *     stand-in engine SCALE  N H W  N H W     (its smallest and its largest picture)
+ *     stand-in engine SCALE  N H W  N H W  C     (its smallest and its largest picture, channels)
  *
- * that paints by copying: "image" to "image_out", on the stream that it is given. The stand-in
- * driver beneath orders the copies, counts memory and fails when asked to; "deserialize", "context",
- * "enqueue" and "destroy" are calls to it too. STAND_IN_TENSORS is how many tensors an engine has (2).
+ * that paints by copying: "image" to "image_out", on the stream that it is given; with channels also
+ * "statistics" to "statistics_out", whatever it is to keep. The stand-in driver beneath orders the copies, counts memory and fails when asked to; "deserialize", "context",
+ * "enqueue" and "destroy" are calls to it too. STAND_IN_TENSORS is how many tensors an engine has
+ * (2, or 5 with channels).
  */
 #include "stand_in.h"
 
 #ifdef OLD
 enum { LOG = 0 };
-enum { GET_NAME = 31, NUM_TENSORS = 30, MODE = 23, NEW_CONFIG = 56, NEW_CONTEXT = 55 };
+enum { GET_NAME = 31, NUM_TENSORS = 30, SHAPE_OF = 19, MODE = 23, NEW_CONFIG = 56, NEW_CONTEXT = 55 };
 enum { SET_SHAPE = 21, SET_ADDRESS = 24, ENQUEUE = 37, MEMORY_FOR_SHAPES = 48, SET_MEMORY = 49 };
 #else
 enum { LOG = 4 };
-enum { GET_NAME = 27, NUM_TENSORS = 26, MODE = 19, NEW_CONFIG = 48, NEW_CONTEXT = 47 };
+enum { GET_NAME = 27, NUM_TENSORS = 26, SHAPE_OF = 15, MODE = 19, NEW_CONFIG = 48, NEW_CONTEXT = 47 };
 enum { SET_SHAPE = 20, SET_ADDRESS = 23, ENQUEUE = 36, MEMORY_FOR_SHAPES = 47, SET_MEMORY = 48 };
 #endif
 enum { DESERIALIZE = 3, SET_STRATEGY = 3, NEW_CACHE = 5, SET_CACHE = 6, SET_KERNELS = 8, SET_GRAPHS = 10 };
@@ -145,10 +146,19 @@ TABLE(config_table, AT(SET_STRATEGY, config_strategy), AT(NEW_CACHE, config_new_
 
 /* -- engines and their contexts */
 
+static const char *NAMES[] = {"image", "statistics", "keep", "image_out", "statistics_out"};
+enum { IMAGE, STATISTICS, KEEP, PAINTING, STATISTICS_OUT, ALL };
+
+static int place_of(const char *name) {
+    int place = 0;
+    while (place < ALL - 1 && strcmp(name, NAMES[place])) place++;
+    return place;
+}
+
 typedef struct {
     Object object;
     int scale;
-    int64_t smallest[3], largest[3];
+    int64_t smallest[3], largest[3], channels;
     void *weights;
 } Engine;
 
@@ -157,7 +167,7 @@ typedef struct {
     Engine *engine;
     Cache *cache;
     Shape shape;
-    void *image, *painting, *memory;
+    void *addresses[ALL], *memory;
     int64_t size;
     int warm, busy;
 } Context;
@@ -169,6 +179,10 @@ static void context_destroy(Object *object) {
         fprintf(stderr, "a context was let go while it painted\n");
         abort();
     }
+}
+
+static int engine_has(Engine *self, int place) {
+    return self->channels || place == IMAGE || place == PAINTING;
 }
 
 static int64_t pixels(Context *self) {
@@ -186,7 +200,7 @@ static int context_shape(Context *self, const char *name, const Shape *shape) {
 }
 
 static int context_address(Context *self, const char *name, void *address) {
-    *(strcmp(name, "image") ? &self->painting : &self->image) = address;
+    self->addresses[place_of(name)] = address;
     return 1;
 }
 
@@ -206,7 +220,10 @@ static int context_enqueue(Context *self, Stream *stream) {
         say(text);
         return 0;
     }
-    if (!self->image || !self->painting || self->size < (int64_t)context_needs(self)) {
+    int there = self->size >= (int64_t)context_needs(self);
+    for (int place = 0; place < ALL; place++)
+        there &= self->addresses[place] || !engine_has(self->engine, place);
+    if (!there) {
         say("IExecutionContext::enqueueV3: Error Code 3: API Usage Error (memory is not all there)");
         return 0;
     }
@@ -218,7 +235,11 @@ static int context_enqueue(Context *self, Stream *stream) {
     if (!self->warm && self->cache) self->cache->shapes++;
     self->warm = 1;
     stand_in_fill(self->memory, 0x5A, context_needs(self), stream);
-    stand_in_copy(self->painting, self->image, pixels(self) * 3, DEVICE_TO_DEVICE, stream);
+    void **at = self->addresses;
+    stand_in_copy(at[PAINTING], at[IMAGE], pixels(self) * 3, DEVICE_TO_DEVICE, stream);
+    if (self->engine->channels)
+        stand_in_copy(at[STATISTICS_OUT], at[STATISTICS], self->engine->channels * 2 * sizeof(float),
+                      DEVICE_TO_DEVICE, stream);
     if (!stand_in_capturing(stream)) {
         self->busy++;
         stand_in_call(stream, done, self);
@@ -248,16 +269,28 @@ static Outer *engine_config(Engine *self) {
     return &config->object.outer;
 }
 
-static int engine_tensors(Engine *self) { return stand_in_number("STAND_IN_TENSORS", 2); }
+static int engine_tensors(Engine *self) {
+    return stand_in_number("STAND_IN_TENSORS", self->channels ? ALL : 2);
+}
 
-static const char *engine_name(Engine *self, int index) { return index ? "image_out" : "image"; }
+static const char *engine_name(Engine *self, int index) {
+    return NAMES[self->channels ? index : index ? PAINTING : IMAGE];
+}
 
-static int engine_mode(Engine *self, const char *name) { return strcmp(name, "image") ? 2 : 1; }
+static int engine_mode(Engine *self, const char *name) { return place_of(name) < PAINTING ? 1 : 2; }
+
+static Shape engine_shape(Engine *self, const char *name) {
+    int place = place_of(name);
+    if (place == KEEP) return (Shape){1, {1}};
+    if (place == STATISTICS || place == STATISTICS_OUT) return (Shape){3, {1, 2, self->channels}};
+    return (Shape){4, {-1, -1, -1, 3}};
+}
 
 TABLE(engine_table, AT(NUM_TENSORS, engine_tensors), AT(GET_NAME, engine_name),
-      AT(MODE, engine_mode), AT(NEW_CONFIG, engine_config), AT(NEW_CONTEXT, engine_context));
+      AT(SHAPE_OF, engine_shape), AT(MODE, engine_mode), AT(NEW_CONFIG, engine_config),
+      AT(NEW_CONTEXT, engine_context));
 
-static void engine_destroy(Object *object) { stand_in_release(((Engine *)object)->weights, DEVICE); }
+static void engine_destroy(Object *object) { stand_in_release(((Engine *)object)->weights); }
 
 static Outer *deserialize(Object *self, const char *data, size_t size) {
     char text[256] = "";
@@ -272,9 +305,9 @@ static Outer *deserialize(Object *self, const char *data, size_t size) {
     }
     Engine *engine = made(sizeof *engine, engine_table);
     int64_t *low = engine->smallest, *high = engine->largest;
-    int read = sscanf(text, "stand-in engine %d %ld %ld %ld %ld %ld %ld", &engine->scale, low,
-                      low + 1, low + 2, high, high + 1, high + 2);
-    if (read != 7) {
+    int read = sscanf(text, "stand-in engine %d %ld %ld %ld %ld %ld %ld %ld", &engine->scale, low,
+                      low + 1, low + 2, high, high + 1, high + 2, &engine->channels);
+    if (read < 7) {
         say("IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization assertion "
             "magicTagRead == kMAGIC_TAG failed.Magic tag does not match)");
         free(engine);

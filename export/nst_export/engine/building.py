@@ -178,6 +178,7 @@ class _Build:
             profiles=[shapes],
             options={key: value for key, value in options.items() if value is not None},
             memory={key: value for key, value in memory.items() if value is not None},
+            statistics=self.model.num_statistics or 0,
         )
 
     def _parse(self, builder: trt.Builder) -> trt.INetworkDefinition:
@@ -191,13 +192,22 @@ class _Build:
                 f"computes in {self.precision}, {asked} was asked for",
                 path=self.model.path,
                 cure="leave out --precision, or build from its checkpoint: "
-                f"nst-rt export CHECKPOINT OUT{SUFFIX} --precision {asked}",
+                f"nst-rt export CHECKPOINT OUT{SUFFIX} --precision {asked}{self._variant()}",
             )
+
+    def _variant(self) -> str:
+        return "" if self.model.num_statistics is None else " --variant steady"
 
     def _profile(self, fixed: tuple[int, int, int, int] | None) -> Profile:
         options = self.options
         if fixed is None:
             profile = options.profile()
+            if self.model.num_statistics is not None and options.batch != 1:
+                raise UsageError(
+                    "takes one picture at a time, as it takes statistics",
+                    path=self.model.path,
+                    cure="leave out --batch",
+                )
             if options.largest is None and options.fixed is None and profile.max != LARGEST:
                 logger.warning(
                     "no --max was given: the engine takes pictures of up to %s, which --opt or "

@@ -21,6 +21,7 @@ class EngineOptions:
     Attributes:
         backend: TensorRT where it and a GPU are here, else TensorRT-RTX.
         precision: half precision, or what a model file computes in.
+        variant: "steady" for one that takes statistics, from the steady file or a checkpoint.
         smallest, usual, largest: heights and widths of pictures.
         fixed: height and width of an engine for one size only.
         batch: most pictures at once.
@@ -32,6 +33,7 @@ class EngineOptions:
 
     backend: BackendName | None = None
     precision: Literal["fp32", "fp16"] | None = None
+    variant: Literal["plain", "steady"] = "plain"
     smallest: Size | None = None
     usual: Size | None = None
     largest: Size | None = None

@@ -31,9 +31,10 @@ def model_for(
 
     Args:
         source: a shipped style's name, a model file (.onnx), or a checkpoint, from which a model
-            file is made and checked as `nst-rt export` does.
+            file is made and checked as `nst-rt export` does; so it is from a shipped style that
+            has no such file, as none has of its steady one in half precision.
         name: of the model that is made.
-        options: precision and fixed size.
+        options: precision, variant and fixed size.
         facts: for the metadata of a model that is made.
         report: told every comparison of a model that is made.
         progress: told what is at work, as nothing of the engine yet.
@@ -43,23 +44,25 @@ def model_for(
         UsageError: a model file cannot be changed to what is asked.
     """
     flavour: Literal["fp32", "fp16"] = options.precision or "fp16"
+    variant = options.variant
     shipped = zoo.find(str(source)) is not None
-    if shipped and not options.fixed and not facts:
-        return read_model(str(source), flavour=flavour)
+    has_file = (variant, flavour) != ("steady", "fp16")
+    if shipped and has_file and not options.fixed and not facts:
+        return read_model(str(source), flavour=flavour, variant=variant)
     if not shipped and not _is_checkpoint(source):
         if facts:
             raise UsageError(
                 "title and licence of a model file are fixed", path=source,
                 cure="give its checkpoint",
             )  # fmt: skip
-        return read_model(source)
+        return read_model(source, variant=variant)
     from nst_export.exporter import export_style
 
     with tempfile.TemporaryDirectory(prefix="nst-rt-") as folder:
         path = Path(folder, f"{name}.onnx")
         export_style(
-            source, path, flavour=flavour, size=options.fixed, facts=facts, report=report,
-            progress=lambda share, phase: progress(0.0, phase),
+            source, path, flavour=flavour, variant=variant, size=options.fixed, facts=facts,
+            report=report, progress=lambda share, phase: progress(0.0, phase),
         )  # fmt: skip
         return read_model(path)
 
