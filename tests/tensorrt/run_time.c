@@ -290,7 +290,7 @@ TABLE(engine_table, AT(NUM_TENSORS, engine_tensors), AT(GET_NAME, engine_name),
       AT(SHAPE_OF, engine_shape), AT(MODE, engine_mode), AT(NEW_CONFIG, engine_config),
       AT(NEW_CONTEXT, engine_context));
 
-static void engine_destroy(Object *object) { stand_in_release(((Engine *)object)->weights); }
+static void engine_destroy(Object *object) { stand_in_release(((Engine *)object)->weights, DEVICE); }
 
 static Outer *deserialize(Object *self, const char *data, size_t size) {
     char text[256] = "";
