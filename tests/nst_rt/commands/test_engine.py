@@ -69,6 +69,7 @@ def test_options_reach_the_builder(nst, folder: Path, monkeypatch) -> None:
     monkeypatch.setattr("nst_export.engine.build_engine", build_engine)
     given = "--min 32x16 --opt 64x48 --max 96x80 --batch 3 --level 2 --timing-cache c"
     given += " --workspace 77 --backend tensorrt --overwrite --title Wave --precision fp16"
+    given += " --variant steady"
     capabilities = ("--compute-capability", "7.5", "--compute-capability", "8.9")
     assert nst("export", "wave", "x.engine", *given.split(), *capabilities).code == 130
     [(source, target, options, facts, overwrite)] = calls
@@ -77,6 +78,7 @@ def test_options_reach_the_builder(nst, folder: Path, monkeypatch) -> None:
     assert (options.batch, options.level, options.timing_cache) == (3, 2, Path("c"))
     assert (options.workspace_mib, options.backend) == (77, "tensorrt")
     assert (options.capabilities, options.precision) == (("7.5", "8.9"), "fp16")
+    assert options.variant == "steady"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_options_reach_the_builder(nst, folder: Path, monkeypatch) -> None:
         (["x.onnx", "--max", "64x64"], "--max is of engines; end the output in .engine"),
         (["x.onnx", "--timing-cache", "c"], "--timing-cache is of engines"),
         (["x.onnx", "--compute-capability", "8.9"], "--compute-capability is of engines"),
-        (["x.engine", "--variant", "stats"], "--variant is of model files; leave it out"),
+        (["x.engine", "--variant", "stats"], "--variant stats is of model files; choose plain or"),
         (["x.engine", "--min", "64"], "--min is '64'; write it like 1280x720"),
         (["x.engine", "--size", "64x64", "--min", "64x64"], "one size has no range"),
         (["x.engine", "--min", "65x64", "--opt", "64x64"], "min 65x64 does not fit into opt"),
@@ -106,7 +108,10 @@ def test_what_needs_torch_says_so(nst, folder: Path, monkeypatch) -> None:
     ended = nst("export", STYLE, "x.engine", *one_size)
     assert (ended.code, b"pictures 64x64, " in ended.out) == (0, True)
     checkpoint = (zoo.cards()[0].file("checkpoint"), "y.engine")
-    for arguments in checkpoint, (STYLE, "y.engine", "--size", "64x64"):
+    steady = (STYLE, "x.steady.engine", "--variant", "steady")
+    ended = nst("export", *steady, *one_size, "--precision", "fp32")
+    assert (ended.code, b"fp32, portable" in ended.out) == (0, True)
+    for arguments in checkpoint, (STYLE, "y.engine", "--size", "64x64"), (*steady, "--overwrite"):
         ended = nst("export", *arguments)
         assert ended.code == 5
         assert 'pip install "nst-rt[export]"' in ended.err

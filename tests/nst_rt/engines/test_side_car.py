@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ def test_facts_come_back(engine: Path) -> None:
     assert read_engine_facts(engine) == FACTS
 
 
+def test_steady_engine_tells_of_its_statistics(engine: Path) -> None:
+    steady = replace(FACTS, model={**FACTS.model, "variant": "steady"}, statistics=800)
+    side_car_of(engine).write_text(steady.as_json())
+    assert read_engine_facts(engine) == steady
+    assert (steady.steady, FACTS.steady) == (True, False)
+
+
+def test_engine_of_before_there_were_statistics_takes_none(engine: Path) -> None:
+    told = json.loads(FACTS.as_json())
+    del told["statistics"]
+    side_car_of(engine).write_text(json.dumps(told))
+    assert read_engine_facts(engine) == FACTS
+
+
 def test_what_a_later_version_adds_is_passed_over(engine: Path) -> None:
     told = json.loads(FACTS.as_json())
     side_car_of(engine).write_text(json.dumps({**told, "more": 1}))
@@ -54,6 +69,9 @@ def test_what_a_later_version_adds_is_passed_over(engine: Path) -> None:
         ({"engine_bytes": "12"}, r"does not describe an engine \(engine_bytes is str\)"),
         ({"profiles": {}}, "profiles is dict"),
         ({"gpu": None}, "gpu is NoneType"),
+        ({"statistics": "5"}, "statistics is str"),
+        ({"statistics": 5}, "5 statistics"),
+        ({"model": {"variant": "steady"}, "statistics": -5}, "-5 statistics"),
         ({"model": {"scale": 2}}, "model has facts that are no text"),
         ({"profiles": []}, "profiles are no sizes of pictures"),
         ({"profiles": [[1, 8, 8, 3]]}, "profiles are no sizes of pictures"),
