@@ -20,6 +20,7 @@ MESSAGES = [
     *ROOT.glob("export/nst_export/engine/*.py"),
     *ROOT.glob("nst_rt/nvidia/*.py"),
     *ROOT.glob("nst_rt/engines/*.py"),
+    *ROOT.glob("nst_rt/model/*.py"),
     *ROOT.glob("nst_rt/sessions/*.py"),
 ]
 
