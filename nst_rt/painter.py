@@ -32,7 +32,7 @@ from nst_rt.images import (
     shrink,
     working_size,
 )
-from nst_rt.model import Adaptation, read_model
+from nst_rt.model import Adaptation, ModelFile, read_model
 from nst_rt.options import PaintOptions, Size
 from nst_rt.sessions import Device, Precision, Session, open_session, preferred_flavour
 from nst_rt.sessions.gpu import GpuSession
@@ -231,10 +231,11 @@ class Painter:
             SizeError: the model is an engine, and takes neither this size nor a smaller one in
                 proportion; or it was to be painted in full.
         """
-        fixed = self.model.fixed_size
-        if fixed is None or (self.model.engine and fixed != (height, width)):
+        model = self._steady.model() if steadily else self.model
+        fixed = model.fixed_size
+        if fixed is None or (model.engine and fixed != (height, width)):
             at = (height, width) if size == "full" else working_size(height, width, size)
-            return self._fitted(at, shrinks=size != "full", steadily=steadily)
+            return self._fitted(model, at, shrinks=size != "full", steadily=steadily)
         if fixed != (height, width):
             raise InputError(
                 f"{width}x{height} does not fit this model: it paints {fixed[1]}x{fixed[0]} alone",
@@ -242,9 +243,10 @@ class Painter:
             )
         return fixed
 
-    def _fitted(self, at: tuple[int, int], *, shrinks: bool, steadily: bool) -> tuple[int, int]:
+    def _fitted(
+        self, model: ModelFile, at: tuple[int, int], *, shrinks: bool, steadily: bool
+    ) -> tuple[int, int]:
         """A working size that the model takes: engines are for a range of sizes."""
-        model = self._steady.model() if steadily else self.model
         engine = model.engine
         if engine is None or engine.takes((1, *at, 3)):
             return at
