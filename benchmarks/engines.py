@@ -32,6 +32,8 @@ def variants() -> list[tuple[str, str, EngineOptions]]:
         ("1080p", "no other size", EngineOptions(fixed=high)),
         ("1080p", "4 pictures at once", EngineOptions(largest=high, batch=4)),
         ("1080p", "fp32", EngineOptions(largest=high, precision="fp32")),
+        ("1080p", "steady", EngineOptions(largest=high, variant="steady")),
+        ("1080p", "steady, fp32", EngineOptions(largest=high, precision="fp32", variant="steady")),
         ("1080p", "for Turing too", EngineOptions(largest=high, capabilities=TURING)),
     ]
     return found
