@@ -31,13 +31,12 @@ from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.strips import (
     Parts,
     SteadyPaint,
-    Tiling,
     paint_parts,
     pieces,
     statistics_of,
     thumbnail,
-    tiling,
 )
+from nst_rt.tiles import Tiling, tiling
 from nst_train.photos import find_photos
 
 Pixels = NDArray[np.uint8]

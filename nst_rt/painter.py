@@ -13,16 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.engines.command import outside
 from nst_rt.errors import (
     ClosedError,
-    InputError,
     ModelError,
     OutOfMemoryError,
-    ProviderError,
     UsageError,
-    shown,
 )
+from nst_rt.fitting import Fitting
 from nst_rt.images import (
     blend,
     check_pixels,
@@ -30,9 +27,8 @@ from nst_rt.images import (
     keep_color,
     restore_detail,
     shrink,
-    working_size,
 )
-from nst_rt.model import Adaptation, ModelFile, read_model
+from nst_rt.model import Adaptation, read_model
 from nst_rt.options import PaintOptions, Size
 from nst_rt.sessions import Device, Precision, Session, open_session, preferred_flavour
 from nst_rt.sessions.gpu import GpuSession
@@ -97,13 +93,13 @@ class Painter:
             adaptation=adaptation,
         )
         self._cpu: Painter | None = None
-        self._told_limit = False
         # what was asked for by name is not left: neither a GPU nor an arithmetic
         leaves_gpu = device == "auto" and self._session.device != "cpu" and not self.model.engine
         self._leaves_fp16 = precision == "auto" and find(str(style)) is not None
         self._within_memory = WithinMemory(
             self.model, self._steady, max_memory, self._paint_on_cpu if leaves_gpu else None
         )
+        self._fitting = Fitting(self._steady, self._within_memory)
 
     @property
     def is_open(self) -> bool:
@@ -232,48 +228,7 @@ class Painter:
                 proportion; or it was to be painted in full.
         """
         model = self._steady.model() if steadily else self.model
-        fixed = model.fixed_size
-        if fixed is None or (model.engine and fixed != (height, width)):
-            at = (height, width) if size == "full" else working_size(height, width, size)
-            return self._fitted(model, at, shrinks=size != "full", steadily=steadily)
-        if fixed != (height, width):
-            raise InputError(
-                f"{width}x{height} does not fit this model: it paints {fixed[1]}x{fixed[0]} alone",
-                cure="resize the picture, or export the model without --size",
-            )
-        return fixed
-
-    def _fitted(
-        self, model: ModelFile, at: tuple[int, int], *, shrinks: bool, steadily: bool
-    ) -> tuple[int, int]:
-        """A working size that the model takes: engines are for a range of sizes."""
-        engine = model.engine
-        if engine is None or engine.takes((1, *at, 3)):
-            return at
-        if not steadily and self._within_memory.takes(*at):
-            return at
-        smaller = engine.fitted(at) if shrinks else None
-        if smaller is None:
-            raise outside(model.path, engine, at, instead=self._lacks_parts(steadily))
-        if not self._told_limit:
-            self._told_limit = True
-            logger.warning(
-                "%s takes pictures of %s: larger ones are painted smaller%s",
-                shown(model.path.name), engine.range_text(), self._lacks_parts(steadily),
-            )  # fmt: skip
-        return smaller
-
-    def _lacks_parts(self, steadily: bool) -> str:
-        """What it takes to paint in parts what is larger than an engine takes.
-
-        Frames of one video, which are painted `steadily`, never are.
-        """
-        try:
-            if not steadily:
-                self._steady.session()
-        except (ModelError, ProviderError) as error:
-            return f"; in parts, as they are: {error.cure or error}"
-        return ""
+        return self._fitting.size_of(model, height, width, size, steadily=steadily)
 
     def _paint_at_size(self, photo: Pixels, run: Run | None, out: Pixels | None) -> Pixels:
         """Paint at working size, with `run` or the plain file.

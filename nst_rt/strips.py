@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,15 +24,14 @@ from numpy.typing import NDArray
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.images import shrink
 from nst_rt.model import ModelFile
-from nst_rt.sessions.limits import Limits
+from nst_rt.sessions.limits import Limits, Size
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.stopping import end_if_stopped
+from nst_rt.tiles import Tiling, tiling
 
 logger = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
-Size = tuple[int, int]
-"""Height and width."""
 SteadyPaint = Callable[[Pixels, Statistics | None, float], tuple[Pixels, Statistics]]
 """As `SteadyStyle.paint`."""
 
@@ -44,31 +43,6 @@ MARGIN = 1.1
 """A tile takes so much more per pixel than a large picture."""
 SMALLEST_PIECE = 32
 """Pixels of a side."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Where a tile lies along one axis, and which part of it is used."""
-
-    start: int
-    stop: int
-    first: int
-    last: int
-    """One past the last that is used."""
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """The tiles of a picture, row by row."""
-
-    rows: tuple[Span, ...]
-    columns: tuple[Span, ...]
-
-    def __len__(self) -> int:
-        return len(self.rows) * len(self.columns)
-
-    def __iter__(self) -> Iterator[tuple[Span, Span]]:
-        return ((row, column) for row in self.rows for column in self.columns)
 
 
 @dataclass(frozen=True)
@@ -167,39 +141,6 @@ def pixels_for(limits: Limits, height: int, width: int, most: int) -> int:
     return 0
 
 
-def tiling(
-    height: int,
-    width: int,
-    pixels: int,
-    *,
-    radius: int,
-    multiple: int,
-    limits: Limits | None = None,
-) -> Tiling | None:
-    """Tiles of at most `pixels` each that cover a picture, None where that is too few.
-
-    Args:
-        height: of the picture.
-        width: of the picture.
-        pixels: what may be painted at once.
-        radius: how far an output pixel sees.
-        multiple: tiles begin on it, as the network counts in it.
-        limits: within which they are; none by default.
-    """
-    overlap = math.ceil(radius / multiple) * multiple
-    smallest = 3 * overlap
-    least, most = limits or ((1, 1), (height, width))
-    tall, wide = min(height, most[0]), min(width, most[1])
-    side = max(smallest, math.isqrt(max(0, pixels)))
-    across = min(wide, side if tall >= side else max(smallest, pixels // tall))
-    down = min(tall, pixels // across)
-    if down < min(height, smallest) or across < min(width, smallest):
-        return None
-    rows = _spans(height, down, overlap, multiple, least[0])
-    columns = _spans(width, across, overlap, multiple, least[1])
-    return Tiling(rows, columns) if rows and columns else None
-
-
 def paint_parts(photo: Pixels, paint: SteadyPaint, parts: Parts) -> Pixels:
     """Paint uint8 H×W×3 tile by tile, all with the same statistics."""
     statistics = statistics_of(photo, paint, parts.pixels, parts.least)
@@ -280,26 +221,3 @@ def _starts(length: int, side: int, count: int) -> list[int]:
     if count == 1:
         return [(length - side) // 2]
     return [round(index * (length - side) / (count - 1)) for index in range(count)]
-
-
-def _spans(length: int, most: int, overlap: int, multiple: int, least: int) -> tuple[Span, ...]:
-    """As few and as equal tiles along an axis as cover it.
-
-    None is longer than `most` or shorter than `least`; there are none where that cannot be.
-    """
-    if most >= length:
-        return (Span(0, length, 0, length),) if length >= least else ()
-    core = (most // multiple) * multiple - 2 * overlap
-    count = math.ceil((length - 2 * overlap) / core)
-    core = math.ceil((length - 2 * overlap) / count / multiple) * multiple
-    side = max(core + 2 * overlap, least)
-    latest = (length - least) // multiple * multiple
-    starts = [0]
-    while starts[-1] + side < length and len(starts) < count:
-        starts.append(min(starts[-1] + core, latest))
-    if max(side, length - starts[-1]) > most:
-        return ()
-    stops = [*(start + side for start in starts[:-1]), length]
-    inner = [stop - overlap for stop in stops[:-1]]
-    firsts, lasts = [0, *inner], [*inner, length]
-    return tuple(map(Span, starts, stops, firsts, lasts))

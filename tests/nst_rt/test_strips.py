@@ -15,36 +15,13 @@ from nst_rt.model import read_model
 from nst_rt.sessions import open_session
 from nst_rt.sessions.limits import Limits
 from nst_rt.steady import SteadyStyle
-from nst_rt.strips import Parts, paint_parts, parts_of, pieces, pixels_within, statistics_of, tiling
-
-SIDES = st.integers(1, 2000)
+from nst_rt.strips import Parts, paint_parts, parts_of, pieces, pixels_within, statistics_of
+from nst_rt.tiles import tiling
 
 
 def steady_of(style) -> SteadyStyle:
     opens = partial(open_session, device="cpu", precision="fp32", threads=1)
     return SteadyStyle(style, read_model(style), verify=True, opens=opens)
-
-
-@settings(deadline=None)
-@given(SIDES, SIDES, st.integers(0, 1_000_000), st.sampled_from([25, 57]))
-def test_tiles_cover_the_picture_once_and_overlap_by_what_a_pixel_sees(
-    height: int, width: int, pixels: int, radius: int
-) -> None:
-    tiles = tiling(height, width, pixels, radius=radius, multiple=4)
-    if tiles is None:
-        return
-    for spans, length in ((tiles.rows, height), (tiles.columns, width)):
-        assert (spans[0].start, spans[0].first, spans[-1].stop, spans[-1].last) == (
-            0, 0, length, length,
-        )  # fmt: skip
-        for one, next_ in itertools.pairwise(spans):
-            assert one.first < one.last == next_.first
-            assert one.stop - one.last >= radius
-            assert next_.first - next_.start >= radius
-            assert next_.start % 4 == one.stop % 4 == 0
-    sizes = [(row.stop - row.start) * (column.stop - column.start) for row, column in tiles]
-    assert len(sizes) == len(tiles)
-    assert max(sizes) <= pixels
 
 
 @settings(deadline=None, max_examples=12)

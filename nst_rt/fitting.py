@@ -1,0 +1,83 @@
+"""The size at which a picture is painted: the working size, or what the model takes of it."""
+
+from __future__ import annotations
+
+import logging
+
+from nst_rt.engines.command import outside
+from nst_rt.errors import InputError, ModelError, ProviderError, shown
+from nst_rt.images import working_size
+from nst_rt.model import ModelFile
+from nst_rt.options import Size
+from nst_rt.steady import SteadyStyle
+from nst_rt.within_memory import WithinMemory
+
+logger = logging.getLogger(__name__)
+
+
+class Fitting:
+    """Chooses sizes, and says once where an engine made one smaller.
+
+    Args:
+        steady: the style's steady file.
+        within_memory: paints in parts what the plain file does not take.
+    """
+
+    def __init__(self, steady: SteadyStyle, within_memory: WithinMemory) -> None:
+        self._steady, self._within_memory = steady, within_memory
+        self._told_limit = False
+
+    def size_of(
+        self, model: ModelFile, height: int, width: int, size: Size, *, steadily: bool
+    ) -> tuple[int, int]:
+        """Height and width at which a picture is painted, see `Painter.working_size`.
+
+        Args:
+            model: which paints it.
+            height: of the picture.
+            width: of the picture.
+            size: long side, or "full".
+            steadily: whether it is a frame of one video, which is painted at once or not at all.
+        """
+        fixed = model.fixed_size
+        if fixed is None or (model.engine and fixed != (height, width)):
+            at = (height, width) if size == "full" else working_size(height, width, size)
+            return self._fitted(model, at, shrinks=size != "full", steadily=steadily)
+        if fixed != (height, width):
+            raise InputError(
+                f"{width}x{height} does not fit this model: it paints {fixed[1]}x{fixed[0]} alone",
+                cure="resize the picture, or export the model without --size",
+            )
+        return fixed
+
+    def _fitted(
+        self, model: ModelFile, at: tuple[int, int], *, shrinks: bool, steadily: bool
+    ) -> tuple[int, int]:
+        """A working size that the model takes: engines are for a range of sizes."""
+        engine = model.engine
+        if engine is None or engine.takes((1, *at, 3)):
+            return at
+        if not steadily and self._within_memory.takes(*at):
+            return at
+        smaller = engine.fitted(at) if shrinks else None
+        if smaller is None:
+            raise outside(model.path, engine, at, instead=self._lacks_parts(steadily))
+        if not self._told_limit:
+            self._told_limit = True
+            logger.warning(
+                "%s takes pictures of %s: larger ones are painted smaller%s",
+                shown(model.path.name), engine.range_text(), self._lacks_parts(steadily),
+            )  # fmt: skip
+        return smaller
+
+    def _lacks_parts(self, steadily: bool) -> str:
+        """What it takes to paint in parts what is larger than an engine takes.
+
+        Frames of one video, which are painted `steadily`, never are.
+        """
+        try:
+            if not steadily:
+                self._steady.session()
+        except (ModelError, ProviderError) as error:
+            return f"; in parts, as they are: {error.cure or error}"
+        return ""
