@@ -241,6 +241,7 @@ class Stylizer(Streaming):
 
         Raises:
             InputError: the model is of a fixed size, another one.
+            SizeError: the model is an engine that does not take it, not in parts or smaller either.
         """
         options = self._options.changed(size, None, None)
         return self._painter.working_size(height, width, options.size)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from nst_rt.engines.side_car import side_car_of
+from tests.cuda.scripts import ON_DEVICE
 from tests.nst_rt.test_engine_style import COMMAND, OPEN
 from tests.nst_rt.video.clips import make_clip
 from tests.nst_rt.video.contents import shown
@@ -86,6 +87,18 @@ def test_gpu_that_has_too_little_memory_paints_in_parts(
     said, *painted = ended.out.splitlines()
     assert said.startswith("there is not memory enough for 1000x1200 at once: it was painted in ")
     assert painted == ["True", "True"], ended.err
+
+
+def test_pictures_on_the_gpu_are_not_painted_in_parts(machine: EngineMachine, engine: Path) -> None:
+    """Parts are cut and joined on the host; what is in GPU memory stays there."""
+    code = """
+    print(told(lambda: stylizer(OnDevice((500, 300, 3)))))
+    """
+    ended = machine.run(code, engine, before=OPEN + ON_DEVICE)
+    refused = (
+        f"SizeError 4: {engine}: takes pictures of 8x8 … 48x32 … 240x200, not of 300x500; build"
+    )
+    assert ended.out.startswith(refused), ended.err
 
 
 def test_frames_are_painted_with_statistics_of_those_before(
