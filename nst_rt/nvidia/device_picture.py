@@ -27,11 +27,11 @@ class DevicePicture:
             source: what it is painted from, which stays lent until it is done.
             stream: in which it is painted.
         """
-        self._gpu, self.shape, self._source, self._stream = gpu, shape, source, stream
+        self._gpu, self.shape, self._stream = gpu, shape, stream
         self._buffer = DeviceBuffer(gpu, math.prod(shape))
         self._done = Event(gpu)
         # nothing is freed under a painting that nobody waited for
-        gpu.free_with(self, gpu.driver.cuEventSynchronize, self._done.handle)
+        gpu.free_with(self, gpu.driver.cuEventSynchronize, self._done.handle, self._done, source)
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -69,10 +69,9 @@ class DevicePicture:
         address, device = int(self._buffer.address), self.__dlpack_device__()
         return lend(self, address, self.shape, device, versioned)
 
-    def painted(self) -> DevicePicture:
+    def painted(self) -> None:
         """Note that what fills it has been begun."""
         self._done.record(self._stream)
-        return self
 
     def __repr__(self) -> str:
         return f"DevicePicture({self.shape})"

@@ -100,7 +100,8 @@ class Borrowed:
             raise BufferError(f"DLPack {managed.major}.{managed.minor} is not known")
         _name(capsule, _USED[name])  # now it is ours to free
         if managed.delete:
-            weakref.finalize(self, _Delete(managed.delete), address)
+            given_back = weakref.finalize(self, _Delete(managed.delete), address)
+            given_back.atexit = False  # a GPU may still read it when the process ends
         tensor = managed.tensor
         axes = range(tensor.num_axes)
         name_of = _KINDS.get(tensor.code, "other ") + str(tensor.bits)

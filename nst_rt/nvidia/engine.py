@@ -128,7 +128,7 @@ class Launch:
         # work that is under way needs all of it
         gpu, stream = engine.gpu, engine.stream
         gpu.carries(self)
-        gpu.free_with(self, gpu.driver.cuStreamSynchronize, stream.handle)
+        gpu.free_with(self, gpu.driver.cuStreamSynchronize, stream.handle, stream)
 
     def start(self) -> None:
         """Begin to paint. The first time prepares, the second captures a graph.

@@ -25,8 +25,8 @@ class Graph:
         driver = gpu.driver
         # other threads may allocate meanwhile
         alone = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        gpu.call(driver.cuStreamBeginCapture, stream.handle, alone)
         try:
+            gpu.call(driver.cuStreamBeginCapture, stream.handle, alone)
             work()
         except BaseException:
             _, unfinished = driver.cuStreamEndCapture(stream.handle)

@@ -1,11 +1,13 @@
 """Pinned and device memory, streams and events, through cuda-python's driver interface.
 
 All belongs to the primary context of a GPU, which ONNX Runtime uses too. What is allocated is freed
-when the last reference to it goes.
+when the last reference to it goes; what is left when the process ends goes with it, as engines that
+use it are freed after that.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import weakref
@@ -40,7 +42,8 @@ class Gpu:
         self.device = self.call(driver.cuDeviceGet, index)
         self.context = self.call(driver.cuDevicePrimaryCtxRetain, self.device)
         self._process = os.getpid()
-        weakref.finalize(self, _release, driver, self.device, self._process)
+        weakref.finalize(self, _release, driver, self.device, self._process).atexit = False
+        _gpus.add(self)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a function of the driver; its result, or the error that it reports."""
@@ -64,23 +67,68 @@ class Gpu:
                 ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
             self._engines.clear()
 
-    def enter(self) -> None:
-        """Make the context that of the calling thread, as every call on memory needs it."""
-        self.call(self.driver.cuCtxSetCurrent, self.context)
-
-    def free_with(self, owner: object, free: Callable[..., Any], handle: Any) -> None:
-        """Free a handle when its owner is gone, in whatever thread that happens."""
-        weakref.finalize(owner, self._free, free, handle)
-
-    def _free(self, free: Callable[..., Any], handle: Any) -> None:
-        if os.getpid() == self._process:  # the driver does not work in a forked child
+    def finish(self) -> None:
+        """Wait for all work, in the process that has the GPU; for a GPU that is lost not at all."""
+        if os.getpid() == self._process:
             self.driver.cuCtxSetCurrent(self.context)
-            free(handle)
+            self.driver.cuCtxSynchronize()
+
+    def enter(self) -> None:
+        """Make the context that of the calling thread, as every call on memory needs it.
+
+        What this thread allocates then spoils no CUDA graph that another one captures meanwhile,
+        as ONNX Runtime does, in the mode that forbids it to all threads that do not ask for leave.
+        """
+        self.call(self.driver.cuCtxSetCurrent, self.context)
+        modes = self.driver.CUstreamCaptureMode
+        alone = modes.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+        self.call(self.driver.cuThreadExchangeStreamCaptureMode, alone)
+
+    def free_with(
+        self, owner: object, free: Callable[..., Any], handle: Any, *needed: object
+    ) -> None:
+        """Free a handle when its owner is gone, in whatever thread that happens.
+
+        What is `needed` for it lives till then: owners that go at once, as garbage of a cycle does,
+        would go in any order.
+        """
+        weakref.finalize(owner, self._free, free, handle, needed).atexit = False
+
+    def _free(self, free: Callable[..., Any], handle: Any, needed: tuple[object, ...]) -> None:
+        if os.getpid() != self._process:  # the driver does not work in a forked child
+            return
+        driver = self.driver
+        driver.cuCtxSetCurrent(self.context)
+        # garbage is collected at any time, also while this thread captures a graph
+        relaxed = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
+        _, mode = driver.cuThreadExchangeStreamCaptureMode(relaxed)
+        free(handle)
+        if mode is not None:  # the GPU is not lost
+            driver.cuThreadExchangeStreamCaptureMode(mode)
 
 
 def _release(driver: Any, device: Any, process: int) -> None:
     if os.getpid() == process:
         driver.cuDevicePrimaryCtxRelease(device)
+
+
+_gpus: weakref.WeakSet[Gpu] = weakref.WeakSet()
+
+
+@atexit.register
+def _finish() -> None:
+    """Let no engine be freed under its work when the process ends."""
+    for gpu in list(_gpus):
+        gpu.finish()
+
+
+def keep_for(owner: object, *needed: object) -> None:
+    """Let what an owner needs live until it is gone, in whatever order else things go."""
+    weakref.finalize(owner, _nothing, needed).atexit = False
+
+
+def _nothing(needed: tuple[object, ...]) -> None:
+    """Let go of it."""
 
 
 class Stream:
@@ -142,7 +190,7 @@ class PinnedArray:
         start = int(array.__array_interface__["data"][0])
         end = start + array.nbytes
         if not array.flags.c_contiguous or not any(
-            first <= start and end <= last for first, last in list(_pinned.items())
+            first <= start and end <= last for first, last in _pinned.copy().items()
         ):
             return None
         found = cls.__new__(cls)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from nst_rt.errors import NstError
 from nst_rt.sessions.in_flight import Shape
 
 PLACES_KEPT = 16
@@ -34,12 +35,21 @@ class BoundSession:
     Args:
         session: of ONNX Runtime.
         new_options: makes the options of a run.
+        failed: what an error of ONNX Runtime is raised as.
         captures: whether all kernels of a run are launched as one CUDA graph. A graph holds
             addresses: each place has its own, captured when the place comes again.
     """
 
-    def __init__(self, session: Any, new_options: Callable[[], Any], *, captures: bool) -> None:
+    def __init__(
+        self,
+        session: Any,
+        new_options: Callable[[], Any],
+        failed: Callable[[Exception], NstError],
+        *,
+        captures: bool,
+    ) -> None:
         self._session, self._new_options, self._captures = session, new_options, captures
+        self._failed = failed
         self._numbers = itertools.count(1)
         self._plain = self._options(graph=-1)
         self._bound: dict[Place, _Binding] = {}
@@ -58,7 +68,10 @@ class BoundSession:
         if shrinks:
             options = self._options(graph=-1)
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "gpu:0")
-        self._session.run_with_iobinding(bound.binding, options)
+        try:
+            self._session.run_with_iobinding(bound.binding, options)
+        except Exception as error:  # its exceptions share no base class of their own
+            raise self._failed(error) from error
 
     def close(self) -> None:
         """Free it, when what it has begun is done."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
+from weakref import WeakMethod
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from nst_rt.errors import ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.failures import failure
 from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
-from nst_rt.nvidia.memory import Gpu
+from nst_rt.nvidia.memory import Gpu, keep_for
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.bound import BoundSession, Place, Tensor
 from nst_rt.sessions.further import Numbers
@@ -24,6 +26,7 @@ from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 from nst_rt.sessions.placement import nodes_by_provider, refuse_pixels_on_cpu
 from nst_rt.sessions.sizes import Sizes
 
+T = TypeVar("T")
 LAST_OPSET = 21
 """From the next one on, ONNX Runtime computes InstanceNormalization on the CPU."""
 
@@ -40,6 +43,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
     """ONNX Runtime's CUDA provider. What is missing or fails there is an error, never the CPU."""
 
     _provider = "CUDAExecutionProvider"
+    _smallest: Shape = (1, 1, 1, 3)
 
     def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
         super().__init__(model, precision=precision, threads=threads)
@@ -48,20 +52,22 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         of_one_size = all(isinstance(size, int) for size in shape)
         # of a free dimension without a name nobody can say what it is
         named = not of_one_size and None not in shape
-        session = BoundSession(self._session, self._run_options, captures=of_one_size)
-        self._sizes = Sizes(session, self._open_one if named else None)
+        session = self._bound_session(self._session, captures=of_one_size)
+        self._sizes = Sizes(session, _weakly(self._open_one) if named else None)
 
     def close(self) -> None:
-        self._pictures.close()
-        self._sizes.close()
+        self._pictures.close(self._sizes.close)
         super().close()
 
     def release(self) -> None:
-        self._sizes.release()
-        if self._model.fixed_size is None:
-            self._pictures.release(lambda bound: self._sizes.run(bound.place, shrinks=True))
-        else:
-            super().release()
+        if self._model.fixed_size is not None:
+            self._pictures.close(self._sizes.release)
+            return
+        self._pictures.release(
+            self._sizes.release,
+            self._smallest,
+            lambda bound: self._sizes.run(bound.place, shrinks=True),
+        )
 
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
         """What it takes to paint from one address on the GPU to another."""
@@ -79,15 +85,17 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
     def _paint(self, bound: Bound, *given: Numbers) -> None:
         """Begin to paint, see `Beside.upload`."""
         bound.beside.upload(given, self._pictures.compute)
-        try:
-            self._sizes.run(bound.place)
-        except Exception as error:  # its exceptions share no base class of their own
-            raise self._failed(error) from error
+        self._sizes.run(bound.place)
         bound.beside.download(self._pictures.compute)
 
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
         session = super()._load(options, sizes)
         self._gpu.carries(session)
+        compute = self._pictures.compute
+        # it is freed when what it began is done, and uses its stream even then
+        synchronize = self._gpu.driver.cuStreamSynchronize
+        self._gpu.free_with(session, synchronize, compute.handle, compute)
+        keep_for(getattr(session, "_sess", session), compute)
         refuse_pixels_on_cpu(session)
         return session
 
@@ -96,7 +104,12 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         names = self._model.inputs[0].shape
         sizes = {str(name): size for name, size in zip(names, shape, strict=True) if name != size}
         session = self._load(self._options(self._model) | _of_one_size(self._model), sizes)
-        return BoundSession(session, self._run_options, captures=True)
+        return self._bound_session(session, captures=True)
+
+    def _bound_session(self, session: Any, *, captures: bool) -> BoundSession:
+        return BoundSession(
+            session, self._run_options, partial(_failure, self._gpu), captures=captures
+        )
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         if self._provider not in onnxruntime.get_available_providers():
@@ -117,7 +130,8 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
             self._gpu = Gpu()
         except ImportError as error:
             raise missing_engine("cuda-bindings", "cuda", error) from error
-        self._pictures = InFlight(self._gpu, model.scale, self._bind, self._paint)
+        bind, paint = _weakly(self._bind), _weakly(self._paint)
+        self._pictures = InFlight(self._gpu, model.scale, bind, paint)
 
     def _options(self, model: ModelFile) -> dict[str, str]:
         of_one_size = all(isinstance(size, int) for size in model.inputs[0].shape)
@@ -144,8 +158,23 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         return self._failed(error)
 
     def _failed(self, error: Exception) -> NstError:
-        self._gpu.keep_if_lost()
-        return failure(str(error))
+        return _failure(self._gpu, error)
+
+
+def _failure(gpu: Gpu, error: Exception) -> NstError:
+    """What an error of ONNX Runtime means."""
+    gpu.keep_if_lost()
+    return failure(str(error))
+
+
+def _weakly(method: Callable[..., T]) -> Callable[..., T]:
+    """A method for those that belong to its session, which they do not keep.
+
+    A session that nobody has any more gives its GPU memory back at once, not when garbage is
+    collected.
+    """
+    reference = WeakMethod(method)
+    return lambda *arguments: cast("Callable[..., T]", reference())(*arguments)
 
 
 def need_libraries(onnxruntime: Any, provider: str) -> None:

@@ -70,8 +70,7 @@ class EngineSession(GpuSession):
         )
 
     def release(self) -> None:
-        super().release()
-        self._engine.release()
+        self._pictures.close(self._engine.release)
 
     def close(self) -> None:
         self._pictures.close()

@@ -145,8 +145,12 @@ class InFlight(Generic[Bound]):
             target = device_array(result, "the painting", stream=now, axes=(3, 4))
             # what is lent is in order already, and what it becomes tells when it is done
             theirs = None if source.lent else Stream(self._gpu, source.stream or LEGACY_STREAM)
-            self._paint_between(source.pictures(), target.pictures(), theirs)
-            return result.painted() if isinstance(result, DevicePicture) else result
+            try:
+                self._paint_between(source.pictures(), target.pictures(), theirs)
+            finally:
+                if isinstance(result, DevicePicture):
+                    result.painted()
+            return result
 
     def _paint_between(
         self, sources: list[DeviceArray], targets: list[DeviceArray], theirs: Stream | None
@@ -154,32 +158,46 @@ class InFlight(Generic[Bound]):
         """Paint from place to place, between what was and what will be in the callers' stream."""
         if theirs:
             self.compute.wait(Event(self._gpu).record(theirs))
-        for source, target in zip(sources, targets, strict=True):
-            key = (source.address, target.address, source.shape)
-            if key not in self._bindings:
-                if len(self._bindings) == BINDINGS_KEPT:
-                    del self._bindings[next(iter(self._bindings))]
-                self._bindings[key] = self._bind(
-                    source.shape, target.shape, source.address, target.address
-                )
-            self._paint(self._bindings[key])
-        if theirs:
-            theirs.wait(Event(self._gpu).record(self.compute))
+        try:
+            for source, target in zip(sources, targets, strict=True):
+                self._paint(self._binding(source, target))
+        finally:  # what was begun goes on, whatever became of the rest
+            if theirs:
+                theirs.wait(Event(self._gpu).record(self.compute))
 
-    def release(self, paint_last: Callable[[Bound], object]) -> None:
-        """Free idle buffers, and paint a picture of one pixel in the way that is given."""
-        with self._lock:
+    def _binding(self, source: DeviceArray, target: DeviceArray) -> Bound:
+        key = (source.address, target.address, source.shape)
+        if key not in self._bindings:
+            if len(self._bindings) == BINDINGS_KEPT:
+                del self._bindings[next(iter(self._bindings))]
+            self._bindings[key] = self._bind(
+                source.shape, target.shape, source.address, target.address
+            )
+        return self._bindings[key]
+
+    def release(
+        self,
+        free: Callable[[], object],
+        shape: Shape,
+        paint_last: Callable[[Bound], object],
+    ) -> None:
+        """Free as `close` does, then paint a picture of a shape in the way that is given."""
+        self.close(free)
+        with self._lock, suppress(OutOfMemoryError):
             self._gpu.enter()
-            self.close()
-            with suppress(OutOfMemoryError):
-                frame = self._new_frame((1, 1, 1, 3))
-                paint_last(frame.bound)
-                del frame  # its buffers had to be there till now
+            frame = self._new_frame(shape)
+            paint_last(frame.bound)
+            del frame  # its buffers had to be there till now
 
-    def close(self) -> None:
-        """Free the buffers, as soon as the last picture is done."""
-        self._idle.clear()
-        self._bindings.clear()
+    def close(self, free: Callable[[], object] = lambda: None) -> None:
+        """Free the buffers, as soon as the last picture is done, and what `free` does.
+
+        Other threads begin no picture meanwhile.
+        """
+        with self._lock:
+            self._idle.clear()
+            self._bindings.clear()
+            free()
 
     def _painted_shape(self, shape: Shape) -> Shape:
         *count, height, width, channels = shape

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from nst_rt.errors import NstError
 from nst_rt.sessions.bound import BoundSession, Place
 from nst_rt.sessions.in_flight import Shape
 
@@ -49,7 +50,7 @@ class Sizes:
             try:
                 session.run(place)
                 return
-            except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            except NstError as error:
                 self._sized.pop(shape).close()
                 self._refuse(shape, error)
         self._any_size.run(place)
@@ -94,13 +95,13 @@ class Sizes:
         assert self._open_one is not None
         try:
             session = self._open_one(shape)
-        except Exception as error:  # as above
+        except NstError as error:
             self._refuse(shape, error)
             return None
         logger.info("pictures of %dx%d have a session of their own", shape[2], shape[1])
         return session
 
-    def _refuse(self, shape: Shape, error: Exception) -> None:
+    def _refuse(self, shape: Shape, error: NstError) -> None:
         """Its own session is for speed alone: where it finds no room, the other one paints."""
         logger.info("pictures of %dx%d have none of their own: %s", shape[2], shape[1], error)
         self._known[shape] = _Shape(refused=True)

@@ -15,7 +15,6 @@ from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import ask_driver
 from nst_rt.nvidia.libraries import install_line
 from nst_rt.sessions import Precision
-from nst_rt.sessions.bound import BoundSession
 from nst_rt.sessions.cuda import Bound, CudaSession, need_libraries
 from nst_rt.sessions.in_flight import Shape
 from nst_rt.sessions.limits import Limits
@@ -35,6 +34,7 @@ class TensorRtSession(CudaSession):
     """The TensorRT provider. What of a model it does not take CUDA computes, never the CPU."""
 
     _provider = "TensorrtExecutionProvider"
+    _smallest = SMALLEST
 
     def __init__(self, model: ModelFile, *, precision: Precision, threads: int) -> None:
         super().__init__(model, precision=precision, threads=threads)
@@ -49,7 +49,7 @@ class TensorRtSession(CudaSession):
         if model.fixed_size is None:
             self.limits = Limits(SMALLEST[1:3], LARGEST[1:3])
         # nothing is gained by sessions of one size: each would be another engine
-        self._sizes = Sizes(BoundSession(self._session, self._run_options, captures=False), None)
+        self._sizes = Sizes(self._bound_session(self._session, captures=False), None)
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         if model.fused:

@@ -48,6 +48,21 @@ def test_every_call_fails_and_the_session_closes(cuda_machine, echo, call, lazy)
     assert errors[1].startswith(STOPPED)
 
 
+def test_graph_that_is_lost_is_an_error_too(cuda_machine, echo) -> None:
+    """The session of that size goes for good; ONNX Runtime would end the process in freeing it."""
+    code = """
+    session = opened()
+    for _ in range(5):
+        print(told(lambda: session.run(picture).shape))
+    session.close()
+    """
+    ended = cuda_machine.run(code, echo, before=OPEN, lost="cudaGraphLaunch:2:719")
+    painted, errors = ended.out.splitlines()[:4], ended.out.splitlines()[4:]
+    assert painted == ["(1, 20, 30, 3)"] * 4, ended.err
+    assert ended.code == 0
+    assert [error.startswith(STOPPED) for error in errors] == [True]
+
+
 def test_memory_that_is_asked_for_again_does_not_hide_the_loss(cuda_machine, echo) -> None:
     """What is no lack of memory is not tried again in parts, nor on the CPU."""
     code = """

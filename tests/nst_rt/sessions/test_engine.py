@@ -87,6 +87,30 @@ def test_contexts_stay_until_they_have_painted(machine: EngineMachine, engine: P
 
 
 @LAZY
+def test_garbage_of_a_cycle_is_freed_in_order(
+    machine: EngineMachine, engine: Path, lazy: int
+) -> None:
+    """A session with pictures that nobody waited for; the stream last, which contexts wait for."""
+    code = """
+    import gc
+
+    class Knot:
+        pass
+
+    def tie():
+        knot = Knot()
+        knot.itself, knot.session = knot, opened(trust_engine=True)
+        knot.waiting = [knot.session.submit(picture) for _ in range(3)]
+
+    tie()
+    gc.collect()
+    print(used())
+    """
+    ended = machine.run(code, engine, before=OPEN, lazy=lazy)
+    assert (ended.code, ended.out) == (0, "0\n"), ended.err
+
+
+@LAZY
 def test_a_block_that_became_too_small_stays_with_its_graphs(
     machine: EngineMachine, engine: Path, lazy: int
 ) -> None:

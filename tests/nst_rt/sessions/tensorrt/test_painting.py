@@ -53,6 +53,16 @@ def test_pictures_come_back_whole_and_to_whom_they_belong(machine, echo, lazy) -
     assert ended.count("enqueueV3") == 32
 
 
+def test_memory_is_given_back_by_a_picture_that_its_engine_takes(machine, echo) -> None:
+    code = """
+    session = opened()
+    for _ in range(2):
+        print((session.run(picture) == picture).all(), session.release())
+    """
+    ended = machine(code, echo)
+    assert ended.out.splitlines() == ["True None"] * 2, ended.err
+
+
 def test_what_tensorrt_does_not_take_cuda_computes_and_it_is_said(machine, cache) -> None:
     code = "session = opened()\nprint(set(session.nodes))"
     ended = machine(code, zoo.cards()[0].file("fp16"), nodes=40)
