@@ -59,24 +59,22 @@ class Fitting:
             return at
         if not steadily and self._within_memory.takes(*at):
             return at
+        in_parts = not steadily and at[0] >= engine.smallest[0] and at[1] >= engine.smallest[1]
         smaller = engine.fitted(at) if shrinks else None
         if smaller is None:
-            raise outside(model.path, engine, at, instead=self._lacks_parts(steadily))
+            raise outside(model.path, engine, at, instead=self._lacks(in_parts))
         if not self._told_limit:
             self._told_limit = True
             logger.warning(
                 "%s takes pictures of %s: larger ones are painted smaller%s",
-                shown(model.path.name), engine.range_text(), self._lacks_parts(steadily),
+                shown(model.path.name), engine.range_text(), self._lacks(in_parts),
             )  # fmt: skip
         return smaller
 
-    def _lacks_parts(self, steadily: bool) -> str:
-        """What it takes to paint in parts what is larger than an engine takes.
-
-        Frames of one video, which are painted `steadily`, never are.
-        """
+    def _lacks(self, in_parts: bool) -> str:
+        """What else it takes to paint a picture `in_parts`, where that would be of use."""
         try:
-            if not steadily:
+            if in_parts:
                 self._steady.session()
         except (ModelError, ProviderError) as error:
             return f"; in parts, as they are: {error.cure or error}"

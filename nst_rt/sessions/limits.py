@@ -9,7 +9,7 @@ Size = tuple[int, int]
 
 
 class Limits(NamedTuple):
-    """The smallest and the largest height, and the smallest and the largest width."""
+    """The smallest height and width, and the largest."""
 
     smallest: Size
     largest: Size

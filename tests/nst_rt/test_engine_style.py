@@ -69,9 +69,10 @@ def test_photos_larger_than_it_takes_are_painted_smaller(
         print(stylizer.working_size(height, width), stylizer(photo(height, width)).shape)
     print(told(lambda: stylizer(photo(65, 20), size="full")))
     print(told(lambda: stylizer(photo(400, 9))))
+    print(told(lambda: stylizer(photo(7, 90))))
     """
     ended = machine.run(code, engine, before=OPEN)
-    said, tall, wide, full, thin = ended.out.splitlines()
+    said, tall, wide, full, thin, small = ended.out.splitlines()
     steady = engine.with_name("wave.steady.engine")
     in_parts = (
         f"; in parts, as they are: nst-rt export CHECKPOINT {steady} --variant steady "
@@ -86,6 +87,9 @@ def test_photos_larger_than_it_takes_are_painted_smaller(
     assert full.startswith(f"{refused} 20x65; build it for them: nst-rt export MODEL.onnx")
     assert full.endswith(in_parts)
     assert thin.startswith(f"{refused} 9x400; build it for them: nst-rt export MODEL.onnx")
+    assert thin.endswith(in_parts)
+    assert small.startswith(f"{refused} 90x7; ")
+    assert not small.endswith(in_parts)  # no part of it is larger
 
 
 def test_command_paints_with_an_engine(
