@@ -22,7 +22,7 @@ import click
 from nst_rt.commands.console import PROGRAM, Console, point_to_nothing
 from nst_rt.errors import NstError, OutOfMemoryError, OutputError
 
-INTERNAL, USAGE, SOME_FAILED, READER_LEFT = 1, 2, 3, 141
+INTERNAL, SOME_FAILED, READER_LEFT = 1, 3, 141
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

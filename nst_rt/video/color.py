@@ -18,7 +18,8 @@ from nst_rt.video.containers import pyav
 
 RGB, BT709, UNSPECIFIED, FCC, BT470BG, SMPTE170M, SMPTE240M, BT2020 = 0, 1, 2, 4, 5, 6, 7, 9
 LIMITED, FULL = 1, 2
-_HDR = {16: "PQ", 18: "HLG"}
+PQ, HLG = 16, 18
+_HDR = {PQ: "PQ", HLG: "HLG"}
 _SWSCALE = {BT709: 1, FCC: 4, BT470BG: 5, SMPTE170M: 5, SMPTE240M: 7, BT2020: 9, 10: 9}
 """The matrices that swscale has, by the number of the tag."""
 _DEEPER = {"yuv420p": "yuv420p10le", "yuv444p": "yuv444p10le"}

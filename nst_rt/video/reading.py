@@ -29,8 +29,6 @@ class Repairs:
     """What was wrong with a stream and was mended."""
 
     damaged_packets: int = 0
-    rebuilt_times: int = 0
-    other_sizes: int = 0
     said: set[str] = field(default_factory=set)
 
     def say_once(self, text: str) -> None:
@@ -116,13 +114,12 @@ class VideoReader:
             frames = self._frames(container, video)
             if self.selection.deinterlace and self.facts.interlaced:
                 frames = _deinterlaced(frames, video)
-            yield from timed(frames, video, self._rebuilt)
+            yield from timed(frames, video, self._tell_of_rebuilt_times)
 
     def frame(self, decoded: Decoded) -> Frame:
         """The frame as RGB of `size`, which is the one that the stream began with."""
         picture, facts = decoded.frame, self.facts
         if (picture.width, picture.height) != (facts.width, facts.height):
-            self.repairs.other_sizes += 1
             self.repairs.say_once(
                 f"{self.path.name}: its size changes to {picture.width}x{picture.height}; it is "
                 f"scaled to the {facts.width}x{facts.height} that it began with"
@@ -190,8 +187,7 @@ class VideoReader:
                 "again"
             )
 
-    def _rebuilt(self) -> None:
-        self.repairs.rebuilt_times += 1
+    def _tell_of_rebuilt_times(self) -> None:
         self.repairs.say_once(
             f"{self.path.name}: times are missing or go back; they are rebuilt from the frame rate"
         )

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.video.color import PQ
 from nst_rt.video.containers import pyav
 
-PQ, HLG = 16, 18
-"""Numbers of the transfer functions in H.273."""
 PEAK, WHITE = 1000.0, 203.0
 """Luminance in cd/m² that a video is taken to reach, and that becomes white."""
 _POINTS = 65

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from nst_rt.errors import InputError
-from nst_rt.video.color import BT709_VIDEO
+from nst_rt.video.color import BT709_VIDEO, HLG, PQ
 from nst_rt.video.reading import VideoReader
 from nst_rt.video.selection import Selection
-from nst_rt.video.tonemap import HLG, PQ, light_to_pq, pq_to_light, to_standard
+from nst_rt.video.tonemap import light_to_pq, pq_to_light, to_standard
 
 TO_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
 NITS = np.array([[5, 5, 5], [50, 50, 50], [1000, 1000, 1000], [60, 0, 0], [0, 60, 0], [0, 0, 60]])
