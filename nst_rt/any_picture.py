@@ -70,7 +70,8 @@ class AnyPicturePainter:
         if out is not None and not isinstance(picture, np.ndarray):
             raise UsageError("out is for an array alone", cure="take what is returned")
         if isinstance(picture, str | PathLike):
-            return self._paint_file(Path(picture), options, output, overwrite=overwrite)
+            target = None if output is None else _path("output", output)
+            return self._paint_file(_path("picture", picture), options, target, overwrite=overwrite)
         if output is not None:
             raise UsageError("output is for a path alone", cure="save what is returned")
         if isinstance(picture, np.ndarray):
@@ -108,12 +109,13 @@ class AnyPicturePainter:
         self,
         path: Path,
         options: PaintOptions,
-        output: str | PathLike[str] | None,
+        target: Path | None,
         *,
         overwrite: bool,
     ) -> Path:
-        named = f"{path.stem}-{style_name(self.painter.model.path)}{path.suffix}"
-        target = path.with_name(named) if output is None else Path(output)
+        if target is None:
+            named = f"{path.stem}-{style_name(self.painter.model.path)}{path.suffix}"
+            target = path.with_name(named)
         kind = format_of(target)
         if os.path.lexists(target) and not overwrite:
             raise UsageError("exists already", path=target, cure="pass overwrite=True")
@@ -160,6 +162,17 @@ class AnyPicturePainter:
         for one, place in zip(pixels, paintings, strict=True):
             self.painter.paint(one, options, out=place)
         return paintings
+
+
+def _path(name: str, given: object) -> Path:
+    """A path that a file can have."""
+    try:
+        path = Path(os.fsdecode(given))  # type: ignore[arg-type]  # that is the question
+        if path.name and b"\0" not in os.fsencode(path):
+            return path
+    except (TypeError, UnicodeEncodeError):
+        pass
+    raise UsageError(f"{name} is {given!r}, which no file is called", cure="give a file's path")
 
 
 def _way_in(picture: object) -> str:

@@ -113,13 +113,14 @@ class Pipeline:
 
     def _feed(self, source: Iterable[Any]) -> None:
         queue, profile = self._queues[0], self._profiles[0]
-        items = iter(source)
+        items: Iterator[Any] | None = None
         try:
             while True:
                 slot: Future[Any] = Future()
                 start = perf_counter()
                 try:
                     with stopped_by(self._stop):
+                        items = iter(source) if items is None else items
                         slot.set_result(next(items))
                 except StopIteration:
                     queue.finish()

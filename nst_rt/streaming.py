@@ -18,10 +18,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, overload
 
-from nst_rt.errors import UsageError
 from nst_rt.options import CallOptions
 from nst_rt.pipeline import Pipeline, Stage
 from nst_rt.stopping import Stop, stopped_by
+from nst_rt.whole import whole
 
 T = TypeVar("T")
 
@@ -120,8 +120,7 @@ class Streaming(ABC):
 
     def _check(self, depth: int) -> None:
         self.refuse_if_closed()
-        if depth < 1:
-            raise UsageError(f"depth is {depth}", cure="choose 1 or more")
+        whole("depth", depth)
 
     def _streamed(self, pictures: Iterable[Any], depth: int, options: CallOptions) -> Iterator[Any]:
         painting = Stage("painting", lambda picture: self(picture, **options), self.parallel)

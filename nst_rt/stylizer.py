@@ -22,11 +22,14 @@ from nst_rt.sessions import Device, Precision, check_options
 from nst_rt.steady import Statistics
 from nst_rt.streaming import Streaming
 from nst_rt.stylizer_info import StylizerInfo, info_of
+from nst_rt.whole import whole
 from nst_rt.zoo import find
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+MOST_THREADS = 10_000
+"""More than any machine has; engines that count with 32 bits say less of it."""
 Pixels = NDArray[np.uint8]
 F = TypeVar("F", bound=VideoFrame)
 
@@ -86,6 +89,9 @@ class Stylizer(Streaming):
         adaptation: Adaptation | None = None,
     ) -> None:
         check_options(device, precision)
+        for name, value in (("threads", threads), ("parallel", parallel)):
+            if value is not None:
+                whole(name, value, most=MOST_THREADS)
         self._options = PaintOptions(size, strength, keep_color)
         self._painter = Painter(
             style,

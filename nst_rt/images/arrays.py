@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import InputError, LimitError, UsageError
 from nst_rt.images.limits import allowed_memory, check_pixels
+from nst_rt.whole import whole
 
 Color = Literal["rgb", "bgr"]
 Layout = Literal["hwc", "chw"]
@@ -62,8 +62,8 @@ def buffer_shape(height: int, width: int, count: int | None, max_pixels: int) ->
         UsageError: a number is no whole one, or below 1.
         LimitError: pictures of more pixels than are allowed, or all of more than memory holds.
     """
-    batch = () if count is None else (_at_least_one("count", count),)
-    high, wide = _at_least_one("height", height), _at_least_one("width", width)
+    batch = () if count is None else (whole("count", count),)
+    high, wide = whole("height", height), whole("width", width)
     check_pixels(high, wide, max_pixels)
     shape = (*batch, high, wide, 3)
     need, free = math.prod(shape), allowed_memory(None)
@@ -74,16 +74,6 @@ def buffer_shape(height: int, width: int, count: int | None, max_pixels: int) ->
             cure="ask for fewer or smaller pictures",
         )
     return shape
-
-
-def _at_least_one(name: str, value: object) -> int:
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # that is the question
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise UsageError(f"{name} is {value!r}", cure="give a whole number, 1 or more")
-    return number
 
 
 def _check_dtype(array: NDArray[Any]) -> None:

@@ -170,3 +170,11 @@ def test_metadata_of_a_model_has_no_say_in_where_a_painting_goes(photo, tmp_path
 def test_other_things_are_refused_with_the_way_in(stylizer, photo, make, says) -> None:
     with pytest.raises(InputError, match=f"expected an array, PIL image, bytes or path, {says}"):
         stylizer(make(photo))
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "a\0.jpg", "\ud800.jpg"])
+def test_paths_that_no_file_has_are_told(stylizer, name: str) -> None:
+    with pytest.raises(UsageError, match=r"picture is .*, which no file is called"):
+        stylizer(name)
+    with pytest.raises(UsageError, match=r"output is .*, which no file is called"):
+        stylizer("photo.jpg", output=name)

@@ -162,6 +162,12 @@ def test_wait_that_is_interrupted_says_that_threads_still_work(monkeypatch) -> N
     assert ours() == []
 
 
+def test_source_that_cannot_be_iterated_is_an_error_not_a_wait() -> None:
+    with Pipeline(5, Stage("a", same)) as results, pytest.raises(TypeError, match="not iterable"):  # type: ignore[arg-type]
+        next(results)
+    assert ours() == []
+
+
 def test_nothing_in_is_nothing_out() -> None:
     with Pipeline([], Stage("a", same)) as results:
         assert list(results) == []

@@ -133,8 +133,9 @@ def test_leaving_early_stops_painting_and_closes_the_source(
 
 
 def test_stream_is_refused_before_it_begins(model_path, stylizer) -> None:
-    with pytest.raises(UsageError, match="depth is 0"):
-        stylizer.stream([], depth=0)
+    for depth in (0, float("nan"), "2"):  # of NaN no comparison is true: it would wait for ever
+        with pytest.raises(UsageError, match="depth is"):
+            stylizer.stream([], depth=depth)
     with pytest.raises(UsageError, match="depth is 0"):
         stylizer.astream([], depth=0)
     closed = Stylizer(model_path, threads=1)

@@ -235,6 +235,9 @@ def test_no_noise_when_the_interpreter_ends(model_path) -> None:
         ({"size": "half"}, "size is 'half'"),
         ({"strength": "full"}, "strength is full"),
         ({"threads": 0}, "threads is 0"),
+        ({"threads": "2"}, "threads is '2'"),
+        ({"threads": 10**20}, r"threads is 1.* at most"),
+        ({"parallel": 1.5}, "parallel is 1.5"),
     ],
 )
 def test_wrong_options_are_named(model_path, options, message) -> None:
