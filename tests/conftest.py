@@ -16,6 +16,7 @@ from nst_export.graph import style_graph
 from nst_export.photos import read_photos
 from nst_rt.model import PREFIX
 from nst_train.network import NetworkConfig, StyleNetwork
+from tests.cuda.echo import echo_model
 from tests.cuda.machine import CudaMachine, make_machine
 from tests.tensorrt.bindings import TensorRt, make_tensorrt
 from tests.tensorrt.machine import RTX, EngineMachine, make_engine_machine
@@ -107,6 +108,12 @@ def cuda_machine(
     scratch = tmp_path_factory.mktemp("cuda")
     cache = getattr(pytestconfig, "cache", None)
     return make_machine(cache.mkdir("cuda") if cache else scratch, scratch)
+
+
+@pytest.fixture(scope="session")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that gives every picture back, for `cuda_machine` to run."""
+    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.cuda.echo import echo_model
 from tests.cuda.scripts import DRIVER
 
 PIPELINE = (
@@ -44,11 +41,6 @@ PIPELINE = (
         print(target.min(), target.max())
 """
 )
-
-
-@pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
 
 
 @pytest.mark.parametrize("graph", ["0", "1"], ids=["run", "graph"])

@@ -10,13 +10,7 @@ import pytest
 from PIL import Image
 
 from nst_rt import zoo
-from tests.cuda.echo import echo_model
 from tests.cuda.scripts import OPEN
-
-
-@pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
 
 
 def test_shipped_models_compute_on_the_gpu_alone(cuda_machine) -> None:

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.cuda.echo import echo_model
 from tests.cuda.scripts import ON_DEVICE, OPEN
-
-
-@pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
-
 
 ARRAYS = ON_DEVICE + "\n    session = opened()\n"
 

@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cuda.echo import echo_model, steady_echo_model
+from tests.cuda.echo import steady_echo_model
 from tests.cuda.scripts import ON_DEVICE, OPEN
 
 LAZY = pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
-
-
-@pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +215,18 @@ def test_lack_of_memory_is_none_of_release(cuda_machine) -> None:
     """
     ended = cuda_machine.run(code, "starry-night", before=OPEN)
     assert ended.out.splitlines() == ["None", "(1, 20, 30, 3)"], ended.err
+
+
+def test_what_fails_before_anything_runs_is_an_error_of_ours(cuda_machine, steady_echo) -> None:
+    """ONNX Runtime copies as soon as it is told where an input lies that no node on the GPU takes."""
+    code = """
+    session = opened()
+    os.environ["STAND_IN_FAIL"] = "cudaMemcpyAsync:2"
+    print(told(lambda: session.run(picture)))
+    os.environ["STAND_IN_FAIL"] = ""
+    print((session.run(picture) == picture).all())
+    """
+    ended = cuda_machine.run(code, steady_echo, before=OPEN)
+    error, same = ended.out.splitlines()
+    assert error.startswith("OutOfMemoryError 5: not enough GPU memory"), ended.err
+    assert same == "True"

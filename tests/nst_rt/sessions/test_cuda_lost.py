@@ -9,17 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cuda.echo import echo_model
 from tests.cuda.scripts import OPEN
 from tests.nst_rt.video.clips import make_clip
 
 STOPPED = "ProviderError 5: the GPU stopped in the middle of its work (CUDA error 719); start"
 COMMAND = "import sys; from nst_rt.commands import main; sys.argv[0] = 'nst-rt'; main()"
-
-
-@pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
 
 
 @pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])

@@ -7,13 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from tests.cuda.echo import echo_model
 from tests.cuda.scripts import OPEN
-
-
-@pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
 
 
 @pytest.fixture(scope="module")

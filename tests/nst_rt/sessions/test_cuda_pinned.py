@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.cuda.echo import echo_model
 from tests.cuda.scripts import OPEN
-
-
-@pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
 
 
 @pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])

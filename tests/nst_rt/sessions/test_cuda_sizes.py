@@ -8,7 +8,6 @@ import pytest
 
 from nst_export.forms import FORMS
 from nst_export.half import half_graph
-from tests.cuda.echo import echo_model
 from tests.cuda.scripts import OPEN
 
 PLACED = """
@@ -25,11 +24,6 @@ PLACED = """
     cuda.CudaSession._open_one = watched
 """
 """Collects the sizes that got a session, and where their nodes run."""
-
-
-@pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return echo_model(tmp_path_factory.mktemp("cuda") / "echo.onnx")
 
 
 @pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])
