@@ -13,6 +13,7 @@ import numpy as np
 from nst_rt.errors import InputError, UsageError
 from nst_rt.video.color import BT709_VIDEO, color_of, to_deep_rgb, to_rgb
 from nst_rt.video.containers import open_input, pyav
+from nst_rt.video.cut_off import missing_bytes
 from nst_rt.video.facts import facts_of
 from nst_rt.video.frames import Frame
 from nst_rt.video.selection import Selection
@@ -179,7 +180,13 @@ class VideoReader:
                 return
 
     def _tell_of_missing(self, read: int, promised: int) -> None:
-        """A file whose index comes first may break off anywhere without an error."""
+        """A file that says first what it holds may break off anywhere without an error."""
+        absent = missing_bytes(self.path)
+        if absent:
+            self.repairs.damaged_packets += 1
+            self.repairs.say_once(
+                f"{self.path.name}: ends {absent:,} bytes too early; copy or download it again"
+            )
         if read < promised:
             self.repairs.damaged_packets += promised - read
             self.repairs.say_once(

@@ -33,9 +33,8 @@ def timed(frames: Iterator[Any], video: Any, rebuilt: Callable[[], None]) -> Ite
     step = max(1 / rate / unit, Fraction(1))
     last: Fraction | None = None
     offset, waiting = Fraction(0), None
-    for frame in frames:
-        scale = (frame.time_base or unit) / unit  # a filter may count in another unit
-        pts = None if frame.pts is None else Fraction(round(frame.pts * scale))
+    for frame, pts in _without_strays(frames, unit):
+        scale = (frame.time_base or unit) / unit
         length = round((frame.duration or 0) * scale)
         if pts is None:
             pts = Fraction(0) if last is None else last + step
@@ -57,3 +56,25 @@ def timed(frames: Iterator[Any], video: Any, rebuilt: Callable[[], None]) -> Ite
     if waiting is not None:
         frame, pts, length = waiting
         yield Decoded(frame, pts * unit, (length or step) * unit)
+
+
+def _without_strays(frames: Iterator[Any], unit: Fraction) -> Iterator[tuple[Any, Fraction | None]]:
+    """Frames with their times in units; one far ahead of those around it is damaged, and left out.
+
+    Taken as it is, it would hold one frame for as long and put all that follow behind the sound.
+    """
+    before: Fraction | None = None
+    held: tuple[Any, Fraction | None] | None = None
+    for frame in frames:
+        scale = (frame.time_base or unit) / unit  # a filter may count in another unit
+        pts = None if frame.pts is None else Fraction(round(frame.pts * scale))
+        if held is not None:
+            time = held[1]
+            if before is not None and time is not None and pts is not None:
+                strays = before < pts and (time - pts) * unit > _JUMP
+                time = None if strays else time
+            yield held[0], time
+            before = time if time is not None else before
+        held = frame, pts
+    if held is not None:
+        yield held

@@ -126,13 +126,15 @@ def test_flipped_bytes_cost_frames_and_neither_the_rest_nor_its_times(
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".ts"])
-def test_cut_recording_gives_what_is_there(tmp_path: Path, suffix) -> None:
+def test_cut_recording_gives_what_is_there(tmp_path: Path, suffix, caplog) -> None:
     whole = make_clip(tmp_path / f"whole{suffix}", range(0, 4000, 40), picture=noisy)
     cut = tmp_path / f"cut{suffix}"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     frames = convert_inverted(cut, tmp_path / "painted.mp4")
     assert 40 <= len(frames) <= 52
     assert [frame.number for frame in frames[:40]] == [255 - index for index in range(40)]
+    told = [line for line in caplog.messages if "too early; copy or download it again" in line]
+    assert len(told) == (suffix == ".mkv")  # a transport stream does not say how long it is
 
 
 def test_download_that_broke_off_gives_what_is_there_with_a_line(tmp_path: Path, caplog) -> None:

@@ -103,3 +103,19 @@ def test_ten_hours_in_stay_exact_through_the_file(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", times, unit=Fraction(1, 30000), last=1001)
     frames = convert_inverted(clip, tmp_path / "painted.mp4", part_seconds=0.2)
     assert [frame.time * 30000 for frame in frames] == list(times)
+
+
+def test_one_time_far_ahead_is_mended_and_the_others_stay() -> None:
+    """Bytes that flipped in a recording: else a frame would stand for ten seconds."""
+    frames = [FakeFrame(pts) for pts in (0, 40, 80, 9_999, 160, 200)]
+    told: list[None] = []
+    stream = FakeStream(MS, Fraction(25))
+    times = [one.time for one in timed(iter(frames), stream, lambda: told.append(None))]
+    assert times == [Fraction(pts, 1000) for pts in (0, 40, 80, 120, 160, 200)]
+    assert len(told) == 1
+
+
+def test_two_recordings_in_one_go_on_one_after_the_other() -> None:
+    frames, stream = [FakeFrame(pts) for pts in (9_000, 9_040, 0, 40)], FakeStream(MS, Fraction(25))
+    times = [one.time for one in timed(iter(frames), stream, lambda: None)]
+    assert times == [Fraction(pts, 1000) for pts in (9_000, 9_040, 9_080, 9_120)]
