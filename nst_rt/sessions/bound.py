@@ -59,6 +59,17 @@ class BoundSession:
 
         It `shrinks` if ONNX Runtime is to free all that it keeps for later pictures.
         """
+        try:
+            self._begin(place, shrinks=shrinks)
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Free it, when what it has begun is done."""
+        self._bound.clear()
+        self._session = None
+
+    def _begin(self, place: Place, *, shrinks: bool) -> None:
         again = self._bound.pop(place, None)
         bound = again or self._bind(place)
         self._bound[place] = bound
@@ -68,15 +79,7 @@ class BoundSession:
         if shrinks:
             options = self._options(graph=-1)
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "gpu:0")
-        try:
-            self._session.run_with_iobinding(bound.binding, options)
-        except Exception as error:  # its exceptions share no base class of their own
-            raise self._failed(error) from error
-
-    def close(self) -> None:
-        """Free it, when what it has begun is done."""
-        self._bound.clear()
-        self._session = None
+        self._session.run_with_iobinding(bound.binding, options)
 
     def _bind(self, place: Place) -> _Binding:
         binding = self._session.io_binding()

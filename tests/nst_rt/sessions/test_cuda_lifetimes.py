@@ -218,7 +218,7 @@ def test_lack_of_memory_is_none_of_release(cuda_machine) -> None:
 
 
 def test_what_fails_before_anything_runs_is_an_error_of_ours(cuda_machine, steady_echo) -> None:
-    """ONNX Runtime copies as soon as it is told where an input lies that no node on the GPU takes."""
+    """ONNX Runtime copies an input that no node on the GPU takes when it hears where it lies."""
     code = """
     session = opened()
     os.environ["STAND_IN_FAIL"] = "cudaMemcpyAsync:2"
