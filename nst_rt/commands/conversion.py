@@ -135,6 +135,8 @@ def convert_all(request: Request, console: Console, results: Results) -> int:
             raise UsageError("a video and --json cannot share standard output", cure="name a file")
         if results.is_terminal:
             raise UsageError("standard output is a terminal", cure="redirect it, or name a file")
+        if results.is_closed:
+            raise UsageError("standard output is closed", cure="open it, or name a file")
     damaged = 0
     outputs = request.outputs()
     for target, styles in outputs:

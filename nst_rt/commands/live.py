@@ -13,6 +13,7 @@ import click
 
 from nst_rt import zoo
 from nst_rt.commands.console import Console
+from nst_rt.commands.finite import FiniteRange
 from nst_rt.commands.stdout import Results, clean_stdout
 from nst_rt.errors import InputError, UsageError, shown
 from nst_rt.model import read_model
@@ -166,7 +167,7 @@ def _resolution(
 @click.option("--fixed-size", is_flag=True, help="Paint at --size even where it is too slow.")
 @click.option(
     "--strength",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=1.0,
     show_default=True,
     help="0 is what comes, 1 the painting.",
@@ -189,7 +190,7 @@ def _resolution(
 @click.option("--allow-network", is_flag=True, help="Let addresses be opened.")
 @click.option(
     "--fps",
-    type=click.FloatRange(min=0, min_open=True, max=1000),
+    type=FiniteRange(min=0, min_open=True, max=1000),
     help="Frames a second, at most.  [all that come]",
 )
 @click.option(
@@ -207,14 +208,14 @@ def _resolution(
 )
 @click.option(
     "--give-up",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="SECONDS",
     default=300.0,
     show_default=True,
     help="How long a source may be lost.",
 )
 @click.option("--frames", type=click.IntRange(min=1), help="End after that many.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after that time.")
+@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="End after that time.")
 @click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
 @click.option(
     "--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True

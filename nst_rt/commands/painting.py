@@ -161,7 +161,9 @@ def _regular_file(source: str) -> Path:
     with suppress(OSError):  # reading it says why
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise InputError("is neither a file nor a folder", path=path)
+            raise InputError(
+                "is neither a file nor a folder", path=path, cure="pipe it in, and give -"
+            )
     return path
 
 

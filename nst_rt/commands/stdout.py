@@ -34,6 +34,11 @@ class Results:
     def is_terminal(self) -> bool:
         return os.isatty(self._descriptor)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether whoever started us closed standard output: what is written is lost."""
+        return sys.stdout is None
+
     def write(self, data: bytes | memoryview) -> None:
         """Write all of it now. Whoever stops the work need not wait for a slow reader.
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import click
 
 from nst_rt.commands.console import Console
+from nst_rt.commands.finite import FiniteRange
 from nst_rt.commands.naming import STANDARD
 from nst_rt.commands.painting import Encoding, Painter, exit_code, tell_decided
 from nst_rt.commands.plan import Existing, Plan, make_plan
@@ -90,6 +91,8 @@ class Request:
                 raise UsageError("a picture and --json cannot share standard output", cure="add -o")
             if results.is_terminal:
                 raise UsageError("standard output is a terminal", cure="redirect it, or add -o")
+            if results.is_closed:
+                raise UsageError("standard output is closed", cure="open it, or add -o")
         return plan
 
     @property
@@ -181,7 +184,7 @@ def _color(
 )
 @click.option(
     "--strength",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=1.0,
     show_default=True,
     help="0 is the photo, 1 the painting.",

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from nst_rt.commands.conversion import Request, VideoSize, convert_all
+from nst_rt.commands.finite import FiniteRange
 from nst_rt.commands.stdout import clean_stdout
 from nst_rt.options import DEFAULT_SIZE
 from nst_rt.sessions import Device, Precision
@@ -93,11 +94,11 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     callback=_rate,
     help="Frames a second of raw pixels and folders of pictures: 24, 30000/1001.  [25]",
 )
-@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True)
+@click.option("--strength", type=FiniteRange(0, 1), default=1.0, show_default=True)
 @click.option("--keep-color", is_flag=True, help="The video's colors, the painting's light.")
 @click.option(
     "--steady",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.0,
     show_default=True,
     help="Share of the statistics of earlier frames of a scene: what enters the picture does not "
@@ -105,7 +106,7 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
 )
 @click.option(
     "--flow",
-    type=click.FloatRange(0, 1),
+    type=FiniteRange(0, 1),
     default=0.0,
     show_default=True,
     help="Share of the painting before, moved along with what moves, against flicker; slow, needs "
@@ -152,7 +153,7 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
 @click.option("--hwaccel", metavar="NAME", help="Hardware decoder: cuda, vaapi, qsv, …")
 @click.option(
     "--part-seconds",
-    type=click.FloatRange(0.1),
+    type=FiniteRange(0.1),
     default=10.0,
     show_default=True,
     help="Length of the parts that are kept; the most that a kill costs.",

@@ -263,6 +263,16 @@ def test_terminal_gets_no_picture(nst, folder, style, monkeypatch) -> None:
     assert "standard output is a terminal" in ended.err
 
 
+def test_picture_for_a_closed_standard_output_is_not_lost_in_silence(
+    nst, folder, style, monkeypatch
+) -> None:
+    save("a.png")
+    monkeypatch.setattr(stylize.Results, "is_closed", True)
+    ended = nst("stylize", "a.png", "-o", "-", *style)
+    assert ended.code == 2
+    assert "standard output is closed" in ended.err
+
+
 def test_terminal_as_standard_input_is_not_waited_for(nst, folder, style, monkeypatch) -> None:
     monkeypatch.setattr("nst_rt.commands.painting.sys", SimpleNamespace(stdin=Terminal()))
     ended = nst("stylize", "-", "-o", "x.png", *style)
@@ -273,3 +283,18 @@ def test_terminal_as_standard_input_is_not_waited_for(nst, folder, style, monkey
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("stylize", "a.png", "--strength"),
+        ("video", "a.mp4", "b.mp4", "--part-seconds"),
+        ("live", "0", "--give-up"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(nst, arguments, number) -> None:
+    ended = nst(*arguments, number)
+    assert ended.code == 2
+    assert arguments[-1] in ended.err

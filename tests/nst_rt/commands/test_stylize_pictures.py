@@ -194,5 +194,5 @@ def test_named_pipe_is_not_waited_for(nst, folder, style) -> None:
     ended = nst("stylize", "pipe.png", *style)
     assert (ended.code, ended.lines) == (
         3,
-        ["nst-rt: pipe.png: is neither a file nor a folder"],
+        ["nst-rt: pipe.png: is neither a file nor a folder; pipe it in, and give -"],
     )
