@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from nst_rt.commands import main
+from tests.nst_rt.video.clips import Sound, make_clip
 
 RUN = "from nst_rt.commands import main; main()"
 
@@ -74,6 +76,13 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
 
 
 @pytest.fixture
+def clip(folder: Path) -> Path:
+    """Four seconds of numbered frames with sound."""
+    sound = Sound(seconds=Fraction(4096, 1000))
+    return make_clip(folder / "in.mp4", range(0, 4000, 40), sounds=[sound])
+
+
+@pytest.fixture
 def style(model_path: Path) -> tuple[str, ...]:
     """Options that paint with the thin network."""
     return ("--style", str(model_path), "--threads", "1")
@@ -100,3 +109,8 @@ def opened(path: Path | str) -> Image.Image:
 
 def pixels(path: Path | str) -> np.ndarray:
     return np.asarray(opened(path).convert("RGB"))
+
+
+def names(folder: Path | str) -> list[str]:
+    """What lies in a folder."""
+    return sorted(path.name for path in Path(folder).iterdir())

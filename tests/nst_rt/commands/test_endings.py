@@ -14,7 +14,7 @@ import pytest
 
 from nst_rt.commands.provenance import RECORD
 
-from .conftest import RUN, finish, save, start
+from .conftest import RUN, finish, names, save, start
 
 HELD = f"""
 import os, signal, sys
@@ -25,10 +25,6 @@ def hold(descriptor):
 os.fsync = hold
 {RUN}
 """
-
-
-def names(folder: Path | str) -> list[str]:
-    return sorted(path.name for path in Path(folder).iterdir())
 
 
 @pytest.mark.parametrize(
