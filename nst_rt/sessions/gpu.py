@@ -55,10 +55,6 @@ class GpuSession:
         )
         return painting, told
 
-    def release(self) -> None:
-        """Give GPU memory back that is kept for later pictures."""
-        self._pictures.close()
-
     def pinned(self, *shape: int) -> NDArray[np.uint8]:
         """A uint8 array that `submit` and `run` copy to and from the GPU without a copy between."""
         self._gpu.enter()
