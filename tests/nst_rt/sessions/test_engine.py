@@ -86,6 +86,16 @@ def test_contexts_stay_until_they_have_painted(machine: EngineMachine, engine: P
     assert ended.count("context") == 11
 
 
+def test_contexts_have_painted_when_the_process_ends(machine: EngineMachine, engine: Path) -> None:
+    code = """
+    session = opened(trust_engine=True)
+    waiting = [session.submit(picture) for _ in range(3)]
+    """
+    ended = machine.run(code, engine, before=OPEN, lazy=1)
+    assert (ended.code, ended.err) == (0, "")
+    assert "destroy" in ended.calls[ended.calls.index("cuCtxSynchronize") :]
+
+
 @LAZY
 def test_garbage_of_a_cycle_is_freed_in_order(
     machine: EngineMachine, engine: Path, lazy: int
