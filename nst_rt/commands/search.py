@@ -10,6 +10,10 @@ from typing import NamedTuple
 from nst_rt.errors import InputError
 from nst_rt.images import PICTURE_SUFFIXES
 
+_SUFFIXES = PICTURE_SUFFIXES | {".heic", ".heif"}
+"""Photos of telephones are taken too, although they are not read: each is named as one that is not
+painted, where silence would pass for all done."""
+
 
 class Found(NamedTuple):
     """A picture: its path, and its place in the tree that the output folder mirrors."""
@@ -121,7 +125,7 @@ def is_pattern(argument: str) -> bool:
 
 def is_picture_name(name: str) -> bool:
     """Whether a search takes a file of this name; "._x" is what macOS keeps beside a file."""
-    return PurePath(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith("._")
+    return PurePath(name).suffix.lower() in _SUFFIXES and not name.startswith("._")
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:

@@ -26,6 +26,8 @@ PICTURE_SUFFIXES = frozenset(
 _settings = threading.Lock()
 """Held while a setting of Pillow's that all threads share is changed."""
 
+_PAINT_THE_REST = "copy the file again, or pass allow_truncated (--allow-truncated)"
+
 
 @contextmanager
 def open_image(source: Path | bytes) -> Iterator[Image.Image]:
@@ -55,7 +57,7 @@ def open_image(source: Path | bytes) -> Iterator[Image.Image]:
             raise _truncated(source, "copy the file again") from error
         raise
     except Exception as error:  # formats are taken apart by code that trips in every way
-        raise InputError(f"damaged ({error})", path=path) from error
+        raise InputError(f"damaged ({error})", path=path, cure=_PAINT_THE_REST) from error
     with image:
         yield image
 
@@ -74,9 +76,9 @@ def load_image(image: Image.Image, source: Path | bytes | None) -> None:
         raise LimitError("does not fit into memory", path=path) from error
     except Exception as error:  # as in open_image
         if source is not None and ("truncated" in str(error).lower() or _ends_early(source)):
-            cure = "copy the file again, or pass allow_truncated (--allow-truncated)"
-            raise _truncated(source, cure) from error
-        raise InputError(f"damaged ({error})", path=path) from error
+            raise _truncated(source, _PAINT_THE_REST) from error
+        cure = "" if source is None else _PAINT_THE_REST
+        raise InputError(f"damaged ({error})", path=path, cure=cure) from error
 
 
 @contextmanager

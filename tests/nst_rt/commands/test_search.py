@@ -40,6 +40,11 @@ def test_folder_gives_its_pictures_in_a_fixed_order_and_nothing_else(tree: Path)
     ]  # fmt: skip
 
 
+def test_a17_photos_that_are_not_read_are_not_passed_over_in_silence(tree: Path) -> None:
+    (tree / "IMG_1.HEIC").touch()
+    assert "IMG_1.HEIC" in places("photos")
+
+
 def test_named_file_is_taken_whatever_it_is_called(tree: Path) -> None:
     assert places("photos/notes.txt") == ["notes.txt"]
 
