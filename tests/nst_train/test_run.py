@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from nst_rt.errors import InputError, ModelError, OutputError, UsageError
+from nst_rt.lock import locked
 from nst_train import loop, reporting
 from nst_train.checkpoint import read_checkpoint
 from nst_train.loop import TrainingError, TrainingState
@@ -225,3 +226,14 @@ def test_a_run_that_was_refused_may_start_again(make_config, tmp_path: Path) -> 
     assert train_fast(config, tmp_path / "run").exists()
     with pytest.raises(UsageError, match="holds a training run already"):
         train_fast(config, tmp_path / "run")
+
+
+def test_two_processes_do_not_train_in_one_folder(make_config: MakeConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with (
+        locked(run / "config.json"),
+        pytest.raises(UsageError, match="is being written by another process"),
+    ):
+        train_fast(make_config(steps=1), run)
+    train_fast(make_config(steps=1), run)
+    assert final(run).header["step"] == 1

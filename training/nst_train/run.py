@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, NstError, OutputError, UsageError, shown
+from nst_rt.lock import locked
 from nst_train.allocator import keep_freed_memory
 from nst_train.checkpoint import Checkpoint, latest_checkpoint, unpack
 from nst_train.config import FastConfig
@@ -60,8 +61,8 @@ def train_fast(
     is set.
 
     Raises:
-        UsageError: the folder holds a run and `resume` is not set, its configuration differs, or
-            there are no photos.
+        UsageError: the folder holds a run and `resume` is not set, another process trains in it,
+            its configuration differs, or there are no photos.
         InputError: the painting cannot be used, or too many photos cannot.
         ModelError: the perceptual network or a checkpoint is damaged or does not fit.
         ProviderError: the device that was asked for does not work.
@@ -97,7 +98,7 @@ def train_fast(
         _check_material(found, material)
     state = _state(config, plan, device, found)
     header = {"config": config.as_dict(), "version": __version__, **material}
-    with _explained(folder), _photos_told_of(pool):
+    with _explained(folder), locked(folder / CONFIG), _photos_told_of(pool):
         samples = _samples(pool)
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / CONFIG, json.dumps(config.as_dict(), indent=2).encode() + b"\n")
