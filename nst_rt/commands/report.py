@@ -130,6 +130,8 @@ def report_file(path: Path | None) -> Iterator[TextIO | None]:
         return
     if path.suffix.lower() in PICTURE_SUFFIXES:
         raise UsageError("is a picture's name", path=path, cure="call the report x.jsonl")
+    if str(path) == STANDARD:
+        raise UsageError("--report is for a file", cure="--json writes to standard output")
     try:
         file = path.open("w", encoding="ascii", buffering=1)
     except OSError as error:

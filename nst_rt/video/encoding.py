@@ -246,7 +246,8 @@ def _try(chosen: ChosenEncoder, facts: VideoFacts, size: tuple[int, int]) -> Non
                 f"{chosen.codec} does not work here", cure=f"choose {', '.join(_working())}"
             ) from error
         raise UsageError(
-            f"{chosen.codec} does not open with these settings ({error})",
+            f"{chosen.codec} does not open with these settings "
+            f"({getattr(error, 'strerror', None) or error})",
             cure="change --codec, --crf, --preset or --pixel-format",
         ) from error
 

@@ -207,6 +207,8 @@ def test_report_does_not_replace_a_picture(nst, folder, style) -> None:
     assert nst("stylize", "a.png", "--report", "a.png", *style).code == 2
     assert photo.read_bytes() == before
     assert nst("stylize", "a.png", "--report", "no/where.jsonl", *style).code == 6
+    assert nst("stylize", "a.png", "--report", "-", *style).code == 2
+    assert not Path("-").exists()
 
 
 def test_earlier_paintings_beside_their_photos_are_left_out_and_counted(nst, folder, style) -> None:

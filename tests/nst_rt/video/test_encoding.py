@@ -152,7 +152,7 @@ def test_encoder_without_444_says_what_to_do_about_an_odd_size(facts, name, opti
     [
         ({"pixel_format": "yuv999"}, "there is no pixel format yuv999; choose yuv420p, "),
         ({"pixel_format": "rgba"}, "libx264 does not open with these settings"),
-        ({"preset": "warp"}, "libx264 does not open with these settings"),
+        ({"preset": "warp"}, r"libx264 does not open with these settings \(Invalid argument\)"),
         ({"codec": "mpeg4", "crf": 20}, "mpeg4 has no constant quality; leave --crf out"),
     ],
 )
