@@ -54,7 +54,7 @@ class Search:
         elif is_pattern(argument):
             found = self._matches(argument)
         else:
-            yield InputError("no such file or folder", path=argument)
+            yield InputError("no such file or folder", path=argument or "''")
             return
         empty = True
         for one in found:

@@ -86,11 +86,16 @@ def test_a_full_disk_costs_a_checkpoint_and_the_third_ends_training(
     with pytest.raises(OutputError, match="3 checkpoints in a row could not be written") as caught:
         train_fast(make_config(steps=9, checkpoint_every=1), run)
     assert caught.value.exit_code == 6
+    assert caught.value.cure == "make room and resume; the last good checkpoint is intact"
     assert caplog.text.count("training goes on") == 2
     assert final(run).header["step"] == 2
     full_from = 100
     train_fast(resumed_config(run, {}), run, resume=True)
     assert final(run).header["step"] == 9
+    full_from = 1
+    with pytest.raises(OutputError, match="in a row could not be written") as caught:
+        train_fast(make_config(steps=9, checkpoint_every=1), tmp_path / "none")
+    assert caught.value.cure == "make room and begin again"
 
 
 def test_a_real_limit_on_files_leaves_what_was_there(

@@ -199,10 +199,12 @@ class Checkpoints:
             self.failures += 1
             if self.failures >= MAX_FAILED_WRITES:
                 self.unsaved = None
+                kept = any(self.folder.glob("step-*.safetensors"))
                 raise OutputError(
                     f"{self.failures} checkpoints in a row could not be written ({error})",
                     path=self.folder,
-                    cure="make room and resume; the last good checkpoint is intact",
+                    cure="make room and "
+                    + ("resume; the last good checkpoint is intact" if kept else "begin again"),
                 ) from error
             logger.warning("%s: no checkpoint (%s); %s", shown(self.folder), error, otherwise)
             return

@@ -110,6 +110,7 @@ def test_file_whose_name_looks_like_a_pattern_is_that_file(tree: Path) -> None:
 @pytest.mark.parametrize("argument", ["nowhere", "", "x" * 300, "photos/b.png/x"])
 def test_nothing_there_is_said(tree: Path, argument: str) -> None:
     assert complaint(argument).endswith("no such file or folder")
+    assert not complaint(argument).startswith(":")
 
 
 def test_folder_or_pattern_without_pictures_is_said(tree: Path) -> None:
