@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 OPSET = 18
 """ONNX Runtime's CUDA provider moves InstanceNormalization to the CPU from opset 22 on."""
+OPSET_OF_BFLOAT = 22
+"""The first whose convolutions and instance normalizations have bfloat16."""
 UINT8, FLOAT16, FLOAT32 = (np.dtype(kind) for kind in ("uint8", "float16", "float32"))
+BFLOAT16 = helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16)
 
 
 class GraphBuilder:
@@ -51,6 +54,7 @@ class GraphBuilder:
         metadata: Mapping[str, str],
         *,
         producer_version: str,
+        opset: int = OPSET,
         domains: Mapping[str, int] | None = None,
     ) -> onnx.ModelProto:
         """The checked model; IR version 9 is read by every ONNX Runtime since 1.15.
@@ -64,9 +68,9 @@ class GraphBuilder:
             graph,
             opset_imports=[
                 helper.make_opsetid(domain, version)
-                for domain, version in {"": OPSET, **(domains or {})}.items()
+                for domain, version in {"": opset, **(domains or {})}.items()
             ],
-            ir_version=9,
+            ir_version=9 if opset == OPSET else 10,
             producer_name="nst-rt",
             producer_version=producer_version,
         )

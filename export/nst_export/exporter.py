@@ -12,13 +12,16 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from nst_export.bfloat import bfloat_graph, in_float
+from nst_export.builder import FLOAT32
 from nst_export.fused import fused_graph
-from nst_export.graph import Flavour, Variant, style_graph
+from nst_export.graph import Variant, style_graph
 from nst_export.half import half_graph
 from nst_export.photos import read_photos
 from nst_export.progress import Progress, silent
 from nst_export.verification import (
     SIZES,
+    Arithmetic,
     Painter,
     Parity,
     StatedPainter,
@@ -52,7 +55,7 @@ def export_style(
     source: str | Path,
     target: Path,
     *,
-    flavour: Flavour = "fp32",
+    flavour: Arithmetic = "fp32",
     size: tuple[int, int] | None = None,
     variant: Variant | Literal["fused"] = "plain",
     facts: Mapping[str, str] | None = None,
@@ -67,7 +70,8 @@ def export_style(
     Args:
         source: a checkpoint or `style.safetensors`, or a shipped style's name.
         target: ends in .onnx.
-        flavour: arithmetic inside the graph.
+        flavour: arithmetic inside the graph; "bf16" is for engines to be built from, no ONNX
+            Runtime computes in it. It is checked with its weights alone in bf16.
         size: height and width of a fixed-size model.
         variant: "plain", the "stats" or "apply" half of a network cut at its normalizations,
             "steady", which takes statistics and mixes them with the picture's own, or "fused", for
@@ -82,11 +86,14 @@ def export_style(
         ModelError: the checkpoint is absent, damaged or of another architecture.
         ParityError: the result does not paint like the network; nothing is written.
         OutputError: the file cannot be written.
-        UsageError: the target has another suffix or exists, or "fused" is asked for in fp32.
+        UsageError: the target has another suffix or exists, or the variant is not to be had in
+            that arithmetic.
         ProviderError: the operators of "fused" cannot be built for the CPU, to check them.
     """
     if variant == "fused" and flavour != "fp16":
         raise UsageError("the fused variant computes in fp16 alone", cure="--precision fp16")
+    if flavour == "bf16" and variant != "plain":
+        raise UsageError(f"the {variant} variant is not to be had in bf16", cure="--precision fp16")
     if target.suffix != ".onnx":
         raise UsageError(
             f"cannot export to {target.suffix or 'no suffix'}", path=target, cure="use .onnx"
@@ -102,6 +109,8 @@ def export_style(
     progress(0.0, "writing the graph")
     if variant == "fused":
         model = fused_graph(network, metadata, size=size)
+    elif flavour == "bf16":
+        model = bfloat_graph(network, metadata, size=size)
     else:
         model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
     data = model.SerializeToString(deterministic=True)
@@ -109,10 +118,11 @@ def export_style(
     if flavour == "fp16":
         progress(0.0, "looking for the largest numbers")
         plain = variant == "plain"
-        twin = half_graph(network, {}, twin=True) if plain else style_graph(network, {})
+        twin = half_graph(network, {}, dtype=FLOAT32) if plain else style_graph(network, {})
         largest = max(check_range(twin).values())
     sizes = [size] * 2 if size else SIZES
-    painter = _painter(data, variant, network)
+    runs = in_float(model).SerializeToString() if flavour == "bf16" else data
+    painter = _painter(runs, variant, network)
     rows = check_parity(network, painter, flavour, sizes, report=report, progress=progress)
     if variant == "steady":
         progress(1.0, "painting with given statistics")
@@ -143,7 +153,7 @@ def _metadata(
     network: StyleNetwork,
     checkpoint: Path,
     name: str,
-    flavour: Flavour,
+    flavour: str,
     variant: str,
     facts: Mapping[str, str],
 ) -> dict[str, str]:
@@ -197,7 +207,7 @@ def _painter(model: bytes, variant: str, network: StyleNetwork) -> Painter:
 def _check_given(
     model: bytes,
     network: StyleNetwork,
-    flavour: Flavour,
+    flavour: Arithmetic,
     sizes: Iterable[tuple[int, int]],
     report: Callable[[Parity], object],
 ) -> list[Parity]:

@@ -11,7 +11,17 @@ import onnx
 from onnx import TensorProto, helper
 from torch import Tensor
 
-from nst_export.builder import FLOAT16, FLOAT32, UINT8, GraphBuilder, rounded, value_info
+from nst_export.builder import (
+    BFLOAT16,
+    FLOAT16,
+    FLOAT32,
+    OPSET,
+    OPSET_OF_BFLOAT,
+    UINT8,
+    GraphBuilder,
+    rounded,
+    value_info,
+)
 from nst_export.folds import Convolution, fold, for_levels, with_positive_scales
 from nst_export.forms import SHIPPED, Form
 from nst_export.sizes import PADDED, SHAPE, lacking_size, pixel_counts
@@ -41,7 +51,7 @@ def half_graph(
     form: Form = SHIPPED,
     *,
     size: tuple[int, int] | None = None,
-    twin: bool = False,
+    dtype: np.dtype[Any] = FLOAT16,
 ) -> onnx.ModelProto:
     """Write a style network in half precision.
 
@@ -50,9 +60,9 @@ def half_graph(
         metadata: written into the file as it is.
         form: what it looks like.
         size: height and width of a fixed-size graph of batch 1; any size by default.
-        twin: the same graph in float32, which shows how large its numbers become.
+        dtype: what it computes in instead: FLOAT32 shows how large its numbers become.
     """
-    return _HalfGraph(network, form, size, FLOAT32 if twin else FLOAT16).build(metadata)
+    return _HalfGraph(network, form, size, dtype).build(metadata)
 
 
 class _HalfGraph(GraphBuilder):
@@ -81,7 +91,8 @@ class _HalfGraph(GraphBuilder):
         facts = dict(metadata)
         if self.form.layout != "nchw":
             facts[f"{PREFIX}layout"] = self.form.layout  # CUDA sessions ask for it
-        return self.model(doors[:1], doors[1:], facts, producer_version=__version__)
+        opset = OPSET_OF_BFLOAT if self.dtype == BFLOAT16 else OPSET
+        return self.model(doors[:1], doors[1:], facts, producer_version=__version__, opset=opset)
 
     def _features(self, x: Features) -> Features:
         """All but the last convolution."""

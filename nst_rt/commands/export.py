@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "fp16"]),
-    help="Arithmetic inside; both ends are uint8. A model gets fp32, an engine fp16 by default.",
+    type=click.Choice(["fp32", "fp16", "bf16"]),
+    help="Arithmetic inside; both ends are uint8. A model gets fp32, an engine fp16 by default; "
+    "bf16 is for engines alone.",
 )
 @click.option("--size", metavar="WIDTHxHEIGHT", help="For pictures of one size; any by default.")
 @click.option(
@@ -82,6 +83,8 @@ def export(
             )  # fmt: skip
             return
         refuse_engine_options(engine)
+        if precision == "bf16":
+            raise UsageError("bf16 is of engines", cure="end the output in .engine, or choose fp16")
         with needing("export", "exporting"):
             from nst_export.exporter import export_style
         with progress_bar() as bar:

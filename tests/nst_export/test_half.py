@@ -11,6 +11,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from nst_export.builder import FLOAT32
 from nst_export.forms import FORMS, Form
 from nst_export.half import half_graph
 from nst_export.verification import check_range, compare
@@ -42,7 +43,7 @@ def test_in_float32_it_paints_what_the_network_paints(network, photo, form, size
     expected = paint(network, torch.from_numpy(image)).numpy()
     for fixed in (None, size):
         difference = compare(
-            "", expected, painted(half_graph(network, {}, form, size=fixed, twin=True), image)
+            "", expected, painted(half_graph(network, {}, form, size=fixed, dtype=FLOAT32), image)
         )
         assert difference.largest <= 1
 
@@ -62,18 +63,20 @@ def test_scales_that_turn_a_channel_around_are_turned_back(network, photo, norm)
         layer.norm.weight.data[::2] *= -1  # type: ignore[union-attr]
     image = photo[None, :64, :64].copy()
     expected = paint(other, torch.from_numpy(image)).numpy()
-    got = painted(half_graph(other, {}, Form(norm), twin=True), image)
+    got = painted(half_graph(other, {}, Form(norm), dtype=FLOAT32), image)
     assert compare("", expected, got).largest <= 1
 
 
 def test_shipped_form_paints_several_pictures_at_once(network, photo) -> None:
     images = np.stack([photo[:61, :90], photo[100:161, 50:140]])
     expected = paint(network, torch.from_numpy(images)).numpy()
-    assert compare("", expected, painted(half_graph(network, {}, twin=True), images)).largest <= 1
+    assert (
+        compare("", expected, painted(half_graph(network, {}, dtype=FLOAT32), images)).largest <= 1
+    )
 
 
 def test_largest_numbers_are_those_of_the_picture(network) -> None:
-    largest = check_range(half_graph(network, {}, twin=True))
+    largest = check_range(half_graph(network, {}, dtype=FLOAT32))
     assert max(largest.values()) == largest["image_real"] == 255
 
 

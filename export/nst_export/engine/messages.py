@@ -50,6 +50,11 @@ _MEANINGS = meanings(
         "install a version that does, or run the .onnx file on device cuda",
     ),
     (
+        r"Cannot compile for target\(s\) ([\w, ]+), because .*datatypes: (\w+)",
+        UsageError, "computes in {1}, which some GPUs of those asked for have not ({0})",
+        "leave them out with --compute-capability: 8-bit floats are there from 8.9 on",
+    ),
+    (
         r"([^\n]*)",
         ModelError, "{name} cannot build it ({0})", "-vv shows all that it says",
     ),

@@ -32,7 +32,7 @@ class EngineOptions:
     """
 
     backend: BackendName | None = None
-    precision: Literal["fp32", "fp16"] | None = None
+    precision: Literal["fp32", "fp16", "bf16"] | None = None
     variant: Literal["plain", "steady"] = "plain"
     smallest: Size | None = None
     usual: Size | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from nst_export.engine.options import EngineOptions
 from nst_export.progress import Progress
@@ -32,7 +32,7 @@ def model_for(
     Args:
         source: a shipped style's name, a model file (.onnx), or a checkpoint, from which a model
             file is made and checked as `nst-rt export` does; so it is from a shipped style that
-            has no such file, as none has of its steady one in half precision.
+            has no such file, as none has in bfloat16 or of its steady one in half precision.
         name: of the model that is made.
         options: precision, variant and fixed size.
         facts: for the metadata of a model that is made.
@@ -43,11 +43,11 @@ def model_for(
         ModelError: absent, damaged, or it does not paint like its network.
         UsageError: a model file cannot be changed to what is asked.
     """
-    flavour: Literal["fp32", "fp16"] = options.precision or "fp16"
+    flavour = options.precision or "fp16"
     variant = options.variant
     shipped = zoo.find(str(source)) is not None
     has_file = (variant, flavour) != ("steady", "fp16")
-    if shipped and has_file and not options.fixed and not facts:
+    if shipped and flavour != "bf16" and has_file and not options.fixed and not facts:
         return read_model(str(source), flavour=flavour, variant=variant)
     if not shipped and not _is_checkpoint(source):
         if facts:

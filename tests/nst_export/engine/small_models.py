@@ -19,12 +19,13 @@ def save(
     *,
     size: Sequence[str | int] = PICTURE,
     metadata: dict[str, str] | None = None,
+    opset: int = 18,
 ) -> Path:
     """Write a model from "image" to "image_out"."""
     ends = [helper.make_tensor_value_info(name, TensorProto.UINT8, size) for name in ENDS]
     weights = [numpy_helper.from_array(value, name) for name, value in (constants or {}).items()]
     graph = helper.make_graph(nodes, "small", ends[:1], ends[1:], weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
     helper.set_model_props(model, metadata or {})
     path.write_bytes(model.SerializeToString())
     return path
@@ -38,8 +39,16 @@ def node(kind: str, inputs: str, output: str, **attributes: object) -> NodeProto
     return helper.make_node(kind, inputs.split(), [output], name=output, **attributes)
 
 
-def quantized(path: Path, bias: type[np.signedinteger] | None = None) -> Path:
-    """A convolution of 8-bit integers; `bias` is the type of one that is dequantized too."""
+FLOAT8 = helper.tensor_dtype_to_np_dtype(TensorProto.FLOAT8E4M3FN)
+
+
+def quantized(
+    path: Path,
+    bias: type[np.signedinteger] | None = None,
+    *,
+    dtype: np.dtype = np.dtype(np.int8),  # noqa: B008 - a constant
+) -> Path:
+    """A convolution of 8-bit numbers; `bias` is the type of one that is dequantized too."""
     nodes = [
         node("Cast", "image", "real", to=TensorProto.FLOAT),
         node("Transpose", "real", "planes", perm=[0, 3, 1, 2]),
@@ -49,8 +58,8 @@ def quantized(path: Path, bias: type[np.signedinteger] | None = None) -> Path:
     ]
     constants = {
         "step": np.float32(1),
-        "zero": np.int8(0),
-        "weight": np.ones((3, 3, 1, 1), np.int8),
+        "zero": np.zeros((), dtype),
+        "weight": np.ones((3, 3, 1, 1)).astype(dtype),
     }
     inputs = "planes_real weight_real"
     if bias is not None:
@@ -62,7 +71,8 @@ def quantized(path: Path, bias: type[np.signedinteger] | None = None) -> Path:
         node("Transpose", "sum", "pixels", perm=[0, 2, 3, 1]),
         node("Cast", "pixels", "image_out", to=TensorProto.UINT8),
     ]
-    return save(path, nodes, {name: np.asarray(value) for name, value in constants.items()})
+    arrays = {name: np.asarray(value) for name, value in constants.items()}
+    return save(path, nodes, arrays, opset=18 if dtype == np.int8 else 19)
 
 
 def convolution(path: Path, radius: int = 4, pad: str | None = "reflect", **options) -> Path:

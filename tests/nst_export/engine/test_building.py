@@ -25,7 +25,7 @@ from nst_rt.engines.side_car import read_engine_facts
 from nst_rt.engines.trust import check_trust, check_whole
 from nst_rt.errors import ModelError, OutputError, ProviderError, UsageError
 from nst_rt.model import read_model
-from tests.nst_export.engine.small_models import convolution, node, quantized, save
+from tests.nst_export.engine.small_models import FLOAT8, convolution, node, quantized, save
 
 UHD = (2160, 3840)
 
@@ -95,6 +95,15 @@ def test_quantized_model_becomes_an_engine_of_integers(tmp_path: Path) -> None:
     assert built.facts.precision == "int8"
 
 
+def test_quantized_model_of_8_bit_floats_is_for_gpus_that_have_them(tmp_path: Path) -> None:
+    source, target = quantized(tmp_path / "x.onnx", dtype=FLOAT8), tmp_path / "x.engine"
+    later = EngineOptions(backend="tensorrt-rtx", capabilities=("8.9", "12.0"))
+    assert build_engine(source, target, later).facts.precision == "fp8"
+    told = r"computes in fp8_e4m3, which .* have not \(sm80, sm86\); .*--compute-capability: .*8\.9"
+    with pytest.raises(UsageError, match=told):
+        build_engine(source, tmp_path / "y.engine", EngineOptions(backend="tensorrt-rtx"))
+
+
 def test_what_is_wrong_is_told_and_not_that_there_is_no_driver(tmp_path: Path) -> None:
     source = quantized(tmp_path / "x.onnx", bias=np.int32)
     message = r"operator DequantizeLinear of node bias_real \(.*input has type Int32.*\); export it"
@@ -107,6 +116,21 @@ def test_shipped_style_in_float32(tmp_path: Path) -> None:
     built = build_engine(name, tmp_path / "x.engine", EngineOptions(precision="fp32"))
     assert built.facts.precision == "fp32"
     assert built.facts.onnx_sha256 == zoo.cards()[0].sha256
+
+
+def test_style_in_bfloat16_is_made_a_checked_model_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "SIZES", ((61, 47),))
+    name = zoo.cards()[0].name
+    options = EngineOptions(backend="tensorrt-rtx", precision="bf16", largest=UHD)
+    built = build_engine(name, tmp_path / "x.engine", options)
+    assert (built.facts.precision, built.facts.model["flavour"]) == ("bf16", "bf16")
+    assert [row.reference for row in built.rows] == ["PyTorch fp32", "PyTorch bf16"]
+    assert min(row.psnr for row in built.rows) >= 38
+    steady = EngineOptions(precision="bf16", variant="steady")
+    with pytest.raises(UsageError, match="the steady variant is not to be had in bf16"):
+        build_engine(name, tmp_path / "y.engine", steady)
 
 
 def test_checkpoint_is_made_a_checked_model_first(

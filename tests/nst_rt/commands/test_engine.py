@@ -86,6 +86,7 @@ def test_options_reach_the_builder(nst, folder: Path, monkeypatch) -> None:
     [
         (["x.onnx", "--max", "64x64"], "--max is of engines; end the output in .engine"),
         (["x.onnx", "--timing-cache", "c"], "--timing-cache is of engines"),
+        (["x.onnx", "--precision", "bf16"], "bf16 is of engines; end the output in .engine"),
         (["x.onnx", "--compute-capability", "8.9"], "--compute-capability is of engines"),
         (["x.engine", "--variant", "stats"], "--variant stats is of model files; choose plain or"),
         (["x.engine", "--min", "64"], "--min is '64'; write it like 1280x720"),
