@@ -204,10 +204,12 @@ photo = np.asarray(Image.open(sys.argv[1]))
 stylizer = Stylizer("composition-vii", threads=1)
 window = Window(photo, stylizer)
 window.show()
+alarm = QTimer(interval=10)  # so that there is always an event to wait for
+alarm.start()
 for strength in (100, 0):
     window.slider.setValue(strength)
     while window.wish is not None or window.thread_pool._work_queue.qsize():
-        application.processEvents()
+        application.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
     window.thread_pool.submit(int).result()
     application.processEvents()
     window.picture.pixmap().save(f"{{sys.argv[2]}}/{{strength}}.png")

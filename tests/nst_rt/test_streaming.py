@@ -40,11 +40,18 @@ def large() -> np.ndarray:
 
 
 @pytest.fixture
-def finished(stylizer, monkeypatch) -> list[tuple[int, ...]]:
+def begun() -> threading.Event:
+    """Set when the first picture is in the engine."""
+    return threading.Event()
+
+
+@pytest.fixture
+def finished(stylizer, begun, monkeypatch) -> list[tuple[int, ...]]:
     """Shapes of the pictures that were painted to their end."""
     shapes, run = [], stylizer._painter._run
 
     def watched(*given):
+        begun.set()
         painting = run(*given)
         shapes.append(painting.shape)
         return painting
@@ -167,12 +174,15 @@ def test_acall_lets_the_loop_go_on(stylizer, frames, painted) -> None:
     asyncio.run(main())
 
 
-def test_cancelled_call_has_left_the_engine(stylizer, frames, painted, large, finished) -> None:
+def test_cancelled_call_has_left_the_engine(
+    stylizer, frames, painted, large, begun, finished
+) -> None:
     """Also one that waits behind another."""
 
     async def main() -> None:
         calls = [asyncio.create_task(stylizer.acall(large)) for _ in range(2)]
-        await asyncio.sleep(0.2)
+        while not begun.is_set():
+            await asyncio.sleep(0)
         for call in reversed(calls):
             call.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -49,7 +49,7 @@ def run(command: list[str] | str, home: Path, **options: object) -> None:
 def test_first_two_blocks_end_with_a_painting_and_the_tests() -> None:
     paint, test = blocks("sh")[:2]
     assert re.search(r"nst-rt stylize examples/photos/\S+ -o painting\.jpg", paint.splitlines()[-1])
-    assert test.splitlines()[-1].endswith("python -m pytest -n auto --dist loadfile")
+    assert test.splitlines()[-1].endswith("python -m pytest")
 
 
 @pytest.mark.parametrize("number", range(len(blocks("sh")) - 2))

@@ -28,7 +28,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     coded = light_to_pq(np.maximum(NITS @ TO_2020.T, 0))
     picture = np.repeat(np.repeat(np.round(coded * 65535)[None], 48, 0), 32, 1).astype(np.uint16)
     with av.open(str(path), "w") as container:
-        options = {"crf": "4", "x265-params": "log-level=none"}
+        options = {"crf": "4", "x265-params": "log-level=none:bframes=0:frame-threads=1:pools=none"}
         stream = container.add_stream("libx265", rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = 32 * len(NITS), 48, "yuv420p10le"
         context = stream.codec_context
