@@ -13,12 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import (
-    ClosedError,
-    ModelError,
-    OutOfMemoryError,
-    UsageError,
-)
+from nst_rt.errors import ClosedError, ModelError, OutOfMemoryError, UsageError
 from nst_rt.fitting import Fitting
 from nst_rt.images import (
     blend,
