@@ -18,6 +18,7 @@ from nst_export.fused import fused_graph
 from nst_export.graph import Variant, style_graph
 from nst_export.half import half_graph
 from nst_export.photos import read_photos
+from nst_export.placement import refuse_pixels_on_cpu
 from nst_export.progress import Progress, silent
 from nst_export.verification import (
     SIZES,
@@ -83,7 +84,8 @@ def export_style(
         progress: told what is at work.
 
     Raises:
-        ModelError: the checkpoint is absent, damaged or of another architecture.
+        ModelError: the checkpoint is absent, damaged or of another architecture, or a GPU would
+            leave pixels to the CPU.
         ParityError: the result does not paint like the network; nothing is written.
         OutputError: the file cannot be written.
         UsageError: the target has another suffix or exists, or the variant is not to be had in
@@ -113,6 +115,8 @@ def export_style(
         model = bfloat_graph(network, metadata, size=size)
     else:
         model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
+    if flavour != "bf16":  # which an engine is built from, by TensorRT
+        refuse_pixels_on_cpu(model)
     data = model.SerializeToString(deterministic=True)
     largest = None
     if flavour == "fp16":

@@ -10,7 +10,7 @@ from nst_rt.errors import ProviderError
 RECORD = "session.record_ep_graph_assignment_info"
 """The entry of a session's configuration that lets it tell."""
 CPU = "CPUExecutionProvider"
-_ON_SIZES = frozenset(
+ON_SIZES = frozenset(
     {
         *("Add", "Div", "Max", "Min", "Mod", "Mul", "ReduceProd", "Sub"),
         *("Cast", "Concat", "Equal", "Gather", "Range", "Reshape", "Shape", "Size", "Slice"),
@@ -34,7 +34,7 @@ def refuse_pixels_on_cpu(session: Any) -> None:
         ProviderError: it names the nodes.
     """
     off = [node for provider, node in _placed(session) if provider == CPU]
-    stray = [f"{node.op_type} {node.name}".strip() for node in off if node.op_type not in _ON_SIZES]
+    stray = [f"{node.op_type} {node.name}".strip() for node in off if node.op_type not in ON_SIZES]
     if stray:
         more = " …" if len(stray) > _NAMED else ""
         raise ProviderError(
