@@ -36,8 +36,9 @@ print(json.dumps({"seconds": seconds, "loaded": sorted(set(sys.modules) - before
 _HELP = """
 import atexit, json, sys
 atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
-from nst_rt.commands import main
-main(["--help"], prog_name="nst-rt")
+from nst_rt.program import main
+sys.argv[1:] = ["--help"]
+main()
 """
 
 
@@ -51,7 +52,7 @@ def help_cost() -> tuple[float, list[str]]:
     """Seconds of wall time of `nst-rt --help`, the interpreter's included, and what is loaded."""
     modules = json.loads(_python("-c", _HELP).stderr.splitlines()[-1])
     began = time.perf_counter()
-    _python("-c", "from nst_rt.commands import main; main(prog_name='nst-rt')", "--help")
+    _python("-c", "from nst_rt.program import main; main()", "--help")
     return time.perf_counter() - began, modules
 
 

@@ -8,7 +8,6 @@ refused · 5 a provider or extra is absent, or memory · 6 not writable or disk 
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import sys
 import threading
@@ -21,6 +20,7 @@ import click
 
 from nst_rt.commands.console import PROGRAM, Console, point_to_nothing
 from nst_rt.errors import NstError, OutOfMemoryError, OutputError
+from nst_rt.interruption import end_at_once, handle_signals
 
 INTERNAL, SOME_FAILED, READER_LEFT = 1, 3, 141
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -107,7 +107,7 @@ def _usage(error: click.ClickException, console: Console) -> int:
 
 @contextmanager
 def _stopping_at_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the command as Ctrl-C does; what is ignored stays ignored.
+    """Let SIGTERM and SIGHUP end the command as Ctrl-C does.
 
     Who asks twice does not wait: the process ends at once, before threads of engines and encoders
     that still work meet an interpreter that is being taken down.
@@ -117,17 +117,12 @@ def _stopping_at_signals() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            os._exit(128 + number)
+            end_at_once(number, frame)
         asked = True
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
 
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            usual = (signal.SIG_DFL, signal.default_int_handler)
-            if number is not None and signal.getsignal(number) in usual:
-                before[number] = signal.signal(number, stop)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = handle_signals(stop) if in_main_thread else {}
     try:
         yield
     finally:
