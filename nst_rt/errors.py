@@ -8,7 +8,8 @@ NstError
 ├── ModelError            a model file, checkpoint or export was refused
 │   ├── ParityError       an exported model does not paint like its network
 │   └── SizeError         a picture of a size that an engine is not for; an InputError too
-├── ProviderError         an asked-for device, engine or extra is absent
+├── ProviderError         an asked-for device, engine or extra cannot be used
+│   ├── MissingExtraError a package is not installed, or does not load
 │   └── OutOfMemoryError  a device has not memory enough
 ├── OutputError           a result cannot be written
 └── ClosedError           used after close()
@@ -68,13 +69,17 @@ class SizeError(ModelError, InputError):
     """A picture of a size that an engine is not for: others may still be painted."""
 
 
-class ProviderError(NstError, ImportError):  # type: ignore[misc]  # both name a path
-    """An asked-for device, engine or extra is absent."""
+class ProviderError(NstError):
+    """An asked-for device, engine or extra cannot be used."""
 
     exit_code = 5
 
 
-class OutOfMemoryError(ProviderError):
+class MissingExtraError(ProviderError, ImportError):  # type: ignore[misc]  # both name a path
+    """A package that something needs is not installed, or does not load."""
+
+
+class OutOfMemoryError(ProviderError, MemoryError):
     """A device has not memory enough for a picture, or for a model."""
 
     def __init__(

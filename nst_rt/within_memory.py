@@ -180,7 +180,7 @@ class WithinMemory:
         """A painting, or the error of the second attempt: the first has all that engines keep."""
         try:
             return run(photo)
-        except (OutOfMemoryError, MemoryError):
+        except MemoryError:
             pass
         # not in the handler: the error there holds on to the buffers of the picture that failed
         self._release(session)

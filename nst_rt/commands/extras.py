@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nst_rt.errors import NstError, ProviderError
+from nst_rt.errors import MissingExtraError, NstError
 
 
 @contextmanager
@@ -13,7 +13,7 @@ def needing(extra: str, purpose: str) -> Iterator[None]:
     """Turn a failed import into an error that names the extra.
 
     Raises:
-        ProviderError: a package is absent, or does not load.
+        MissingExtraError: a package is absent, or does not load.
     """
     try:
         yield
@@ -24,4 +24,4 @@ def needing(extra: str, purpose: str) -> Iterator[None]:
         cure = f'pip install "nst-rt[{extra}]"'
         if lacking == "onnxruntime":  # either build will do, one alone
             cure = 'pip install "nst-rt[cpu]", or "nst-rt[cuda]" for an NVIDIA GPU'
-        raise ProviderError(f"{purpose} needs {lacking}", cure=cure) from error
+        raise MissingExtraError(f"{purpose} needs {lacking}", cure=cure) from error

@@ -7,7 +7,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Literal
 
-from nst_rt.errors import ProviderError
+from nst_rt.errors import MissingExtraError, ProviderError
 
 BackendName = Literal["tensorrt", "tensorrt-rtx"]
 
@@ -46,25 +46,21 @@ PORTABLE_TO = ("8.0", "8.6", "8.9", "12.0", "12.1")
 from Ampere on. With them the builder plans less memory than when it is left to its own choice."""
 
 
-class AbsentError(ProviderError):
-    """The package is not installed."""
-
-
 def import_library(name: BackendName) -> ModuleType:
     """The Python module of a library.
 
     Raises:
-        AbsentError: it is not installed.
-        ProviderError: it does not load, or is of a version that nobody has looked at.
+        MissingExtraError: it is not installed, or does not load.
+        ProviderError: it is of a version that nobody has looked at.
     """
     library = LIBRARIES[name]
     cure = f'pip install "nst-rt[{library.extra}]"'
     try:
         trt = import_module(library.module)
-    except ModuleNotFoundError as error:
-        raise AbsentError(f"{library.title} needs {error.name}", cure=cure) from error
     except ImportError as error:
-        raise ProviderError(f"{library.title} does not load ({error})", cure=cure) from error
+        absent = isinstance(error, ModuleNotFoundError)
+        problem = f"needs {error.name}" if absent else f"does not load ({error})"
+        raise MissingExtraError(f"{library.title} {problem}", cure=cure) from error
     if not library.oldest <= _numbers(trt.__version__) < library.before:
         known = f"{_dotted(library.oldest)} up to, not including, {_dotted(library.before)}"
         raise ProviderError(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.engines.trust import check_trust
-from nst_rt.errors import ProviderError, UsageError
+from nst_rt.errors import MissingExtraError, ProviderError, UsageError
 from nst_rt.model import ModelFile
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.threads import allowed_threads
@@ -196,10 +196,10 @@ def _has_cuda() -> bool:
     return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
-def missing_engine(module: str, extra: str, error: ImportError) -> ProviderError:
+def missing_engine(module: str, extra: str, error: ImportError) -> MissingExtraError:
     """The error for an engine whose package is not installed, or is and does not load."""
-    if isinstance(error, ProviderError):  # an ImportError too, which says more
+    if isinstance(error, MissingExtraError):  # an ImportError too, which says more
         return error
     absent = isinstance(error, ModuleNotFoundError)
     what = "is not installed" if absent else f"does not load ({error})"
-    return ProviderError(f"{module} {what}", cure=f'pip install "nst-rt[{extra}]"')
+    return MissingExtraError(f"{module} {what}", cure=f'pip install "nst-rt[{extra}]"')

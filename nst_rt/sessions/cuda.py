@@ -11,7 +11,7 @@ from weakref import WeakMethod
 
 import numpy as np
 
-from nst_rt.errors import ModelError, NstError, ProviderError
+from nst_rt.errors import MissingExtraError, ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.failures import failure
 from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
@@ -181,14 +181,14 @@ def need_libraries(onnxruntime: Any, provider: str) -> None:
     """Load the libraries of a provider ("cuda", "tensorrt") from where pip puts them.
 
     Raises:
-        ProviderError: some are missing; it names all of them.
+        MissingExtraError: some are missing; it names all of them.
     """
     folder = Path(onnxruntime.__file__).parent / "capi"
     library = folder / f"libonnxruntime_providers_{provider}.so"
     missing = load_needed(library) if library.exists() else []
     if missing:
         are = "is" if len(missing) == 1 else "are"
-        raise ProviderError(f"{', '.join(missing)} {are} missing", cure=install_line(missing))
+        raise MissingExtraError(f"{', '.join(missing)} {are} missing", cure=install_line(missing))
 
 
 def _of_one_size(model: ModelFile) -> dict[str, str]:

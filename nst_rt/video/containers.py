@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from nst_rt.errors import InputError, ProviderError, UnsafeError, UsageError
+from nst_rt.errors import InputError, MissingExtraError, ProviderError, UnsafeError, UsageError
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mxf,gif,apng,"
@@ -35,16 +35,16 @@ def pyav() -> Any:
     """The module `av`, silent: its bridge from FFmpeg's log to Python's deadlocks under threads.
 
     Raises:
-        ProviderError: it is not installed, or too old to know what is needed of it.
+        MissingExtraError: it is not installed, or too old to know what is needed of it.
     """
     try:
         import av
     except ImportError as error:
-        raise ProviderError(
+        raise MissingExtraError(
             "video needs PyAV, which is not installed", cure='pip install "nst-rt[video]"'
         ) from error
     if int(av.__version__.split(".")[0]) < _OLDEST:
-        raise ProviderError(
+        raise MissingExtraError(
             f"video needs PyAV {_OLDEST} or newer, and this is {av.__version__}",
             cure='pip install --upgrade "nst-rt[video]"',
         )

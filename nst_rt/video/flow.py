@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ProviderError
+from nst_rt.errors import MissingExtraError
 
 Pixels = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -101,7 +101,7 @@ def _opencv() -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise ProviderError(
+        raise MissingExtraError(
             f"blending along the motion needs OpenCV ({error})", cure='pip install "nst-rt[live]"'
         ) from error
     return cv2

@@ -17,3 +17,11 @@ def test_every_error_tells_what_where_and_the_cure(kind: type[errors.NstError]) 
     error = kind("is broken", path="a photo.png", cure="mend it")
     assert (error.what, error.path, error.cure) == ("is broken", "a photo.png", "mend it")
     assert str(error) == "a photo.png: is broken; mend it"
+
+
+def test_what_lacks_is_known_by_pythons_own_errors() -> None:
+    """Who catches ImportError for an optional package must not swallow a full GPU."""
+    assert issubclass(errors.MissingExtraError, ImportError)
+    assert issubclass(errors.OutOfMemoryError, MemoryError)
+    assert not issubclass(errors.OutOfMemoryError, ImportError)
+    assert not issubclass(errors.ProviderError, ImportError)

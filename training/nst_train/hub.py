@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor
 
-from nst_rt.errors import ModelError, ProviderError
+from nst_rt.errors import MissingExtraError, ModelError
 from nst_train.probe import MEAN, STD
 
 _OPERATORS = (
@@ -104,7 +104,7 @@ def torchvision_models() -> Any:
         _LIBRARIES.append(library)  # the names live as long as this object
         import torchvision.models as models
     except ImportError as error:
-        raise ProviderError(
+        raise MissingExtraError(
             f"torchvision, which knows where VGG is published, is not installed ({error})",
             cure='pip install "nst-rt[train]", or give a file with --features',
         ) from error

@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from nst_export.engine.messages import refusal
-from nst_rt.errors import ModelError, NstError, ProviderError
+from nst_rt.errors import MissingExtraError, ModelError, NstError, ProviderError
 from nst_rt.nvidia.driver import Gpu, ask_driver
-from nst_rt.nvidia.tensorrt import LIBRARIES, AbsentError, BackendName, Library, import_library
+from nst_rt.nvidia.tensorrt import LIBRARIES, BackendName, Library, import_library
 from nst_rt.nvidia.tensorrt_log import Messages, logger_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def open_backend(name: BackendName | None = None) -> Backend:
     """The library that is asked for; TensorRT where it and a GPU are here, else TensorRT-RTX.
 
     Raises:
-        ProviderError: it is absent, does not load, is of an unknown version or lacks its GPU.
+        MissingExtraError: it is not installed, or does not load.
+        ProviderError: it is of an unknown version, or lacks its GPU.
     """
     if name:
         return _open(name)
@@ -65,7 +66,7 @@ def open_backend(name: BackendName | None = None) -> Backend:
         passed_over = error
     try:
         return _open("tensorrt-rtx")
-    except AbsentError as error:
+    except MissingExtraError as error:
         raise ProviderError(
             f"no engine can be built here: {passed_over.what}; {error.what}",
             cure='pip install "nst-rt[rtx]", or "nst-rt[tensorrt]" where the GPU is',

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nst_rt.errors import InputError, ProviderError
+from nst_rt.errors import InputError, MissingExtraError
 from nst_rt.video.live.capture import SILENCE, Pixels, Shot
 
 
@@ -22,7 +22,7 @@ def opencv() -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise ProviderError(
+        raise MissingExtraError(
             f"live video needs OpenCV ({error})", cure='pip install "nst-rt[live]"'
         ) from error
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

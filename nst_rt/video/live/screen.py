@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nst_rt.errors import InputError, ProviderError
+from nst_rt.errors import InputError, MissingExtraError, ProviderError
 from nst_rt.video.live.cameras import opencv
 from nst_rt.video.live.capture import Pixels, Shot
 from nst_rt.video.live.pacing import Clock, Pace
@@ -23,13 +23,14 @@ def open_screens() -> Any:
     """A connection to the screens, which one thread alone may use.
 
     Raises:
-        ProviderError: mss is not installed, or there is no display that answers.
+        MissingExtraError: mss is not installed.
+        ProviderError: there is no display that answers.
     """
     try:
         from mss import MSS
         from mss.exception import ScreenShotError
     except ImportError as error:
-        raise ProviderError(
+        raise MissingExtraError(
             f"the screen needs mss ({error})", cure='pip install "nst-rt[live]"'
         ) from error
     try:

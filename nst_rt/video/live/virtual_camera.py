@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import ProviderError
+from nst_rt.errors import MissingExtraError, ProviderError
 from nst_rt.video.live.framing import fitted
 from nst_rt.video.live.sinks import LiveSink, Shown, State
 
@@ -73,7 +73,7 @@ def _pyvirtualcam() -> Any:
     try:
         import pyvirtualcam
     except ImportError as error:
-        raise ProviderError(
+        raise MissingExtraError(
             f"the virtual camera needs pyvirtualcam ({error})",
             cure='pip install "nst-rt[virtual-camera]"',
         ) from error

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from nst_rt.errors import ModelError, ProviderError, UsageError
+from nst_rt.errors import MissingExtraError, ModelError, ProviderError, UsageError
 from nst_rt.model import Adaptation, read_model
 from nst_rt.sessions import open_session
 from nst_rt.sessions.threads import _cgroup_quota, allowed_threads
@@ -85,7 +85,7 @@ def test_arithmetic_that_the_engine_lacks_is_an_error(model_path) -> None:
 
 def test_missing_engine_names_the_extra(model_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(ProviderError, match=r'pip install "nst-rt\[cpu\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install "nst-rt\[cpu\]"'):
         open_session(read_model(model_path), device="openvino")
 
 
