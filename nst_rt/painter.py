@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import ClosedError, ModelError, OutOfMemoryError, UsageError
 from nst_rt.fitting import Fitting
 from nst_rt.images import (
@@ -28,7 +29,6 @@ from nst_rt.options import PaintOptions, Size
 from nst_rt.sessions import Device, Precision, Session, open_session, preferred_flavour
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.steady import Statistics, SteadyStyle
-from nst_rt.stopping import end_if_stopped
 from nst_rt.within_memory import Run, WithinMemory
 from nst_rt.zoo import find
 
@@ -139,7 +139,7 @@ class Painter:
         `run` paints at working size; by default the plain file does, at once or part by part. The
         painting goes into `out`, an array like the photo, or is a new array.
         """
-        end_if_stopped()
+        raise_if_cancelled()
         self.session()
         height, width = photo.shape[:2]
         check_pixels(height, width, self.max_pixels)

@@ -12,7 +12,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any
 
-from nst_rt.stopping import Stop, stopped_by
+from nst_rt.cancellation import CancelToken, cancelled_by
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Pipeline:
     Iterating gives the results of the last stage in order. The first exception of the source or a
     stage is raised there, after the results of all items before it. Leaving the `with` block, for
     whatever reason, ends and joins all threads; an item in work is finished first, unless the work
-    can be stopped (`nst_rt.stopping`): waiting for a pipe can, and painting on the CPU.
+    can be stopped (`nst_rt.cancellation`): waiting for a pipe can, and painting on the CPU.
 
     Args:
         source: what goes in; iterated in a thread of its own and closed there if it is a generator.
@@ -68,7 +68,7 @@ class Pipeline:
         self._profiles = [StageProfile(*pair) for pair in zip(names, workers, strict=True)]
         self._queues = [_Queue(depth + count - 1) for count in workers]
         self._results = self._queues[-1]
-        self._stop = Stop()
+        self._token = CancelToken()
         self.ended = False
         """Whether no thread works any more: not where the wait for them was interrupted."""
         self._threads = [self._thread("source", self._feed, source)]
@@ -90,7 +90,7 @@ class Pipeline:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop.ask()
+        self._token.cancel()
         for queue in self._queues:
             queue.close()
         for thread in self._threads:
@@ -119,7 +119,7 @@ class Pipeline:
                 slot: Future[Any] = Future()
                 start = perf_counter()
                 try:
-                    with stopped_by(self._stop):
+                    with cancelled_by(self._token):
                         items = iter(source) if items is None else items
                         slot.set_result(next(items))
                 except StopIteration:
@@ -161,7 +161,7 @@ class Pipeline:
                 try:
                     value = item.result()
                     begun = perf_counter()
-                    with stopped_by(self._stop):
+                    with cancelled_by(self._token):
                         slot.set_result(stage.work(value))
                 except BaseException as error:
                     slot.set_exception(error)

@@ -18,9 +18,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, overload
 
+from nst_rt.cancellation import CancelToken, cancelled_by
 from nst_rt.options import CallOptions
 from nst_rt.pipeline import Pipeline, Stage
-from nst_rt.stopping import Stop, stopped_by
 from nst_rt.whole import whole
 
 T = TypeVar("T")
@@ -93,13 +93,13 @@ class Streaming(ABC):
         within a tenth of a second.
         """
         self.refuse_if_closed()
-        stop = Stop()
+        token = CancelToken()
 
         def paint() -> Any:
-            with stopped_by(stop):
+            with cancelled_by(token):
                 return self(picture, **options)
 
-        return await _ended(self._pool, paint, stop)
+        return await _ended(self._pool, paint, token)
 
     def astream(
         self,
@@ -163,15 +163,15 @@ async def _each(pictures: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[
         async for picture in pictures:
             yield picture
         return
-    items, end, stop = iter(pictures), object(), Stop()
+    items, end, token = iter(pictures), object(), CancelToken()
 
     def read() -> Any:
-        with stopped_by(stop):
+        with cancelled_by(token):
             return next(items, end)
 
     with ThreadPoolExecutor(1, "nst-source") as thread:
         try:
-            while (item := await _ended(thread, read, stop)) is not end:
+            while (item := await _ended(thread, read, token)) is not end:
                 yield item
         finally:
             close = getattr(items, "close", None)
@@ -179,14 +179,14 @@ async def _each(pictures: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[
                 thread.submit(close).result()
 
 
-async def _ended(threads: Executor, work: Callable[[], Any], stop: Stop) -> Any:
+async def _ended(threads: Executor, work: Callable[[], Any], token: CancelToken) -> Any:
     """The result of work in a thread, which has ended when this does, cancelled or not."""
     job = threads.submit(work)
     ended = asyncio.wrap_future(job)
     try:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
-        stop.ask()
+        token.cancel()
         job.cancel()  # does nothing to one that has begun
         await asyncio.gather(ended, return_exceptions=True)
         raise

@@ -21,12 +21,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.images import shrink
 from nst_rt.model import ModelFile
 from nst_rt.sessions.limits import Limits, Size
 from nst_rt.steady import Statistics, SteadyStyle
-from nst_rt.stopping import end_if_stopped
 from nst_rt.tiles import Tiling, tiling
 
 logger = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ def paint_parts(photo: Pixels, paint: SteadyPaint, parts: Parts) -> Pixels:
     statistics = statistics_of(photo, paint, parts.pixels, parts.least)
     painting = np.empty_like(photo)
     for row, column in parts.tiles:
-        end_if_stopped()
+        raise_if_cancelled()
         tile = np.ascontiguousarray(photo[row.start : row.stop, column.start : column.stop])
         painted, _ = paint(tile, statistics, 1.0)
         painting[row.first : row.last, column.first : column.last] = painted[

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import OutputError
-from nst_rt.stopping import end_if_stopped
 
 _WAIT_MS = 100
 """How long a pipe is waited for before somebody may stop the work."""
@@ -60,7 +60,7 @@ class Results:
         if self._poll is None:
             return data
         while not self._poll.poll(_WAIT_MS):
-            end_if_stopped()
+            raise_if_cancelled()
         return data[: select.PIPE_BUF]
 
     def line(self, text: str) -> None:

@@ -45,7 +45,7 @@ class Session(Protocol):
     def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Paint uint8 N×H×W×3, C-contiguous; the result is a new array.
 
-        On the CPU it ends with `CancelledError` when that is asked for (`nst_rt.stopping`).
+        On the CPU it ends with `CancelledError` when that is asked for (`nst_rt.cancellation`).
         """
         ...
 

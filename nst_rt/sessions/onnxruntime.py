@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.cancellation import current_token
 from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
@@ -22,7 +23,6 @@ from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.further import Numbers, further_inputs
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.placement import RECORD
-from nst_rt.stopping import current_stop
 
 T = TypeVar("T")
 _POLL_S = 0.1
@@ -75,7 +75,7 @@ class OnnxRuntimeSession:
         def terminate() -> None:
             options.terminate = True
 
-        with current_stop().calling(terminate):
+        with current_token().on_cancel(terminate):
             return self._run(partial(self._infer, image, further, options), terminate)
 
     def release(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.cancellation import CancelToken, current_token, raise_if_cancelled
 from nst_rt.errors import ModelError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
@@ -23,7 +24,6 @@ from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.further import Numbers, further_inputs, further_outputs
 from nst_rt.sessions.limits import Limits
-from nst_rt.stopping import Stop, current_stop, end_if_stopped
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 KERNELS_KEPT = 16
@@ -92,12 +92,12 @@ class OpenVinoSession:
         self, image: NDArray[np.uint8], **inputs: Numbers
     ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
         further = further_inputs(self._model, len(image), inputs)
-        stop = current_stop()
+        token = current_token()
         while not self._turns.acquire(timeout=_POLL_MS / 1000):
-            end_if_stopped()
+            raise_if_cancelled()
         try:
-            end_if_stopped()
-            return self._infer(self._request(), image, further, stop)
+            raise_if_cancelled()
+            return self._infer(self._request(), image, further, token)
         except RuntimeError as error:
             if is_lack_of_memory(str(error)):
                 raise OutOfMemoryError from error
@@ -116,7 +116,7 @@ class OpenVinoSession:
         del self._compiled, self._local
 
     def _infer(
-        self, request: Any, image: NDArray[np.uint8], further: list[Numbers], stop: Stop
+        self, request: Any, image: NDArray[np.uint8], further: list[Numbers], token: CancelToken
     ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
         if not image.flags.writeable:  # OpenVINO only reads it, and still refuses it
             image = image.copy()
@@ -130,7 +130,7 @@ class OpenVinoSession:
                 request.set_output_tensor(index, self._tensor(array, shared_memory=True))
             request.start_async()
             while not request.wait_for(_POLL_MS):
-                if stop.asked:
+                if token.cancelled:
                     raise CancelledError
         except BaseException:  # the engine must let go of our arrays before they die
             with suppress(RuntimeError):  # "was canceled"

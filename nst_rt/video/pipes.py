@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from nst_rt.atomic import part_of
+from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import InputError, OutputError
-from nst_rt.stopping import end_if_stopped
 
 STANDARD = "-"
 """The name of standard input and of standard output."""
@@ -100,7 +100,7 @@ class Inflow:
     def _wait(self) -> None:
         """Until there is something to read, which may be never, or somebody stops the work."""
         while self._poll and not self._poll.poll(_WAIT_MS):
-            end_if_stopped()
+            raise_if_cancelled()
 
 
 class Outflow:

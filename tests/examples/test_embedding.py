@@ -178,10 +178,10 @@ def test_client_that_leaves_frees_the_engine(server, monkeypatch) -> None:
             await stylizer.acall(buffer.getvalue(), strength=0)
 
     def until_stopped(photo: Any, options: Any) -> Any:
-        from nst_rt.stopping import current_stop
+        from nst_rt.cancellation import current_token
 
         stopped = threading.Event()
-        with current_stop().calling(stopped.set):
+        with current_token().on_cancel(stopped.set):
             assert options.strength == 0 or stopped.wait(20)
         return photo
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from nst_rt import Stylizer
+from nst_rt.cancellation import current_token, raise_if_cancelled
 from nst_rt.errors import ClosedError, InputError, UsageError
-from nst_rt.stopping import current_stop, end_if_stopped
 from nst_rt.video.frames import Frame
 
 
@@ -266,10 +266,10 @@ def test_astream_ends_where_its_source_waits_and_can_be_stopped(stylizer, frames
 
     def source():
         yield frames[0]
-        with current_stop().calling(stopped.set):
+        with current_token().on_cancel(stopped.set):
             waiting.set()
             assert stopped.wait(20)
-        end_if_stopped()
+        raise_if_cancelled()
 
     stopped = threading.Event()
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
+from nst_rt.cancellation import CancelToken, cancelled_by
 from nst_rt.errors import OutputError
 from nst_rt.images import working_size
-from nst_rt.stopping import Stop, stopped_by
 from nst_rt.video.live.capture import Capture, Captured, LiveSource, Pixels
 from nst_rt.video.live.framing import resized
 from nst_rt.video.live.meter import Meter, Second
@@ -89,7 +89,7 @@ class Live:
         self._sizes: WorkingSizes | None = None
         self._strength, self._paused, self._done = options.strength, False, False
         self._last: Shown | None = None
-        self._stop = Stop()
+        self._token = CancelToken()
         self._painter = threading.Thread(target=self._paint_all, name="nst-paint", daemon=True)
 
     def run(self) -> dict[str, float | int]:
@@ -181,7 +181,7 @@ class Live:
         self._tell_watcher(line)
 
     def _paint_all(self) -> None:
-        with stopped_by(self._stop):
+        with cancelled_by(self._token):
             self._paint_on()
 
     def _paint_on(self) -> None:
@@ -218,7 +218,7 @@ class Live:
     def _end(self) -> None:
         """End the threads and free everything, the sink last so that it can complete its file."""
         self._done = True
-        self._stop.ask()
+        self._token.cancel()
         self._painted.finish()
         self._capture.close()
         self._clock.join(self._painter)

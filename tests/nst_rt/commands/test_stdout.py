@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
+from nst_rt.cancellation import CancelToken, cancelled_by
 from nst_rt.commands.stdout import Results
-from nst_rt.stopping import Stop, stopped_by
 
 LARGE = bytes(range(256)) * 4096
 """Far more than a pipe holds."""
@@ -41,16 +41,16 @@ def test_reader_gets_every_byte(pipe) -> None:
 
 
 def test_stop_ends_the_wait_for_a_reader_that_does_not_read(pipe) -> None:
-    stop, ends = Stop(), []
+    token, ends = CancelToken(), []
 
     def write() -> None:
-        with stopped_by(stop), pytest.raises(CancelledError) as caught:
+        with cancelled_by(token), pytest.raises(CancelledError) as caught:
             Results(pipe[1]).write(LARGE)
         ends.append(caught)
 
     writing = threading.Thread(target=write, daemon=True)
     writing.start()
-    stop.ask()
+    token.cancel()
     writing.join(20)
     assert ends
 

@@ -10,10 +10,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from nst_rt.cancellation import CancelToken, cancelled_by
 from nst_rt.model import read_model
 from nst_rt.sessions import open_session
 from nst_rt.sessions.threads import allowed_threads
-from nst_rt.stopping import Stop, stopped_by
 
 PHOTO = np.zeros((1, 16, 16, 3), np.uint8)
 
@@ -56,15 +56,15 @@ def test_callers_of_onnxruntime_and_its_pool_are_no_more_than_its_threads(
 
 def test_who_waits_for_a_turn_can_be_stopped(model_path: Path) -> None:
     session = open_session(read_model(model_path), device="onnxruntime", threads=1)
-    stop = Stop()
+    token = CancelToken()
 
     def paint() -> None:
-        with stopped_by(stop):
+        with cancelled_by(token):
             session.run(PHOTO)
 
     with session._turns, ThreadPoolExecutor(1) as callers:
         waiting = callers.submit(paint)
-        stop.ask()
+        token.cancel()
         with pytest.raises(CancelledError):
             waiting.result(10)
     session.run(PHOTO)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nst_rt.cancellation import CancelToken, cancelled_by, current_token, raise_if_cancelled
 from nst_rt.errors import ModelError
 from nst_rt.model import read_model
 from nst_rt.sessions import open_session
-from nst_rt.stopping import Stop, current_stop, end_if_stopped, stopped_by
 
 ENGINES = ("openvino", "onnxruntime")
 
@@ -24,11 +24,11 @@ def test_stop_ends_a_long_inference_and_the_engine_paints_on(
 ) -> None:
     session = open_session(read_model(model_path), device=engine, threads=1)
     large, small = (np.zeros((1, size, size, 3), np.uint8) for size in (2048, 16))
-    stop, caught = Stop(), []
-    timer = threading.Timer(0.3, stop.ask)  # inside the first picture
+    token, caught = CancelToken(), []
+    timer = threading.Timer(0.3, token.cancel)  # inside the first picture
 
     def work() -> None:
-        with stopped_by(stop), pytest.raises(CancelledError) as error:
+        with cancelled_by(token), pytest.raises(CancelledError) as error:
             session.run(large)
         caught.append(error)
 
@@ -46,14 +46,14 @@ def test_stop_ends_a_long_inference_and_the_engine_paints_on(
 
 
 def test_what_was_stopped_before_ends_at_once_and_alone() -> None:
-    stop, calls = Stop(), []
-    stop.ask()
-    with stopped_by(stop):
+    token, calls = CancelToken(), []
+    token.cancel()
+    with cancelled_by(token):
         with pytest.raises(CancelledError):
-            end_if_stopped()
-        with current_stop().calling(lambda: calls.append("called")):
+            raise_if_cancelled()
+        with current_token().on_cancel(lambda: calls.append("called")):
             assert calls == ["called"]
-    end_if_stopped()
+    raise_if_cancelled()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -70,14 +70,14 @@ def test_what_follows_a_stop_is_painted_as_before(engine, model_path, photo) -> 
             session.run(large)
 
     for seconds in (0.1, 0.2, 0.3):
-        stop, waiting = Stop(), []  # type: ignore[var-annotated]
+        token, waiting = CancelToken(), []  # type: ignore[var-annotated]
 
-        def stop_soon(stop: Stop = stop, waiting: list[Any] = waiting) -> None:
+        def stop_soon(token: CancelToken = token, waiting: list[Any] = waiting) -> None:
             waiting += [others.submit(session.run, small) for _ in range(2)]
-            threading.Timer(0.1, stop.ask).start()  # when they wait behind the large one
+            threading.Timer(0.1, token.cancel).start()  # when they wait behind the large one
 
         threading.Timer(seconds, stop_soon).start()
-        with stopped_by(stop), pytest.raises(CancelledError):
+        with cancelled_by(token), pytest.raises(CancelledError):
             paint_on()
         assert all((painting.result() == expected).all() for painting in waiting)
         assert (session.run(small) == expected).all()
