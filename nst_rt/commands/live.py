@@ -92,8 +92,8 @@ class Request:
             from nst_rt.video.live.virtual_camera import VirtualCamera
 
             return VirtualCamera(self.fps or _RATE)
-        from nst_rt.video.live.apart import Apart
         from nst_rt.video.live.recording import Recording
+        from nst_rt.video.live.threaded_sink import ThreadedSink
 
         output = Path(self.output)
         source = Path(self.source)
@@ -106,7 +106,7 @@ class Request:
             allow_network=self.allow_network,
             split=self.split and not is_address(self.output),
         )
-        return Apart(recording, clock) if is_address(self.output) else recording
+        return ThreadedSink(recording, clock) if is_address(self.output) else recording
 
     def source_options(self) -> SourceOptions:
         return SourceOptions(

@@ -3,7 +3,7 @@
 from nst_rt.video.live.live import Live, LiveOptions
 from nst_rt.video.live.meter import Second
 from nst_rt.video.live.pacing import Clock
-from nst_rt.video.live.sinks import LiveSink, Shown, State
+from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
 from nst_rt.video.live.sources import SourceOptions, live_source
 from nst_rt.video.live.styles import StyleChanger
 
@@ -12,8 +12,8 @@ __all__ = [
     "Live",
     "LiveOptions",
     "LiveSink",
+    "PaintedFrame",
     "Second",
-    "Shown",
     "SourceOptions",
     "State",
     "StyleChanger",

@@ -16,7 +16,7 @@ from nst_rt.video.live.meter import Meter, Second
 from nst_rt.video.live.newest import Ended, Newest
 from nst_rt.video.live.pacing import Clock, Pace, Tell
 from nst_rt.video.live.screenshots import save_screenshot
-from nst_rt.video.live.sinks import LiveSink, Shown, State
+from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
 from nst_rt.video.live.styles import StyleChanger
 from nst_rt.video.live.working_sizes import WorkingSizes
 
@@ -85,10 +85,10 @@ class Live:
             source, self._clock, self._tell,
             reconnect=options.reconnect, give_up=options.give_up,
         )  # fmt: skip
-        self._painted: Newest[Shown] = Newest(self._clock)
+        self._painted: Newest[PaintedFrame] = Newest(self._clock)
         self._sizes: WorkingSizes | None = None
         self._strength, self._paused, self._done = options.strength, False, False
-        self._last: Shown | None = None
+        self._last: PaintedFrame | None = None
         self._token = CancelToken()
         self._painter = threading.Thread(target=self._paint_all, name="nst-paint", daemon=True)
 
@@ -201,7 +201,7 @@ class Live:
         except BaseException as error:
             self._painted.finish(error)
 
-    def _paint(self, captured: Captured) -> Shown:
+    def _paint(self, captured: Captured) -> PaintedFrame:
         size = _size(captured.rgb)
         if self._sizes is None:
             largest = min(self._options.size, max(size))
@@ -213,7 +213,7 @@ class Live:
         )
         now = self._clock.now()
         self._sizes.painted(now - begun, now, self._options.fps or self._capture.rate)
-        return Shown(painting, captured.at, size)
+        return PaintedFrame(painting, captured.at, size)
 
     def _end(self) -> None:
         """End the threads and free everything, the sink last so that it can complete its file."""

@@ -12,7 +12,7 @@ from nst_rt.video.color import BT709, LIMITED, Color, from_rgb
 from nst_rt.video.containers import is_address, pyav
 from nst_rt.video.live.capture import SILENCE
 from nst_rt.video.live.framing import fitted
-from nst_rt.video.live.sinks import LiveSink, Shown, State
+from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
 
 # a fragment is complete when it is written: what a kill leaves can be played
 _FRAGMENTS = {
@@ -70,9 +70,9 @@ class Recording(LiveSink):
         self._stream: Any = None
         self._start = 0.0
         self._last = -1
-        self._held: Shown | None = None
+        self._held: PaintedFrame | None = None
 
-    def show(self, shown: Shown, state: State) -> None:
+    def show(self, shown: PaintedFrame, state: State) -> None:
         if self._split and self._held and shown.at - self._held.at > SILENCE:
             self.close()
             self._begin_another()
@@ -131,7 +131,7 @@ class Recording(LiveSink):
         except (av.FFmpegError, OSError) as error:
             raise self._refusal(error) from error
 
-    def _write(self, shown: Shown, at: float) -> None:
+    def _write(self, shown: PaintedFrame, at: float) -> None:
         context = self._stream.codec_context
         frame = from_rgb(fitted(shown.rgb, context.height, context.width), _COLOR, "yuv420p")
         frame.time_base = _UNIT

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from nst_rt.images import Picture, write_picture
 from nst_rt.video.live.framing import fitted
-from nst_rt.video.live.sinks import Shown
+from nst_rt.video.live.sinks import PaintedFrame
 
 
-def save_screenshot(shown: Shown, style: str) -> Path:
+def save_screenshot(shown: PaintedFrame, style: str) -> Path:
     """Save a frame at the size that it is shown at, in the current folder.
 
     Returns:

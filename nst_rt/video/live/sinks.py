@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class PaintedFrame:
     """A painted frame on its way out.
 
     Attributes:
@@ -52,7 +52,7 @@ class LiveSink:
     def open(self) -> None:
         """The source is there and painting is about to begin."""
 
-    def show(self, shown: Shown, state: State) -> None:
+    def show(self, shown: PaintedFrame, state: State) -> None:
         """Put a frame out; the first opens what needs a size."""
 
     def hold(self, state: State, now: float) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import MissingExtraError, ProviderError
 from nst_rt.video.live.framing import fitted
-from nst_rt.video.live.sinks import LiveSink, Shown, State
+from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
 
 _INSTALL = {
     "linux": "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback devices=1 "
@@ -38,7 +38,7 @@ class VirtualCamera(LiveSink):
         self._camera: Any = None
         self._frame: NDArray[np.uint8] | None = None
 
-    def show(self, shown: Shown, state: State) -> None:
+    def show(self, shown: PaintedFrame, state: State) -> None:
         if self._camera is None:
             self._open(*shown.size)
         self._frame = np.ascontiguousarray(

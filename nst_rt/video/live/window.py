@@ -14,7 +14,7 @@ from nst_rt.errors import ProviderError
 from nst_rt.video.live.cameras import opencv
 from nst_rt.video.live.framing import fitted
 from nst_rt.video.live.screen import open_screens
-from nst_rt.video.live.sinks import LiveSink, Shown, State
+from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
 
 TITLE = "nst-rt live"
 _LARGEST = 1280
@@ -51,7 +51,7 @@ class Window(LiveSink):
         cv2.waitKey(_SETTLING_MS)
         self._open = True
 
-    def show(self, shown: Shown, state: State) -> None:
+    def show(self, shown: PaintedFrame, state: State) -> None:
         if self._frame is None:
             height, width = shown.size
             scale = min(1.0, _LARGEST / max(height, width))

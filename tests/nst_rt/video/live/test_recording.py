@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from nst_rt.errors import OutputError, UnsafeError, UsageError
-from nst_rt.video.live import Shown, State
+from nst_rt.video.live import PaintedFrame, State
 from nst_rt.video.live.recording import Recording
 
 STATE = State()
 RED = (200, 30, 40)
 
 
-def shown(at: float, size: tuple[int, int] = (48, 64), color=RED) -> Shown:
-    return Shown(np.full((*size, 3), color, np.uint8), at, size)
+def shown(at: float, size: tuple[int, int] = (48, 64), color=RED) -> PaintedFrame:
+    return PaintedFrame(np.full((*size, 3), color, np.uint8), at, size)
 
 
 def decoded(source) -> list[tuple[float, np.ndarray]]:
@@ -119,7 +119,7 @@ def test_full_disk_is_an_output_error(tmp_path) -> None:
 
     def fill() -> None:
         for number in range(300):
-            recording.show(Shown(noise[number % 10], number / 30, (48, 64)), STATE)
+            recording.show(PaintedFrame(noise[number % 10], number / 30, (48, 64)), STATE)
 
     with pytest.raises(OutputError, match="No space left"):
         fill()
@@ -134,12 +134,12 @@ def test_a_kill_keeps_what_was_recorded(tmp_path, suffix) -> None:
     script = """
 import os, signal, sys
 import numpy as np
-from nst_rt.video.live import Shown, State
+from nst_rt.video.live import PaintedFrame, State
 from nst_rt.video.live.recording import Recording
 recording = Recording(sys.argv[1], 30)
 for number in range(300):
     rgb = np.full((48, 64, 3), number % 256, np.uint8)
-    recording.show(Shown(rgb, number / 30, (48, 64)), State())
+    recording.show(PaintedFrame(rgb, number / 30, (48, 64)), State())
 os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", script, path], check=False, timeout=60)

@@ -11,7 +11,7 @@ import pyvirtualcam
 from pyvirtualcam.util import decode_fourcc
 
 from nst_rt.errors import ProviderError
-from nst_rt.video.live import Shown, State
+from nst_rt.video.live import PaintedFrame, State
 from nst_rt.video.live.virtual_camera import VirtualCamera
 
 STATE = State()
@@ -49,8 +49,8 @@ def driver(monkeypatch) -> type[Driver]:
     return Driver
 
 
-def shown(size: tuple[int, int], color=(200, 30, 40)) -> Shown:
-    return Shown(np.full((*size, 3), color, np.uint8), 0.0, size)
+def shown(size: tuple[int, int], color=(200, 30, 40)) -> PaintedFrame:
+    return PaintedFrame(np.full((*size, 3), color, np.uint8), 0.0, size)
 
 
 def test_frames_arrive_as_rgb_at_the_size_of_the_first(driver) -> None:
@@ -78,7 +78,7 @@ def test_frames_of_another_size_get_bars(driver) -> None:
 
 def test_a_painting_at_working_size_is_enlarged(driver) -> None:
     camera = VirtualCamera(25)
-    camera.show(Shown(np.full((45, 80, 3), 9, np.uint8), 0.0, (91, 161)), STATE)
+    camera.show(PaintedFrame(np.full((45, 80, 3), 9, np.uint8), 0.0, (91, 161)), STATE)
     assert driver.made[0].size == (90, 160)
     assert (driver.made[0].sent[0] == 9).all()
     camera.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nst_rt.errors import OutputError
-from nst_rt.video.live import LiveSink, Shown, State
-from nst_rt.video.live.apart import Apart
+from nst_rt.video.live import LiveSink, PaintedFrame, State
+from nst_rt.video.live.threaded_sink import ThreadedSink
 
 from .conftest import number_of, numbered
 
@@ -40,15 +40,15 @@ class Broken(Slow):
         raise OutputError("the server left")
 
 
-def send(clock, sink: Apart, count: int, rate: float) -> None:
+def send(clock, sink: ThreadedSink, count: int, rate: float) -> None:
     for number in range(1, count + 1):
-        sink.show(Shown(numbered(number), clock.now(), (8, 8)), STATE)
+        sink.show(PaintedFrame(numbered(number), clock.now(), (8, 8)), STATE)
         clock.sleep(1 / rate)
 
 
 def test_it_gets_the_newest_frame_when_it_is_ready(clock) -> None:
     slow = Slow(clock, 0.1)
-    sink = Apart(slow, clock)
+    sink = ThreadedSink(slow, clock)
     begun = clock.now()
     send(clock, sink, 50, 50)
     assert clock.now() - begun == pytest.approx(1)
@@ -61,14 +61,14 @@ def test_it_gets_the_newest_frame_when_it_is_ready(clock) -> None:
 
 def test_it_is_told_when_nothing_comes(clock) -> None:
     slow = Slow(clock, 0.0)
-    sink = Apart(slow, clock)
+    sink = ThreadedSink(slow, clock)
     send(clock, sink, 1, 1)
     assert slow.holds >= 9
     sink.close()
 
 
 def test_its_end_does_not_wait_for_ever(clock) -> None:
-    sink = Apart(Slow(clock, 1e6), clock)
+    sink = ThreadedSink(Slow(clock, 1e6), clock)
     send(clock, sink, 3, 10)
     begun = clock.now()
     sink.close()
@@ -77,7 +77,7 @@ def test_its_end_does_not_wait_for_ever(clock) -> None:
 
 def test_its_errors_arrive(clock) -> None:
     broken = Broken(clock, 0)
-    sink = Apart(broken, clock)
+    sink = ThreadedSink(broken, clock)
     with pytest.raises(OutputError, match="the server left"):
         send(clock, sink, 3, 10)
     assert broken.closed

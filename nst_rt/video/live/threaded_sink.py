@@ -6,13 +6,13 @@ import threading
 
 from nst_rt.video.live.newest import Ended, Newest
 from nst_rt.video.live.pacing import Clock
-from nst_rt.video.live.sinks import LiveSink, Shown, State
+from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
 
 _LET_GO = 0.7
 """Seconds that the sink gets at the end to complete what it does."""
 
 
-class Apart(LiveSink):
+class ThreadedSink(LiveSink):
     """Hands a sink the newest frame when it is ready for it; the caller never waits.
 
     Args:
@@ -22,7 +22,7 @@ class Apart(LiveSink):
 
     def __init__(self, sink: LiveSink, clock: Clock) -> None:
         self._sink, self._clock = sink, clock
-        self._frames: Newest[tuple[Shown, State]] = Newest(clock)
+        self._frames: Newest[tuple[PaintedFrame, State]] = Newest(clock)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="nst-output", daemon=True)
         self._thread.start()
@@ -32,7 +32,7 @@ class Apart(LiveSink):
         """Frames that gave way to newer ones."""
         return self._frames.dropped
 
-    def show(self, shown: Shown, state: State) -> None:
+    def show(self, shown: PaintedFrame, state: State) -> None:
         """Leave a frame; raises what the sink raised since the last call."""
         self._raise()
         self._frames.put((shown, state))
