@@ -17,10 +17,10 @@ from nst_rt.nvidia.failures import failure
 from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
 from nst_rt.nvidia.memory import Gpu, keep_for
 from nst_rt.sessions import Precision, missing_engine
-from nst_rt.sessions.bound import BoundSession, Place, Tensor
 from nst_rt.sessions.further import Numbers
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
+from nst_rt.sessions.io_binding import DeviceTensor, IoAddresses, IoBindingSession
 from nst_rt.sessions.mirrored import Beside
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 from nst_rt.sessions.placement import nodes_by_provider, refuse_pixels_on_cpu
@@ -35,7 +35,7 @@ LAST_OPSET = 21
 class Bound:
     """What it takes to paint from one place on the GPU to another."""
 
-    place: Place
+    addresses: IoAddresses
     beside: Beside
 
 
@@ -52,7 +52,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         of_one_size = all(isinstance(size, int) for size in shape)
         # of a free dimension without a name nobody can say what it is
         named = not of_one_size and None not in shape
-        session = self._bound_session(self._session, captures=of_one_size)
+        session = self._binding_session(self._session, captures=of_one_size)
         self._sizes = Sizes(session, _weakly(self._open_one) if named else None)
 
     def close(self) -> None:
@@ -66,26 +66,26 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         self._pictures.release(
             self._sizes.release,
             self._smallest,
-            lambda bound: self._sizes.run(bound.place, shrinks=True),
+            lambda bound: self._sizes.run(bound.addresses, shrinks=True),
         )
 
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
         """What it takes to paint from one address on the GPU to another."""
         beside = Beside(self._gpu, self._model, shape[0])
         ends = (
-            Tensor(self._input, np.uint8, shape, image),
-            Tensor(self._output, np.uint8, painted, painting),
+            DeviceTensor(self._input, np.uint8, shape, image),
+            DeviceTensor(self._output, np.uint8, painted, painting),
         )
-        place = Place(
+        addresses = IoAddresses(
             (ends[0], *(one.tensor for one in beside.given)),
             (ends[1], *(one.tensor for one in beside.told)),
         )
-        return Bound(place, beside)
+        return Bound(addresses, beside)
 
     def _paint(self, bound: Bound, *given: Numbers) -> None:
         """Begin to paint, see `Beside.upload`."""
         bound.beside.upload(given, self._pictures.compute)
-        self._sizes.run(bound.place)
+        self._sizes.run(bound.addresses)
         bound.beside.download(self._pictures.compute)
 
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
@@ -99,15 +99,15 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         refuse_pixels_on_cpu(session)
         return session
 
-    def _open_one(self, shape: Shape) -> BoundSession:
+    def _open_one(self, shape: Shape) -> IoBindingSession:
         """A session for pictures of one shape."""
         names = self._model.inputs[0].shape
         sizes = {str(name): size for name, size in zip(names, shape, strict=True) if name != size}
         session = self._load(self._options(self._model) | _of_one_size(self._model), sizes)
-        return self._bound_session(session, captures=True)
+        return self._binding_session(session, captures=True)
 
-    def _bound_session(self, session: Any, *, captures: bool) -> BoundSession:
-        return BoundSession(
+    def _binding_session(self, session: Any, *, captures: bool) -> IoBindingSession:
+        return IoBindingSession(
             session, self._run_options, partial(_failure, self._gpu), captures=captures
         )
 

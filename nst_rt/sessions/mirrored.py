@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.memory import DeviceBuffer, Gpu, PinnedArray, Stream
-from nst_rt.sessions.bound import Tensor
 from nst_rt.sessions.further import Numbers, further_shapes
 from nst_rt.sessions.in_flight import Shape
+from nst_rt.sessions.io_binding import DeviceTensor
 
 
 class Mirrored:
@@ -26,9 +26,9 @@ class Mirrored:
         self.array[...] = 0
 
     @property
-    def tensor(self) -> Tensor:
+    def tensor(self) -> DeviceTensor:
         """What a session is bound to."""
-        return Tensor(self.name, np.float32, self.array.shape, int(self.device.address))
+        return DeviceTensor(self.name, np.float32, self.array.shape, int(self.device.address))
 
     def upload(self, stream: Stream) -> None:
         stream.upload(self._host, self.device)

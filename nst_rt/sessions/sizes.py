@@ -11,8 +11,8 @@ import logging
 from collections.abc import Callable
 
 from nst_rt.errors import NstError
-from nst_rt.sessions.bound import BoundSession, Place
 from nst_rt.sessions.in_flight import Shape
+from nst_rt.sessions.io_binding import IoAddresses, IoBindingSession
 
 logger = logging.getLogger(__name__)
 
@@ -33,27 +33,27 @@ class Sizes:
     """
 
     def __init__(
-        self, any_size: BoundSession, open_one: Callable[[Shape], BoundSession] | None
+        self, any_size: IoBindingSession, open_one: Callable[[Shape], IoBindingSession] | None
     ) -> None:
         self._any_size, self._open_one = any_size, open_one
-        self._sized: dict[Shape, BoundSession] = {}
+        self._sized: dict[Shape, IoBindingSession] = {}
         self._known: dict[Shape, _Shape] = {}
 
-    def run(self, place: Place, *, shrinks: bool = False) -> None:
-        """Begin to paint the picture that lies there; see `BoundSession.run`."""
+    def run(self, addresses: IoAddresses, *, shrinks: bool = False) -> None:
+        """Begin to paint the picture that lies there; see `IoBindingSession.run`."""
         if shrinks:
-            self._any_size.run(place, shrinks=True)
+            self._any_size.run(addresses, shrinks=True)
             return
-        shape = place.inputs[0].shape
+        shape = addresses.inputs[0].shape
         session = self._sized_session(shape) if self._open_one else None
         if session is not None:
             try:
-                session.run(place)
+                session.run(addresses)
                 return
             except NstError as error:
                 self._sized.pop(shape).close()
                 self._refuse(shape, error)
-        self._any_size.run(place)
+        self._any_size.run(addresses)
 
     def release(self) -> None:
         """Free those of one size."""
@@ -66,7 +66,7 @@ class Sizes:
             session.close()
         self._sized.clear()
 
-    def _sized_session(self, shape: Shape) -> BoundSession | None:
+    def _sized_session(self, shape: Shape) -> IoBindingSession | None:
         session = self._sized.pop(shape, None)
         if session is None and self._is_due(shape):
             while len(self._sized) >= SIZES_KEPT:
@@ -91,7 +91,7 @@ class Sizes:
         known.came, known.needed = 0, 2 * known.needed
         return True
 
-    def _opened(self, shape: Shape) -> BoundSession | None:
+    def _opened(self, shape: Shape) -> IoBindingSession | None:
         assert self._open_one is not None
         try:
             session = self._open_one(shape)

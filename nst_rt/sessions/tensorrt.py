@@ -49,7 +49,7 @@ class TensorRtSession(CudaSession):
         if model.fixed_size is None:
             self.limits = Limits(SMALLEST[1:3], LARGEST[1:3])
         # nothing is gained by sessions of one size: each would be another engine
-        self._sizes = Sizes(self._bound_session(self._session, captures=False), None)
+        self._sizes = Sizes(self._binding_session(self._session, captures=False), None)
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         if model.fused:
