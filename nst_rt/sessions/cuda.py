@@ -24,7 +24,7 @@ from nst_rt.sessions.io_binding import DeviceTensor, IoAddresses, IoBindingSessi
 from nst_rt.sessions.mirrored import Beside
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 from nst_rt.sessions.placement import nodes_by_provider, refuse_pixels_on_cpu
-from nst_rt.sessions.sizes import Sizes
+from nst_rt.sessions.sessions_by_shape import SessionsByShape
 
 T = TypeVar("T")
 LAST_OPSET = 21
@@ -53,20 +53,20 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         # of a free dimension without a name nobody can say what it is
         named = not of_one_size and None not in shape
         session = self._binding_session(self._session, captures=of_one_size)
-        self._sizes = Sizes(session, _weakly(self._open_one) if named else None)
+        self._sessions = SessionsByShape(session, _weakly(self._open_one) if named else None)
 
     def close(self) -> None:
-        self._pictures.close(self._sizes.close)
+        self._pictures.close(self._sessions.close)
         super().close()
 
     def release(self) -> None:
         if self._model.fixed_size is not None:
-            self._pictures.close(self._sizes.release)
+            self._pictures.close(self._sessions.release)
             return
         self._pictures.release(
-            self._sizes.release,
+            self._sessions.release,
             self._smallest,
-            lambda bound: self._sizes.run(bound.addresses, shrinks=True),
+            lambda bound: self._sessions.run(bound.addresses, shrinks=True),
         )
 
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
@@ -85,7 +85,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
     def _paint(self, bound: Bound, *given: Numbers) -> None:
         """Begin to paint, see `Beside.upload`."""
         bound.beside.upload(given, self._pictures.compute)
-        self._sizes.run(bound.addresses)
+        self._sessions.run(bound.addresses)
         bound.beside.download(self._pictures.compute)
 
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:

@@ -19,7 +19,7 @@ from nst_rt.sessions.cuda import Bound, CudaSession, need_libraries
 from nst_rt.sessions.in_flight import Shape
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.placement import nodes_by_provider
-from nst_rt.sessions.sizes import Sizes
+from nst_rt.sessions.sessions_by_shape import SessionsByShape
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class TensorRtSession(CudaSession):
         if model.fixed_size is None:
             self.limits = Limits(SMALLEST[1:3], LARGEST[1:3])
         # nothing is gained by sessions of one size: each would be another engine
-        self._sizes = Sizes(self._binding_session(self._session, captures=False), None)
+        self._sessions = SessionsByShape(self._binding_session(self._session, captures=False), None)
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         if model.fused:

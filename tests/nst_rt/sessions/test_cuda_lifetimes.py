@@ -188,12 +188,12 @@ def test_garbage_that_is_found_during_a_capture_is_freed_and_does_not_spoil_it(
 def test_nothing_is_freed_while_another_thread_begins_a_picture(cuda_machine, echo) -> None:
     code = """
     session = opened()
-    lock, sizes = session._pictures._lock, session._sizes
+    lock, sessions = session._pictures._lock, session._sessions
     for name in ("run", "release", "close"):
-        def wrapped(*arguments, name=name, inner=getattr(sizes, name), **options):
+        def wrapped(*arguments, name=name, inner=getattr(sessions, name), **options):
             print(name, lock.locked())
             return inner(*arguments, **options)
-        setattr(sizes, name, wrapped)
+        setattr(sessions, name, wrapped)
     session.run(picture)
     session.release()
     session.close()

@@ -32,11 +32,11 @@ def test_session_of_one_size_gives_back_the_memory_of_its_pictures(
 
 def test_of_sizes_that_do_not_come_again_little_is_remembered(cuda_machine, tmp_path: Path) -> None:
     code = """
-    from nst_rt.sessions.sizes import SHAPES_KNOWN
+    from nst_rt.sessions.sessions_by_shape import SHAPES_COUNTED
     session = opened()
-    for width in range(1, SHAPES_KNOWN + 10):
+    for width in range(1, SHAPES_COUNTED + 10):
         session.run(black(4, width))
-    print(len(session._sizes._known) == SHAPES_KNOWN)
+    print(len(session._sessions._counts) == SHAPES_COUNTED)
     """
     ended = cuda_machine.run(code, echo_model(tmp_path / "echo.onnx"), before=OPEN)
     assert ended.out == "True\n", ended.err

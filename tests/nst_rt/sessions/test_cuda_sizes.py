@@ -157,7 +157,7 @@ def test_form_that_wants_channels_last_gets_them_once_its_size_is_known(
     session = opened()
     for _ in range(5):
         session.run(picture)
-    (sized,) = session._sizes._sized.values()
+    (sized,) = session._sessions._of_one_shape.values()
     for one in session._session, sized._session:
         print(one.get_provider_options()[session._provider]["prefer_nhwc"])
     """
