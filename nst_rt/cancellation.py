@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
+
+from nst_rt.errors import OutOfMemoryError
+
+T = TypeVar("T")
 
 
 class CancelToken:
@@ -60,6 +65,42 @@ def raise_if_cancelled() -> None:
     """Raise `CancelledError` if the current work was cancelled."""
     if current_token().cancelled:
         raise CancelledError
+
+
+def run_interruptible(work: Callable[[], T], end: Callable[[], None]) -> T:
+    """Run a library's long call so that Ctrl-C interrupts it, too, in the main thread.
+
+    Args:
+        work: the call.
+        end: makes it return soon; called where a signal's handler raises.
+
+    Raises:
+        KeyboardInterrupt: what a signal's handler raised, after the call has really ended.
+        OutOfMemoryError: there is no room for a thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    # Python handles signals between its own steps only, so the main thread waits for another one;
+    # not by join(), which takes the thread for dead once Ctrl-C has interrupted it
+    try:
+        threading.Thread(target=run).start()
+    except RuntimeError as error:  # there is no room for its stack
+        raise OutOfMemoryError from error
+    try:
+        wait([done])
+    except BaseException:
+        end()
+        wait([done])
+        raise
+    return done.result()
 
 
 _current: ContextVar[CancelToken | None] = ContextVar("nst_rt_cancel_token", default=None)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.cancellation import current_token
+from nst_rt.cancellation import current_token, run_interruptible
 from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
@@ -24,7 +24,6 @@ from nst_rt.sessions.further import Numbers, further_inputs
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.placement import RECORD
 
-T = TypeVar("T")
 _POLL_S = 0.1
 """How long somebody waits for a turn before he looks whether he still wants it."""
 
@@ -76,7 +75,7 @@ class OnnxRuntimeSession:
             options.terminate = True
 
         with current_token().on_cancel(terminate):
-            return self._run(partial(self._infer, image, further, options), terminate)
+            return run_interruptible(partial(self._infer, image, further, options), terminate)
 
     def release(self) -> None:
         options = self._run_options()
@@ -126,31 +125,6 @@ class OnnxRuntimeSession:
                 cure='pip install "nst-rt[cuda]" and check the driver, CUDA and cuDNN',
             )
         return session
-
-    def _run(self, infer: Callable[[], T], terminate: Callable[[], None]) -> T:
-        if threading.current_thread() is not threading.main_thread():
-            return infer()
-        # signals reach Python only between calls, so the main thread waits while another runs
-        result: list[Any] = []
-        finished = threading.Event()  # not join(): one that Ctrl-C breaks takes the thread for dead
-
-        def work() -> None:
-            result.append(_caught(infer))
-            finished.set()
-
-        try:
-            threading.Thread(target=work).start()
-        except RuntimeError as error:  # there is no room for its stack
-            raise OutOfMemoryError from error
-        try:
-            finished.wait()
-        except BaseException:
-            terminate()
-            finished.wait()
-            raise
-        if isinstance(result[0], BaseException):
-            raise result[0]
-        return result[0]  # type: ignore[no-any-return]
 
     def _infer(
         self, image: NDArray[np.uint8], further: list[Numbers], options: Any
@@ -208,13 +182,6 @@ class OnnxRuntimeSession:
         if is_lack_of_memory(str(error)):
             return OutOfMemoryError()
         return ModelError(f"{self._complaint} ({_first(error)})", path=self._path, cure=self._cure)
-
-
-def _caught(work: Callable[[], Any]) -> Any:
-    try:
-        return work()
-    except BaseException as error:
-        return error
 
 
 def _first(error: Exception) -> str:

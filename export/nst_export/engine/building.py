@@ -22,11 +22,12 @@ from nst_export.engine.messages import refusal
 from nst_export.engine.network import fixed_shape, parse, precision_of, rehearse
 from nst_export.engine.options import EngineOptions
 from nst_export.engine.profiles import LARGEST, Profile
-from nst_export.engine.progress import Steps, interruptible, monitor_of
+from nst_export.engine.progress import Steps, monitor_of
 from nst_export.engine.source import Report, model_for
 from nst_export.progress import Progress, silent
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
+from nst_rt.cancellation import run_interruptible
 from nst_rt.engines.cache import turn_to_build
 from nst_rt.engines.side_car import (
     PORTABLE,
@@ -149,7 +150,10 @@ class _Build:
             add_profile(builder, network, config, self.profile, self.messages, title)
         load_timing_cache(self.backend, config, self.options)
         config.progress_monitor = monitor_of(self.backend.module, self.steps)
-        plan = interruptible(lambda: self._compile(builder, network, config), self.steps)
+        plan = run_interruptible(
+            lambda: self._compile(builder, network, config), self.steps.stopped.set
+        )
+        self.steps.raise_failure()
         save_timing_cache(self.backend, config, self.options)
         return plan
 

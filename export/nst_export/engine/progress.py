@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from nst_export.progress import Progress
 
 if TYPE_CHECKING:
     import tensorrt as trt
-
-Result = TypeVar("Result")
 
 
 class Steps:
@@ -85,38 +82,3 @@ def monitor_of(trt: ModuleType, steps: Steps) -> trt.IProgressMonitor:
             return steps.step(phase_name, step)
 
     return Monitor()
-
-
-def interruptible(work: Callable[[], Result], steps: Steps) -> Result:
-    """Run `work` where Ctrl-C reaches us: signals come to the main thread between Python's steps.
-
-    Raises:
-        KeyboardInterrupt: after the build has really stopped.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return _checked(work(), steps)
-    result: list[Result | BaseException] = []
-    finished = threading.Event()  # not join(): one that Ctrl-C breaks takes the thread for dead
-
-    def run() -> None:
-        try:
-            result.append(work())
-        except BaseException as error:
-            result.append(error)
-        finished.set()
-
-    threading.Thread(target=run).start()
-    try:
-        finished.wait()
-    except BaseException:
-        steps.stopped.set()
-        finished.wait()
-        raise
-    if isinstance(result[0], BaseException):
-        raise result[0]
-    return _checked(result[0], steps)
-
-
-def _checked(result: Result, steps: Steps) -> Result:
-    steps.raise_failure()
-    return result
