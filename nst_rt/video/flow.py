@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import MissingExtraError
+from nst_rt.video.opencv import opencv
 
 Pixels = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -37,7 +37,7 @@ class FlowBlend:
 
     def __init__(self, strength: float) -> None:
         self._strength = strength
-        self._cv2 = _opencv()
+        self._cv2 = opencv("blending along the motion")
         self._dis = self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def blend(self, frame: Pixels, painting: Pixels, before: Pixels, painted: Pixels) -> Pixels:
@@ -95,13 +95,3 @@ def _square(field: Field) -> Field:
 def _grid(height: int, width: int) -> Field:
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     return np.stack([columns, rows], axis=-1)
-
-
-def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError(
-            f"blending along the motion needs OpenCV ({error})", cure='pip install "nst-rt[live]"'
-        ) from error
-    return cv2

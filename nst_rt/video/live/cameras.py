@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from nst_rt.errors import InputError, MissingExtraError
-from nst_rt.video.live.capture import SILENCE, Pixels, Shot
-
-
-def opencv() -> Any:
-    """The module `cv2`, silent, and with drivers that return when a camera is gone.
-
-    Raises:
-        ProviderError: it is not installed, or does not load.
-    """
-    # OpenCV waits 10 s for a frame otherwise, and reads this once, when it is loaded
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(round(SILENCE)))
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError(
-            f"live video needs OpenCV ({error})", cure='pip install "nst-rt[live]"'
-        ) from error
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    return cv2
+from nst_rt.errors import InputError
+from nst_rt.video.live.capture import Pixels, Shot
+from nst_rt.video.opencv import opencv
 
 
 class Camera:

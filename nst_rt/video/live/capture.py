@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from nst_rt.errors import InputError
 from nst_rt.video.live.newest import Newest
 from nst_rt.video.live.pacing import Clock, Tell
+from nst_rt.video.opencv import CAMERA_TIMEOUT_S
 
 Pixels = NDArray[np.uint8]
 Shot = tuple[Pixels, float | None]
 """RGB H×W×3, and the second of the recording that it belongs to; None for "now"."""
 
-SILENCE = 2.0
+SILENCE = float(CAMERA_TIMEOUT_S)
 """Seconds without a frame after which a source counts as lost."""
 _LONGEST_WAIT = 30.0
 """Seconds between two tries at most; the first come after 1, 2, 4, …"""

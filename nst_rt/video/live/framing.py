@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.video.live.cameras import opencv
+from nst_rt.video.opencv import opencv
 
 
 def fitted(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_rt.errors import OutputError, UnsafeError, UsageError
-from nst_rt.video.color import BT709, LIMITED, Color, from_rgb
+from nst_rt.video.color import BT709_VIDEO, from_rgb
 from nst_rt.video.containers import is_address, pyav
 from nst_rt.video.live.capture import SILENCE
 from nst_rt.video.live.framing import fitted
@@ -27,7 +27,6 @@ _FORMATS = {
     ".mkv": ("matroska", {"cluster_time_limit": "500", "flush_packets": "1"}),
     ".ts": ("mpegts", {"flush_packets": "1"}),
 }
-_COLOR = Color(BT709, BT709, BT709, LIMITED)
 _UNIT = Fraction(1, 1000)
 """Of timestamps, in seconds; FLV and Matroska have no finer one."""
 _ENCODER = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
@@ -127,13 +126,13 @@ class Recording(LiveSink):
             context.pix_fmt = "yuv420p"
             context.time_base = _UNIT
             context.gop_size = max(1, round(2 * self._rate))
-            _COLOR.tag(context)
+            BT709_VIDEO.tag(context)
         except (av.FFmpegError, OSError) as error:
             raise self._refusal(error) from error
 
     def _write(self, shown: PaintedFrame, at: float) -> None:
         context = self._stream.codec_context
-        frame = from_rgb(fitted(shown.rgb, context.height, context.width), _COLOR, "yuv420p")
+        frame = from_rgb(fitted(shown.rgb, context.height, context.width), BT709_VIDEO, "yuv420p")
         frame.time_base = _UNIT
         frame.pts = self._last = max(self._last + 1, round((at - self._start) / _UNIT))
         try:

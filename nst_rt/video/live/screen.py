@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from nst_rt.errors import InputError, MissingExtraError, ProviderError
-from nst_rt.video.live.cameras import opencv
 from nst_rt.video.live.capture import Pixels, Shot
 from nst_rt.video.live.pacing import Clock, Pace
+from nst_rt.video.opencv import opencv
 
 logger = logging.getLogger(__name__)
 

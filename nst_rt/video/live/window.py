@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.errors import ProviderError
-from nst_rt.video.live.cameras import opencv
 from nst_rt.video.live.framing import fitted
 from nst_rt.video.live.screen import open_screens
 from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
+from nst_rt.video.opencv import opencv
 
 TITLE = "nst-rt live"
 _LARGEST = 1280
