@@ -32,7 +32,7 @@ LAST_OPSET = 21
 
 
 @dataclass(frozen=True)
-class Bound:
+class CudaBinding:
     """What it takes to paint from one place on the GPU to another."""
 
     addresses: IoAddresses
@@ -66,10 +66,10 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         self._pictures.release(
             self._sessions.release,
             self._smallest,
-            lambda bound: self._sessions.run(bound.addresses, shrinks=True),
+            lambda binding: self._sessions.run(binding.addresses, shrinks=True),
         )
 
-    def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
+    def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> CudaBinding:
         """What it takes to paint from one address on the GPU to another."""
         beside = Beside(self._gpu, self._model, shape[0])
         ends = (
@@ -80,13 +80,13 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
             (ends[0], *(one.tensor for one in beside.given)),
             (ends[1], *(one.tensor for one in beside.told)),
         )
-        return Bound(addresses, beside)
+        return CudaBinding(addresses, beside)
 
-    def _paint(self, bound: Bound, *given: Numbers) -> None:
+    def _paint(self, binding: CudaBinding, *given: Numbers) -> None:
         """Begin to paint, see `Beside.upload`."""
-        bound.beside.upload(given, self._pictures.compute)
-        self._sessions.run(bound.addresses)
-        bound.beside.download(self._pictures.compute)
+        binding.beside.upload(given, self._pictures.compute)
+        self._sessions.run(binding.addresses)
+        binding.beside.download(self._pictures.compute)
 
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
         session = super()._load(options, sizes)

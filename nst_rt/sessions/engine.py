@@ -65,7 +65,7 @@ class EngineSession(GpuSession):
             self._gpu,
             model.scale,
             partial(_bind, self._engine, model, facts),
-            Bound.start,
+            EngineBinding.start,
             compute=self._engine.stream,
         )
 
@@ -78,7 +78,7 @@ class EngineSession(GpuSession):
 
 
 @dataclass(frozen=True)
-class Bound:
+class EngineBinding:
     """What it takes to paint from one place on the GPU to another."""
 
     launch: Launch
@@ -100,14 +100,14 @@ def _bind(
     painted: Shape,
     image: int,
     painting: int,
-) -> Bound:
+) -> EngineBinding:
     if not facts.takes(shape):
         raise outside(model.path, facts, (shape[1], shape[2]), shape[0])
     beside = Beside(engine.gpu, model, shape[0])
     numbers = {one.name: one.device for one in (*beside.given, *beside.told)}
     launch = engine.launch(shape, image, painting, numbers)
     keep_in_children(launch)
-    return Bound(launch, beside, engine.stream)
+    return EngineBinding(launch, beside, engine.stream)
 
 
 def _numbers_of(model: ModelFile) -> dict[str, Shape]:

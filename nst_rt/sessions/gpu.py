@@ -13,7 +13,7 @@ from nst_rt.model import ModelFile
 from nst_rt.nvidia.device_array import DeviceArray
 from nst_rt.nvidia.memory import Gpu, PinnedArray
 from nst_rt.sessions.further import Numbers, further_inputs
-from nst_rt.sessions.in_flight import InFlight, Painting
+from nst_rt.sessions.in_flight import InFlight, PendingPainting
 from nst_rt.sessions.limits import Limits
 
 
@@ -34,7 +34,7 @@ class GpuSession:
 
     def submit(
         self, image: NDArray[np.uint8], out: NDArray[np.uint8] | None = None
-    ) -> Painting[Any]:
+    ) -> PendingPainting[Any]:
         """Begin to paint uint8 N×H×W×3, see `InFlight.submit`."""
         return self._pictures.submit(image, out)
 
@@ -50,8 +50,8 @@ class GpuSession:
         """Paint with further inputs, see `Session.run_all`."""
         given = further_inputs(self._model, len(image), inputs)
         told: dict[str, Numbers] = {}
-        painting = self._pictures.submit(image, given=given).result(
-            lambda bound: told.update(bound.beside.read())
+        painting = self._pictures.submit(image, extra=given).result(
+            lambda binding: told.update(binding.beside.read())
         )
         return painting, told
 

@@ -1,4 +1,4 @@
-"""Pictures on their way through a GPU: they go up, are painted and come down on three streams."""
+"""Pictures on their way through a GPU: upload, painting and download on three streams."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from nst_rt.nvidia.device_array import LEGACY_STREAM, DeviceArray, device_array,
 from nst_rt.nvidia.device_picture import DevicePicture
 from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, PinnedArray, Stream
 
-BINDINGS_KEPT = 8
-"""Pairs of the callers' own arrays that are remembered; a program works on a few in turn."""
-Bound = TypeVar("Bound")
-"""What an engine needs to paint from one place on the GPU to another."""
+ARRAY_PAIRS_KEPT = 8
+"""Number of pairs of callers' arrays whose bindings are remembered: a program uses a few in
+turn."""
+Binding = TypeVar("Binding")
+"""An engine's object that paints from one address on the GPU to another."""
 Shape = tuple[int, ...]
 
 
-class InFlight(Generic[Bound]):
-    """The pictures of one engine. Those of several callers, or several submitted by one, overlap.
+class InFlight(Generic[Binding]):
+    """All pictures of one engine; those submitted before others are done overlap with them.
 
-    Their buffers are used again while the size stays the same.
+    Buffers are reused as long as pictures have the same shape.
 
     Args:
-        gpu: where they are painted.
-        scale: how many times larger a painting is.
-        bind: makes ready to paint a picture of a shape (N×H×W×3), to a painting of a shape, from an
-            address on the GPU to another.
-        paint: begins to paint with what `bind` made, and what else `submit` was given, on the
-            stream `compute`.
-        compute: the stream in which it paints; by default a new one.
+        gpu: the GPU that paints.
+        scale: output pixels per input pixel, along one side.
+        bind: makes the binding for a picture's shape (N×H×W×3), its painting's shape and their
+            addresses on the GPU.
+        paint: launches the painting of a binding, with the extra inputs that `submit` was given,
+            on the stream `compute`.
+        compute: the stream on which pictures are painted; by default a new one.
     """
 
     def __init__(
         self,
         gpu: Gpu,
         scale: int,
-        bind: Callable[[Shape, Shape, int, int], Bound],
+        bind: Callable[[Shape, Shape, int, int], Binding],
         paint: Callable[..., None],
         compute: Stream | None = None,
     ) -> None:
@@ -52,61 +53,61 @@ class InFlight(Generic[Bound]):
         self._up, self._down = Stream(gpu), Stream(gpu)
         self.compute = compute or Stream(gpu)
         self._lock = threading.Lock()
-        self._idle: list[Frame[Bound]] = []
-        self._bindings: dict[tuple[int, int, Shape], Bound] = {}
+        self._idle: list[Slot[Binding]] = []
+        self._bindings: dict[tuple[int, int, Shape], Binding] = {}
 
     def submit(
         self,
         image: NDArray[np.uint8],
         out: NDArray[np.uint8] | None = None,
-        given: Sequence[Any] = (),
-    ) -> Painting[Bound]:
+        extra: Sequence[Any] = (),
+    ) -> PendingPainting[Binding]:
         """Begin to paint uint8 N×H×W×3, C-contiguous.
 
         Args:
-            image: may be changed at once; one in pinned memory goes up from where it is, and may be
-                changed when the painting is there.
-            out: where the painting goes, C-contiguous; into pinned memory it comes down by itself.
-            given: what `paint` gets besides.
+            image: may be changed as soon as this returns. One in pinned memory is uploaded without
+                a copy, and may be changed when its painting is done.
+            out: array for the painting, C-contiguous; downloads into pinned memory need no copy.
+            extra: the model's extra inputs, for `paint`.
 
         Raises:
-            UsageError: `out` has not the painting's shape.
+            UsageError: `out` has another shape or dtype than the painting.
         """
         painted = self._painted_shape(image.shape)
         if out is not None and not (out.shape == painted and out.dtype == np.uint8):
             raise UsageError(f"out is {out.dtype} {out.shape}", cure=f"give uint8 {painted}")
         with self._lock:
             self._gpu.enter()
-            frame = self._frame(image.shape)
+            slot = self._slot(image.shape)
             source = PinnedArray.around(image)
             if source is None:
-                source = frame.source
+                source = slot.source
                 source.array[...] = image
             target = None if out is None else PinnedArray.around(out)
             if target is None:
-                target = frame.target
-            self._up.upload(source, frame.image)
-            frame.arrived.record(self._up)
-            self.compute.wait(frame.arrived)
-            self._paint(frame.bound, *given)
-            frame.painted.record(self.compute)
-            self._down.wait(frame.painted)
-            self._down.download(frame.painting, target)
-            frame.done.record(self._down)
-        return Painting(frame, self._gpu, self._give_back, source, target, out)
+                target = slot.target
+            self._up.upload(source, slot.image)
+            slot.uploaded.record(self._up)
+            self.compute.wait(slot.uploaded)
+            self._paint(slot.binding, *extra)
+            slot.painted.record(self.compute)
+            self._down.wait(slot.painted)
+            self._down.download(slot.painting, target)
+            slot.done.record(self._down)
+        return PendingPainting(slot, self._gpu, self._give_back, source, target, out)
 
     def paint_on_device(self, image: Any, painting: Any, stream: int) -> None:
-        """Paint from GPU memory into GPU memory; nothing is copied, nobody waits.
+        """Paint from GPU memory into GPU memory, without a copy or a wait on the host.
 
         Args:
             image: uint8 N×H×W×3, C-contiguous, of any library whose arrays have
                 `__cuda_array_interface__` (PyTorch, CuPy, Numba, JAX) or DLPack.
-            painting: where it goes, of the painting's size.
-            stream: handle of the caller's CUDA stream: what it was given before comes before the
-                painting, what it is given later comes after.
+            painting: an array of the painting's shape.
+            stream: handle of the caller's CUDA stream. The painting comes after the work that was
+                queued in it before, and before the work that is queued in it later.
 
         Raises:
-            InputError: another dtype, shape or layout, or no memory of a GPU.
+            InputError: another dtype, shape or layout, or an array that is not in GPU memory.
         """
         now = int(self.compute.handle)
         source = device_array(image, "the image", stream=now)
@@ -117,23 +118,27 @@ class InFlight(Generic[Bound]):
             self._paint_between([source], [target], Stream(self._gpu, stream))
 
     def place_of(self, array: Any) -> DeviceArray:
-        """Where pictures lie in GPU memory that `paint_array` is to paint.
+        """Return the address and shape of pictures in GPU memory, for `paint_array`.
 
         Args:
             array: uint8 H×W×3 or N×H×W×3, C-contiguous, of any library whose arrays have
                 `__cuda_array_interface__` or DLPack.
 
         Raises:
-            InputError: another dtype, shape or layout, or no memory of a GPU.
+            InputError: another dtype, shape or layout, or an array that is not in GPU memory.
         """
         return device_array(array, "the picture", stream=int(self.compute.handle), axes=(3, 4))
 
     def paint_array(self, array: Any, source: DeviceArray) -> Any:
-        """Paint an array that lies at `source` into new GPU memory; no copies, nobody waits.
+        """Paint into new GPU memory, without a copy or a wait on the host.
+
+        Args:
+            array: as given to `place_of`.
+            source: its result.
 
         Returns:
-            An array of PyTorch or CuPy for one of theirs, in order in the stream in which the
-            library works now; a `DevicePicture` for any other.
+            An array of PyTorch or CuPy for one of theirs, in order in the library's current stream;
+            a `DevicePicture` for any other.
         """
         now = int(self.compute.handle)
         with self._lock:
@@ -143,32 +148,32 @@ class InFlight(Generic[Bound]):
             if result is None:
                 result = DevicePicture(self._gpu, shape, source, self.compute)
             target = device_array(result, "the painting", stream=now, axes=(3, 4))
-            # what is lent is in order already, and what it becomes tells when it is done
-            theirs = None if source.lent else Stream(self._gpu, source.stream or LEGACY_STREAM)
+            # a lent array is in order already, and its painting carries an event
+            caller = None if source.lent else Stream(self._gpu, source.stream or LEGACY_STREAM)
             try:
-                self._paint_between(source.pictures(), target.pictures(), theirs)
+                self._paint_between(source.pictures(), target.pictures(), caller)
             finally:
                 if isinstance(result, DevicePicture):
                     result.painted()
             return result
 
     def _paint_between(
-        self, sources: list[DeviceArray], targets: list[DeviceArray], theirs: Stream | None
+        self, sources: list[DeviceArray], targets: list[DeviceArray], caller: Stream | None
     ) -> None:
-        """Paint from place to place, between what was and what will be in the callers' stream."""
-        if theirs:
-            self.compute.wait(Event(self._gpu).record(theirs))
+        """Paint after the work that is queued in the caller's stream, and before later work."""
+        if caller:
+            self.compute.wait(Event(self._gpu).record(caller))
         try:
             for source, target in zip(sources, targets, strict=True):
                 self._paint(self._binding(source, target))
-        finally:  # what was begun goes on, whatever became of the rest
-            if theirs:
-                theirs.wait(Event(self._gpu).record(self.compute))
+        finally:  # launched pictures go on, even if a later one failed
+            if caller:
+                caller.wait(Event(self._gpu).record(self.compute))
 
-    def _binding(self, source: DeviceArray, target: DeviceArray) -> Bound:
+    def _binding(self, source: DeviceArray, target: DeviceArray) -> Binding:
         key = (source.address, target.address, source.shape)
         if key not in self._bindings:
-            if len(self._bindings) == BINDINGS_KEPT:
+            if len(self._bindings) == ARRAY_PAIRS_KEPT:
                 del self._bindings[next(iter(self._bindings))]
             self._bindings[key] = self._bind(
                 source.shape, target.shape, source.address, target.address
@@ -179,20 +184,20 @@ class InFlight(Generic[Bound]):
         self,
         free: Callable[[], object],
         shape: Shape,
-        paint_last: Callable[[Bound], object],
+        paint_last: Callable[[Binding], object],
     ) -> None:
-        """Free as `close` does, then paint a picture of a shape in the way that is given."""
+        """Free as `close` does, then paint one picture of `shape` with `paint_last`."""
         self.close(free)
         with self._lock, suppress(OutOfMemoryError):
             self._gpu.enter()
-            frame = self._new_frame(shape)
-            paint_last(frame.bound)
-            del frame  # its buffers had to be there till now
+            slot = self._new_slot(shape)
+            paint_last(slot.binding)
+            del slot  # its buffers were needed until now
 
     def close(self, free: Callable[[], object] = lambda: None) -> None:
-        """Free the buffers, as soon as the last picture is done, and what `free` does.
+        """Call `free`, and free the buffers as soon as the last picture is done.
 
-        Other threads begin no picture meanwhile.
+        Other threads cannot submit pictures meanwhile.
         """
         with self._lock:
             self._idle.clear()
@@ -203,73 +208,74 @@ class InFlight(Generic[Bound]):
         *count, height, width, channels = shape
         return *count, height * self._scale, width * self._scale, channels
 
-    def _frame(self, shape: Shape) -> Frame[Bound]:
-        """Idle buffers of that shape, or new ones in place of those of another shape."""
+    def _slot(self, shape: Shape) -> Slot[Binding]:
+        """Return an idle slot of that shape, or a new one in place of idle ones of another."""
         if self._idle and self._idle[-1].shape != shape:
             self._idle.clear()
-        return self._idle.pop() if self._idle else self._new_frame(shape)
+        return self._idle.pop() if self._idle else self._new_slot(shape)
 
-    def _new_frame(self, shape: Shape) -> Frame[Bound]:
-        frame: Frame[Bound] = Frame(self._gpu, shape, self._painted_shape(shape))
-        addresses = int(frame.image.address), int(frame.painting.address)
-        frame.bound = self._bind(shape, frame.painted_shape, *addresses)
-        return frame
+    def _new_slot(self, shape: Shape) -> Slot[Binding]:
+        slot: Slot[Binding] = Slot(self._gpu, shape, self._painted_shape(shape))
+        addresses = int(slot.image.address), int(slot.painting.address)
+        slot.binding = self._bind(shape, slot.painted_shape, *addresses)
+        return slot
 
-    def _give_back(self, frame: Frame[Bound]) -> None:
+    def _give_back(self, slot: Slot[Binding]) -> None:
         with self._lock:
-            self._idle.append(frame)
+            self._idle.append(slot)
 
 
-class Frame(Generic[Bound]):
-    """The buffers of one picture on its way, and how far it is."""
+class Slot(Generic[Binding]):
+    """The buffers, the binding and the events of one picture in flight."""
 
-    bound: Bound
+    binding: Binding
 
     def __init__(self, gpu: Gpu, shape: Shape, painted_shape: Shape) -> None:
         self._gpu, self.shape, self.painted_shape = gpu, shape, painted_shape
         self.image = DeviceBuffer(gpu, math.prod(shape))
         self.painting = DeviceBuffer(gpu, math.prod(self.painted_shape))
-        self.arrived, self.painted, self.done = (Event(gpu) for _ in range(3))
+        self.uploaded, self.painted, self.done = (Event(gpu) for _ in range(3))
 
     @cached_property
     def source(self) -> PinnedArray:
-        """Where pictures of the callers' own memory wait; not needed for those in pinned memory."""
+        """The staging buffer for pictures that are not in pinned memory."""
         return PinnedArray(self._gpu, self.shape)
 
     @cached_property
     def target(self) -> PinnedArray:
+        """The staging buffer for paintings that do not go into pinned memory."""
         return PinnedArray(self._gpu, self.painted_shape)
 
 
-class Painting(Generic[Bound]):
-    """A picture that is being painted."""
+class PendingPainting(Generic[Binding]):
+    """The result of a picture that is being painted."""
 
     def __init__(
         self,
-        frame: Frame[Bound],
+        slot: Slot[Binding],
         gpu: Gpu,
-        give_back: Callable[[Frame[Bound]], None],
+        give_back: Callable[[Slot[Binding]], None],
         source: PinnedArray,
         target: PinnedArray,
         out: NDArray[np.uint8] | None,
     ) -> None:
-        self._frame, self._gpu, self._give_back = frame, gpu, give_back
+        self._slot, self._gpu, self._give_back = slot, gpu, give_back
         self._source, self._target, self._out = source, target, out
 
-    def result(self, read: Callable[[Bound], object] = lambda bound: None) -> NDArray[np.uint8]:
-        """Wait for the painting, uint8 N×H×W×3: `out`, or a new array. To be asked for once.
+    def result(self, read: Callable[[Binding], object] = lambda binding: None) -> NDArray[np.uint8]:
+        """Wait for the painting and return it, uint8 N×H×W×3: `out`, or a new array. Call it once.
 
-        `read` may read what else came of it from what it was painted with.
+        `read` is called with the binding, and may read the model's extra outputs from it.
         """
         self._gpu.enter()
-        self._frame.done.synchronize()
+        self._slot.done.synchronize()
         painting = self._target.array
         if self._out is None:
             painting = painting.copy()
         elif painting is not self._out:
             self._out[...] = painting
             painting = self._out
-        read(self._frame.bound)
-        self._give_back(self._frame)
-        del self._frame, self._source, self._target, self._give_back
+        read(self._slot.binding)
+        self._give_back(self._slot)
+        del self._slot, self._source, self._target, self._give_back
         return painting

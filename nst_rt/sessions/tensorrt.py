@@ -15,7 +15,7 @@ from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import ask_driver
 from nst_rt.nvidia.libraries import install_line
 from nst_rt.sessions import Precision
-from nst_rt.sessions.cuda import Bound, CudaSession, need_libraries
+from nst_rt.sessions.cuda import CudaBinding, CudaSession, need_libraries
 from nst_rt.sessions.in_flight import Shape
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.placement import nodes_by_provider
@@ -106,7 +106,7 @@ class TensorRtSession(CudaSession):
             (CudaSession._provider, options),
         ]
 
-    def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> Bound:
+    def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> CudaBinding:
         smallest, _, largest = self._range()
         if not all(a <= size <= b for a, size, b in zip(smallest, shape, largest, strict=True)):
             count = f"{shape[0]} of " if shape[0] > 1 else ""
