@@ -1,37 +1,51 @@
-"""What the runtime must know of an ONNX file, read without any ONNX library.
+"""A reader of ONNX files that needs no ONNX library.
 
-Just the fields that decide whether a file may be given to an engine. The reader never follows a
-reference to another file and never recurses without bound.
+It reads only the fields that decide whether a file may be given to an engine (`onnx_schema` names
+them). It never follows a reference to another file and never recurses without bound.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from nst_rt.onnx_schema import (
+    AttributeProto,
+    DataType,
+    Dimension,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    OperatorSetIdProto,
+    SparseTensorProto,
+    StringStringEntryProto,
+    TrainingInfoProto,
+    TypeProto,
+    TypeProtoTensor,
+    ValueInfoProto,
+)
+from nst_rt.onnx_tensor import read_tensor
 from nst_rt.protobuf import WireError, fields, message_of, name_of, text_of
 
 MAX_DEPTH = 16
 MAX_NODES = 10_000
 """More operators than any network that paints; engines take minutes to compile as many."""
 _LOOPS = ("Loop", "Scan")
-_FLOAT, _UINT8, _FLOAT16, _DOUBLE, _BFLOAT16 = 1, 2, 10, 11, 16
+"""Operators that may run for ever."""
 _DTYPES = {
-    _FLOAT: "float32", _UINT8: "uint8", 3: "int8", 6: "int32", 7: "int64", 8: "string", 9: "bool",
-    _FLOAT16: "float16", _DOUBLE: "float64", _BFLOAT16: "bfloat16",
+    DataType.FLOAT: "float32", DataType.UINT8: "uint8", DataType.INT8: "int8",
+    DataType.INT32: "int32", DataType.INT64: "int64", DataType.STRING: "string",
+    DataType.BOOL: "bool", DataType.FLOAT16: "float16", DataType.DOUBLE: "float64",
+    DataType.BFLOAT16: "bfloat16",
 }  # fmt: skip
-_RAW = {_FLOAT: "<f4", _FLOAT16: "<f2", _DOUBLE: "<f8", _BFLOAT16: "<u2"}
-_LISTS = {_FLOAT: 4, _DOUBLE: 10}
-"""The fields that keep numbers of a type one by one instead of as raw bytes."""
+Names = set[str]
+"""Names of tensors: what operators take and make."""
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Name, dtype and shape of an input or output; a free dimension is its name or None."""
+    """Name, dtype and shape of an input or output; a free dimension is a name or None."""
 
     name: str
     dtype: str
@@ -43,22 +57,25 @@ class TensorSpec:
 
 @dataclass
 class OnnxSummary:
-    """The facts of one file."""
+    """What `summarize` found in one file."""
 
     opsets: dict[str, int] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     inputs: list[TensorSpec] = field(default_factory=list)
     outputs: list[TensorSpec] = field(default_factory=list)
     domains: set[str] = field(default_factory=set)
+    """Domains of all operators."""
     external: list[str] = field(default_factory=list)
+    """Tensors whose numbers are in other files."""
     not_finite: list[str] = field(default_factory=list)
+    """Tensors that hold Inf or NaN."""
     endless: list[str] = field(default_factory=list)
-    """What an engine may never come to the end of."""
+    """Constructs that an engine may never finish: loops, operators in a circle."""
     num_nodes: int = 0
 
 
 def summarize(data: bytes) -> OnnxSummary:
-    """Read a whole model.
+    """Summarize the bytes of a whole model.
 
     Raises:
         WireError: not protobuf, truncated, nested too deep, too many operators, or without a graph.
@@ -66,17 +83,16 @@ def summarize(data: bytes) -> OnnxSummary:
     summary = OnnxSummary()
     graphs = 0
     for number, value in fields(memoryview(data)):
-        if number == 7:
+        if number == ModelProto.GRAPH:
             graphs += 1
             _read_graph(message_of(value), summary, depth=0)
-        elif number == 8:
+        elif number == ModelProto.OPSET_IMPORT:
             _read_opset(message_of(value), summary)
-        elif number == 14:
-            pair = {key: text_of(part) for key, part in fields(message_of(value)) if key in (1, 2)}
-            summary.metadata[pair.get(1, "")] = pair.get(2, "")
-        elif number == 20:
+        elif number == ModelProto.METADATA_PROPS:
+            _read_metadata(message_of(value), summary)
+        elif number == ModelProto.TRAINING_INFO:
             _read_training(message_of(value), summary)
-        elif number == 25:
+        elif number == ModelProto.FUNCTIONS:
             _read_function(message_of(value), summary)
     if graphs != 1:
         raise WireError("holds no graph")
@@ -86,48 +102,57 @@ def summarize(data: bytes) -> OnnxSummary:
 def _read_opset(message: memoryview, summary: OnnxSummary) -> None:
     domain, version = "", 0
     for number, value in fields(message):
-        if number == 1:
+        if number == OperatorSetIdProto.DOMAIN:
             domain = text_of(value)
-        elif number == 2 and isinstance(value, int):
+        elif number == OperatorSetIdProto.VERSION and isinstance(value, int):
             version = value
     summary.opsets[domain] = version
 
 
-def _read_training(message: memoryview, summary: OnnxSummary) -> None:
-    """How a model was trained: graphs that are not run, but hold tensors."""
+def _read_metadata(message: memoryview, summary: OnnxSummary) -> None:
+    entry = {StringStringEntryProto.KEY: "", StringStringEntryProto.VALUE: ""}
     for number, value in fields(message):
-        if number in (1, 2):
+        if number in entry:
+            entry[number] = text_of(value)
+    key, text = entry.values()
+    summary.metadata[key] = text
+
+
+def _read_training(message: memoryview, summary: OnnxSummary) -> None:
+    """Read the graphs that a model was trained with: they are not run, but hold tensors."""
+    for number, value in fields(message):
+        if number in (TrainingInfoProto.INITIALIZATION, TrainingInfoProto.ALGORITHM):
             _read_graph(message_of(value), summary, depth=1)
 
 
 def _read_function(message: memoryview, summary: OnnxSummary) -> None:
-    """An operator made of others, which the file brings along."""
+    """Read a function: an operator that the file itself defines by others."""
     nodes = []
     for number, value in fields(message):
-        if number == 7:
+        if number == FunctionProto.NODE:
             nodes.append(_read_node(message_of(value), summary, depth=0))
-        elif number == 11:
+        elif number == FunctionProto.ATTRIBUTE_PROTO:
             _read_attribute(message_of(value), summary, depth=0)
     _find_circles(nodes, summary)
 
 
-def _read_graph(message: memoryview, summary: OnnxSummary, depth: int) -> set[str]:
-    """The names that a graph uses and does not make: a graph inside another takes them from it."""
+def _read_graph(message: memoryview, summary: OnnxSummary, depth: int) -> Names:
+    """Read a graph, and return the names that it takes from the graph around it."""
     if depth > MAX_DEPTH:
         raise WireError(f"graphs nested more than {MAX_DEPTH} deep")
-    initialized: set[str] = set()
+    initialized: Names = set()
     inputs: list[TensorSpec] = []
-    nodes: list[tuple[set[str], set[str]]] = []
+    nodes: list[tuple[Names, Names]] = []
     for number, value in fields(message):
-        if number == 1:
+        if number == GraphProto.NODE:
             nodes.append(_read_node(message_of(value), summary, depth))
-        elif number == 5:
+        elif number == GraphProto.INITIALIZER:
             initialized.add(_read_tensor(message_of(value), summary))
-        elif number == 15:
+        elif number == GraphProto.SPARSE_INITIALIZER:
             _read_sparse(message_of(value), summary)
-        elif number == 11:
+        elif number == GraphProto.INPUT:
             inputs.append(_read_value_info(message_of(value)))
-        elif number == 12 and depth == 0:
+        elif number == GraphProto.OUTPUT and depth == 0:
             summary.outputs.append(_read_value_info(message_of(value)))
     _find_circles(nodes, summary)
     if depth == 0:
@@ -137,8 +162,8 @@ def _read_graph(message: memoryview, summary: OnnxSummary, depth: int) -> set[st
     return used - made - initialized - {spec.name for spec in inputs}
 
 
-def _find_circles(nodes: list[tuple[set[str], set[str]]], summary: OnnxSummary) -> None:
-    """Tell of operators that need each other's results: engines look for an order for ever."""
+def _find_circles(nodes: list[tuple[Names, Names]], summary: OnnxSummary) -> None:
+    """Note operators that need each other's results: engines look for an order for ever."""
     maker = {name: index for index, (_, made) in enumerate(nodes) for name in made}
     needed = [{maker[name] for name in used if name in maker} for used, _ in nodes]
     try:
@@ -147,111 +172,65 @@ def _find_circles(nodes: list[tuple[set[str], set[str]]], summary: OnnxSummary) 
         summary.endless.append("operators that wait for each other")
 
 
-def _read_node(message: memoryview, summary: OnnxSummary, depth: int) -> tuple[set[str], set[str]]:
-    """The names that an operator uses, with all that is inside it, and those that it makes."""
+def _read_node(message: memoryview, summary: OnnxSummary, depth: int) -> tuple[Names, Names]:
+    """Read an operator, and return the names that it and all inside it use, and that it makes."""
     summary.num_nodes += 1
     if summary.num_nodes > MAX_NODES:
         raise WireError(f"more than {MAX_NODES:,} operators")
-    used: set[str] = set()
-    made: set[str] = set()
+    used: Names = set()
+    made: Names = set()
     for number, value in fields(message):
-        if number == 1:
+        if number == NodeProto.INPUT:
             used.add(name_of(value))
-        elif number == 2:
+        elif number == NodeProto.OUTPUT:
             made.add(name_of(value))
-        elif number == 4 and name_of(value) in _LOOPS:
+        elif number == NodeProto.OP_TYPE and name_of(value) in _LOOPS:
             summary.endless.append(name_of(value))
-        elif number == 7:
+        elif number == NodeProto.DOMAIN:
             summary.domains.add(text_of(value))
-        elif number == 5:
+        elif number == NodeProto.ATTRIBUTE:
             used |= _read_attribute(message_of(value), summary, depth)
     return used - {""}, made - {""}
 
 
-def _read_attribute(message: memoryview, summary: OnnxSummary, depth: int) -> set[str]:
-    """The names that graphs in an attribute take from the one around them."""
-    used: set[str] = set()
+def _read_attribute(message: memoryview, summary: OnnxSummary, depth: int) -> Names:
+    """Read an attribute, and return the names that graphs in it take from the one around them."""
+    used: Names = set()
     for number, value in fields(message):
-        if number in (5, 10):
+        if number in (AttributeProto.T, AttributeProto.TENSORS):
             _read_tensor(message_of(value), summary)
-        elif number in (6, 11):
+        elif number in (AttributeProto.G, AttributeProto.GRAPHS):
             used |= _read_graph(message_of(value), summary, depth + 1)
-        elif number in (22, 23):
+        elif number in (AttributeProto.SPARSE_TENSOR, AttributeProto.SPARSE_TENSORS):
             _read_sparse(message_of(value), summary)
     return used
 
 
 def _read_sparse(message: memoryview, summary: OnnxSummary) -> None:
-    """A sparse tensor: one of values, one of indices."""
     for number, value in fields(message):
-        if number in (1, 2):
+        if number in (SparseTensorProto.VALUES, SparseTensorProto.INDICES):
             _read_tensor(message_of(value), summary)
 
 
 def _read_tensor(message: memoryview, summary: OnnxSummary) -> str:
-    name, kind, location = "", 0, 0
-    raw: list[tuple[int, memoryview]] = []
-    for number, value in fields(message):
-        if number == 2 and isinstance(value, int):
-            kind = value
-        elif number == 8:
-            name = text_of(value)
-        elif number == 13:
-            location = 1
-        elif number == 14 and isinstance(value, int):
-            location = max(location, value)
-        elif number in (4, 5, 9, 10) and not isinstance(value, int):
-            raw.append((number, value))
-    if location:
-        summary.external.append(name)
-    if not all(_finite(kind, number, part) for number, part in raw):
-        summary.not_finite.append(name)
-    return name
-
-
-def _finite(kind: int, number: int, data: memoryview) -> bool:
-    """Whether the numbers of one field of a tensor are finite; those of other kinds always are."""
-    if number == 5 and kind in (_FLOAT16, _BFLOAT16):
-        values = _packed_16_bits(data).view(_RAW[kind])
-    elif kind in _RAW and number in (9, _LISTS.get(kind)):
-        values = _numbers(data, _RAW[kind])
-    else:
-        return True
-    if kind == _BFLOAT16:  # the upper half of a float32: all exponent bits set is Inf or NaN
-        return not bool(((values & 0x7F80) == 0x7F80).any())
-    return bool(np.isfinite(values).all())
-
-
-def _numbers(data: memoryview, dtype: str) -> NDArray[Any]:
-    if len(data) % np.dtype(dtype).itemsize:
-        raise WireError("a tensor's bytes do not fit its type")
-    return np.frombuffer(data, dtype)
-
-
-def _packed_16_bits(data: memoryview) -> NDArray[np.uint16]:
-    """Sixteen-bit numbers, each written as a varint of one to three bytes."""
-    groups = np.frombuffer(data, np.uint8)
-    last = np.flatnonzero(groups < 0x80)
-    if groups.size and (not last.size or last[-1] + 1 != groups.size):
-        raise WireError("truncated")
-    first = np.concatenate([np.zeros(1, np.int64), last + 1])[: last.size]
-    values = np.zeros(last.size, np.uint16)
-    for step in range(3):
-        inside = np.flatnonzero(first + step <= last)
-        group = groups[first[inside] + step].astype(np.uint16)
-        values[inside] |= (group & 0x7F) << (7 * step)
-    return values
+    """Read a tensor, and return its name."""
+    tensor = read_tensor(message)
+    if tensor.is_external:
+        summary.external.append(tensor.name)
+    if not tensor.is_finite:
+        summary.not_finite.append(tensor.name)
+    return tensor.name
 
 
 def _read_value_info(message: memoryview) -> TensorSpec:
     name, dtype = "", "unknown"
     shape: tuple[int | str | None, ...] = ()
     for number, value in fields(message):
-        if number == 1:
+        if number == ValueInfoProto.NAME:
             name = text_of(value)
-        elif number == 2:
+        elif number == ValueInfoProto.TYPE:
             for key, part in fields(message_of(value)):
-                if key == 1:
+                if key == TypeProto.TENSOR_TYPE:
                     dtype, shape = _read_tensor_type(message_of(part))
     return TensorSpec(name, dtype, shape)
 
@@ -260,17 +239,17 @@ def _read_tensor_type(message: memoryview) -> tuple[str, tuple[int | str | None,
     dtype = "unknown"
     shape: tuple[int | str | None, ...] = ()
     for number, value in fields(message):
-        if number == 1 and isinstance(value, int):
+        if number == TypeProtoTensor.ELEM_TYPE and isinstance(value, int):
             dtype = _DTYPES.get(value, "unknown")
-        elif number == 2:
+        elif number == TypeProtoTensor.SHAPE:
             shape = tuple(_dimension(message_of(part)) for _, part in fields(message_of(value)))
     return dtype, shape
 
 
 def _dimension(message: memoryview) -> int | str | None:
     for number, value in fields(message):
-        if number == 1 and isinstance(value, int):
+        if number == Dimension.DIM_VALUE and isinstance(value, int):
             return value if value < 2**63 else None  # a negative one says nothing
-        if number == 2:
+        if number == Dimension.DIM_PARAM:
             return text_of(value) or None
     return None

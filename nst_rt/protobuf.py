@@ -1,4 +1,7 @@
-"""The wire format of protobuf messages, whatever they mean."""
+"""The wire format of protobuf messages, whatever their schema.
+
+Source: https://protobuf.dev/programming-guides/encoding/
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ class WireError(ValueError):
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of every field; length-delimited values are views, not copies."""
+    """Yield number and value of every field; length-delimited values are views, not copies.
+
+    Raises:
+        WireError: not protobuf, or truncated.
+    """
     position, end = 0, len(message)
     while position < end:
         key, position = _varint(message, position)
@@ -49,19 +56,19 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
 
 
 def message_of(value: int | memoryview) -> memoryview:
-    """The message, or text, that a field holds; a number is neither."""
+    """Return the message, or text, that a field holds; a number is refused."""
     if isinstance(value, int):
         raise WireError("not an ONNX model")
     return value
 
 
 def text_of(value: int | memoryview) -> str:
-    """Text that is only shown or compared."""
+    """Decode text that is only shown or compared; damaged UTF-8 is replaced."""
     return bytes(message_of(value)).decode("utf-8", "replace")
 
 
 def name_of(value: int | memoryview) -> str:
-    """A name that an engine will look up, and in which it would stumble over other bytes."""
+    """Decode a name that an engine will look up, and in which it would fail on damaged UTF-8."""
     try:
         return bytes(message_of(value)).decode()
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
+from nst_rt import onnx_schema
 from nst_rt.errors import ModelError
 from nst_rt.model import check_model
 from nst_rt.onnx_file import MAX_DEPTH, MAX_NODES, TensorSpec, summarize
@@ -103,6 +104,22 @@ def test_summary_agrees_with_the_onnx_package(model_path: Path) -> None:
     assert summary.metadata == {entry.key: entry.value for entry in model.metadata_props}
     assert [str(spec) for spec in summary.inputs] == ["image uint8 N×H×W×3"]
     assert [str(spec) for spec in summary.outputs] == ["image_out uint8 N×H×W×3"]
+
+
+def test_the_schema_agrees_with_the_onnx_package() -> None:
+    nested = {
+        "TypeProtoTensor": onnx.TypeProto.Tensor,
+        "Dimension": onnx.TensorShapeProto.Dimension,
+    }
+    for name, ours in vars(onnx_schema).items():
+        if not isinstance(ours, type):
+            continue
+        known = TensorProto if name == "DataType" else nested.get(name) or getattr(onnx, name)
+        for field, number in vars(ours).items():
+            if name == "DataType" and field.isupper():
+                assert TensorProto.DataType.Value(field) == number
+            elif field.isupper():
+                assert known.DESCRIPTOR.fields_by_name[field.lower()].number == number, name
 
 
 @pytest.mark.parametrize("hide", HIDING_PLACES)
