@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nst_rt.errors import ModelError
 from nst_rt.model import Adaptation, ModelFile
 from nst_rt.sessions import Precision
-from nst_rt.sessions.further import Numbers
+from nst_rt.sessions.extra_tensors import FloatArray
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 
 
@@ -26,12 +26,12 @@ class AdaptedSession(OnnxRuntimeSession):
         self._adaptation: Adaptation = model.adaptation
 
     def _infer(
-        self, image: NDArray[np.uint8], further: list[Numbers], options: Any
-    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
+        self, image: NDArray[np.uint8], extra: list[FloatArray], options: Any
+    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
         white, planar = self._adaptation.white, self._adaptation.layout == "nchw"
         x = image.astype(np.float32) * np.float32(white / 255)
         x = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planar else x
-        (y,) = self._outputs(x, further, options)
+        (y,) = self._outputs(x, extra, options)
         if y.ndim != 4:
             shape = "×".join(map(str, y.shape))
             raise ModelError(f"gives {shape} numbers, which are no picture", path=self._path)

@@ -17,14 +17,14 @@ from nst_rt.nvidia.failures import failure
 from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
 from nst_rt.nvidia.memory import Gpu, keep_for
 from nst_rt.sessions import Precision, missing_engine
-from nst_rt.sessions.further import Numbers
+from nst_rt.sessions.extra_tensors import FloatArray
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
 from nst_rt.sessions.io_binding import DeviceTensor, IoAddresses, IoBindingSession
-from nst_rt.sessions.mirrored import Beside
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 from nst_rt.sessions.placement import nodes_by_provider, refuse_pixels_on_cpu
 from nst_rt.sessions.sessions_by_shape import SessionsByShape
+from nst_rt.sessions.staged_tensors import ExtraTensors
 
 T = TypeVar("T")
 LAST_OPSET = 21
@@ -33,10 +33,10 @@ LAST_OPSET = 21
 
 @dataclass(frozen=True)
 class CudaBinding:
-    """What it takes to paint from one place on the GPU to another."""
+    """The addresses of a picture and its painting, and the extra tensors that go with them."""
 
     addresses: IoAddresses
-    beside: Beside
+    extra: ExtraTensors
 
 
 class CudaSession(GpuSession, OnnxRuntimeSession):
@@ -70,23 +70,21 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         )
 
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> CudaBinding:
-        """What it takes to paint from one address on the GPU to another."""
-        beside = Beside(self._gpu, self._model, shape[0])
-        ends = (
-            DeviceTensor(self._input, np.uint8, shape, image),
-            DeviceTensor(self._output, np.uint8, painted, painting),
-        )
+        """Return a binding for a picture and a painting at two addresses on the GPU."""
+        extra = ExtraTensors(self._gpu, self._model, shape[0])
+        source = DeviceTensor(self._input, np.uint8, shape, image)
+        target = DeviceTensor(self._output, np.uint8, painted, painting)
         addresses = IoAddresses(
-            (ends[0], *(one.tensor for one in beside.given)),
-            (ends[1], *(one.tensor for one in beside.told)),
+            (source, *(tensor.device_tensor for tensor in extra.inputs)),
+            (target, *(tensor.device_tensor for tensor in extra.outputs)),
         )
-        return CudaBinding(addresses, beside)
+        return CudaBinding(addresses, extra)
 
-    def _paint(self, binding: CudaBinding, *given: Numbers) -> None:
-        """Begin to paint, see `Beside.upload`."""
-        binding.beside.upload(given, self._pictures.compute)
+    def _paint(self, binding: CudaBinding, *extra: FloatArray) -> None:
+        """Queue a run with values of the extra inputs, see `ExtraTensors.upload`."""
+        binding.extra.upload(extra, self._pictures.compute)
         self._sessions.run(binding.addresses)
-        binding.beside.download(self._pictures.compute)
+        binding.extra.download(self._pictures.compute)
 
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
         session = super()._load(options, sizes)

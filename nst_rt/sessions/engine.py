@@ -15,12 +15,12 @@ from nst_rt.nvidia.engine import Engine, Launch
 from nst_rt.nvidia.memory import Gpu, Stream
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.engine_fit import Fit, check_fit
+from nst_rt.sessions.extra_tensors import FloatArray, extra_shapes
 from nst_rt.sessions.forks import keep_in_children
-from nst_rt.sessions.further import Numbers, further_shapes
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
 from nst_rt.sessions.limits import Limits
-from nst_rt.sessions.mirrored import Beside
+from nst_rt.sessions.staged_tensors import ExtraTensors
 
 
 class EngineSession(GpuSession):
@@ -53,7 +53,7 @@ class EngineSession(GpuSession):
                 model.data,
                 self._gpu,
                 finishes=fit.library.portable,
-                beside=_numbers_of(model),
+                beside=_extra_shapes(model),
                 kernels=_kernels_of(model, fit) if fit.library.portable else None,
             )
         except ModelError as error:
@@ -79,17 +79,17 @@ class EngineSession(GpuSession):
 
 @dataclass(frozen=True)
 class EngineBinding:
-    """What it takes to paint from one place on the GPU to another."""
+    """The launch for a picture and its painting, and the extra tensors that go with them."""
 
     launch: Launch
-    beside: Beside
+    extra: ExtraTensors
     stream: Stream
 
-    def start(self, *given: Numbers) -> None:
-        """Begin to paint, see `Beside.upload`."""
-        self.beside.upload(given, self.stream)
+    def start(self, *extra: FloatArray) -> None:
+        """Queue a launch with values of the extra inputs, see `ExtraTensors.upload`."""
+        self.extra.upload(extra, self.stream)
         self.launch.start()
-        self.beside.download(self.stream)
+        self.extra.download(self.stream)
 
 
 def _bind(
@@ -103,17 +103,16 @@ def _bind(
 ) -> EngineBinding:
     if not facts.takes(shape):
         raise outside(model.path, facts, (shape[1], shape[2]), shape[0])
-    beside = Beside(engine.gpu, model, shape[0])
-    numbers = {one.name: one.device for one in (*beside.given, *beside.told)}
-    launch = engine.launch(shape, image, painting, numbers)
+    extra = ExtraTensors(engine.gpu, model, shape[0])
+    launch = engine.launch(shape, image, painting, extra.device_buffers)
     keep_in_children(launch)
-    return EngineBinding(launch, beside, engine.stream)
+    return EngineBinding(launch, extra, engine.stream)
 
 
-def _numbers_of(model: ModelFile) -> dict[str, Shape]:
-    """Names and shapes of what an engine takes and gives beside pictures."""
-    given, told = further_shapes(model, 1)
-    return given | told
+def _extra_shapes(model: ModelFile) -> dict[str, Shape]:
+    """Return names and shapes of an engine's extra inputs and outputs."""
+    inputs, outputs = extra_shapes(model, 1)
+    return inputs | outputs
 
 
 def _kernels_of(model: ModelFile, fit: Fit) -> Path | None:

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.device_array import DeviceArray
 from nst_rt.nvidia.memory import Gpu, PinnedArray
-from nst_rt.sessions.further import Numbers, further_inputs
+from nst_rt.sessions.extra_tensors import FloatArray, extra_inputs
 from nst_rt.sessions.in_flight import InFlight, PendingPainting
 from nst_rt.sessions.limits import Limits
 
 
 class GpuSession:
-    """Paints through `InFlight`; a session makes the three attributes when it opens.
+    """The base of sessions that paint through `InFlight`.
 
-    What it binds has `beside`, which it brings up before and down after the picture.
+    A subclass sets `_model`, `_gpu` and `_pictures` when it opens. Its bindings have an attribute
+    `extra`, the `ExtraTensors` that it uploads before a picture is painted and downloads after.
     """
 
     device = "cuda"
@@ -45,15 +46,15 @@ class GpuSession:
         return self.submit(image, out).result()
 
     def run_all(
-        self, image: NDArray[np.uint8], **inputs: Numbers
-    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
-        """Paint with further inputs, see `Session.run_all`."""
-        given = further_inputs(self._model, len(image), inputs)
-        told: dict[str, Numbers] = {}
-        painting = self._pictures.submit(image, extra=given).result(
-            lambda binding: told.update(binding.beside.read())
+        self, image: NDArray[np.uint8], **inputs: FloatArray
+    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
+        """Paint with extra inputs, see `Session.run_all`."""
+        extra = extra_inputs(self._model, len(image), inputs)
+        outputs: dict[str, FloatArray] = {}
+        painting = self._pictures.submit(image, extra=extra).result(
+            lambda binding: outputs.update(binding.extra.read())
         )
-        return painting, told
+        return painting, outputs
 
     def pinned(self, *shape: int) -> NDArray[np.uint8]:
         """A uint8 array that `submit` and `run` copy to and from the GPU without a copy between."""

@@ -19,8 +19,8 @@ from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.ops import build_library
 from nst_rt.sessions import Precision, missing_engine
+from nst_rt.sessions.extra_tensors import FloatArray, extra_inputs
 from nst_rt.sessions.forks import keep_in_children
-from nst_rt.sessions.further import Numbers, further_inputs
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.placement import RECORD
 
@@ -66,16 +66,16 @@ class OnnxRuntimeSession:
         return self.run_all(image)[0]
 
     def run_all(
-        self, image: NDArray[np.uint8], **inputs: Numbers
-    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
-        further = further_inputs(self._model, len(image), inputs)
+        self, image: NDArray[np.uint8], **inputs: FloatArray
+    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
+        extra = extra_inputs(self._model, len(image), inputs)
         options = self._run_options()
 
         def terminate() -> None:
             options.terminate = True
 
         with current_token().on_cancel(terminate):
-            return run_interruptible(partial(self._infer, image, further, options), terminate)
+            return run_interruptible(partial(self._infer, image, extra, options), terminate)
 
     def release(self) -> None:
         options = self._run_options()
@@ -83,7 +83,7 @@ class OnnxRuntimeSession:
         if self._model.fixed_size is None:
             with suppress(OutOfMemoryError):
                 image = np.zeros((1, 1, 1, 3), np.uint8)
-                self._infer(image, further_inputs(self._model, 1, {}), options)
+                self._infer(image, extra_inputs(self._model, 1, {}), options)
 
     def close(self) -> None:
         del self._session
@@ -127,21 +127,21 @@ class OnnxRuntimeSession:
         return session
 
     def _infer(
-        self, image: NDArray[np.uint8], further: list[Numbers], options: Any
-    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
-        painting, *others = self._outputs(image, further, options)
+        self, image: NDArray[np.uint8], extra: list[FloatArray], options: Any
+    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
+        painting, *others = self._outputs(image, extra, options)
         names = (spec.name for spec in self._model.outputs[1:])
         return painting, dict(zip(names, others, strict=True))
 
     def _outputs(
-        self, image: NDArray[Any], further: list[Numbers], options: Any
+        self, image: NDArray[Any], extra: list[FloatArray], options: Any
     ) -> list[NDArray[Any]]:
         names = (spec.name for spec in self._model.inputs)
         while not self._turns.acquire(timeout=_POLL_S):
             if options.terminate:
                 raise CancelledError
         try:
-            feed = dict(zip(names, (image, *further), strict=True))
+            feed = dict(zip(names, (image, *extra), strict=True))
             return [np.asarray(output) for output in self._session.run(None, feed, options)]
         except Exception as error:  # its exceptions share no base class of their own
             if options.terminate:

@@ -21,8 +21,8 @@ from nst_rt.errors import ModelError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
+from nst_rt.sessions.extra_tensors import FloatArray, empty_extra_outputs, extra_inputs
 from nst_rt.sessions.forks import keep_in_children
-from nst_rt.sessions.further import Numbers, further_inputs, further_outputs
 from nst_rt.sessions.limits import Limits
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -89,15 +89,15 @@ class OpenVinoSession:
         return self.run_all(image)[0]
 
     def run_all(
-        self, image: NDArray[np.uint8], **inputs: Numbers
-    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
-        further = further_inputs(self._model, len(image), inputs)
+        self, image: NDArray[np.uint8], **inputs: FloatArray
+    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
+        extra = extra_inputs(self._model, len(image), inputs)
         token = current_token()
         while not self._turns.acquire(timeout=_POLL_MS / 1000):
             raise_if_cancelled()
         try:
             raise_if_cancelled()
-            return self._infer(self._request(), image, further, token)
+            return self._infer(self._request(), image, extra, token)
         except RuntimeError as error:
             if is_lack_of_memory(str(error)):
                 raise OutOfMemoryError from error
@@ -116,15 +116,15 @@ class OpenVinoSession:
         del self._compiled, self._local
 
     def _infer(
-        self, request: Any, image: NDArray[np.uint8], further: list[Numbers], token: CancelToken
-    ) -> tuple[NDArray[np.uint8], dict[str, Numbers]]:
+        self, request: Any, image: NDArray[np.uint8], extra: list[FloatArray], token: CancelToken
+    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
         if not image.flags.writeable:  # OpenVINO only reads it, and still refuses it
             image = image.copy()
         count, height, width, _ = image.shape
         result = np.empty((count, height * self.scale, width * self.scale, 3), np.uint8)
-        outputs = further_outputs(self._model, count)
+        outputs = empty_extra_outputs(self._model, count)
         try:
-            for index, array in enumerate((image, *further)):
+            for index, array in enumerate((image, *extra)):
                 request.set_input_tensor(index, self._tensor(array, shared_memory=True))
             for index, array in enumerate((result, *outputs.values())):
                 request.set_output_tensor(index, self._tensor(array, shared_memory=True))
