@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from nst_rt.atomic import MAX_NAME
+from nst_rt.atomic import hidden_beside
 from nst_rt.errors import OutputError, UsageError
 
 _SUFFIX = ".nst-rt-lock"
@@ -40,8 +39,7 @@ def lock(target: Path, file: Path, owner: Callable[[], str]) -> Any:
 @contextmanager
 def locked(target: Path) -> Iterator[None]:
     """Hold the lock of an output that has no job; errors are those of `lock`."""
-    name = os.fsdecode(os.fsencode(target.name)[: MAX_NAME - len(_SUFFIX) - 1])
-    file = target.with_name(f".{name}{_SUFFIX}")
+    file = hidden_beside(target, _SUFFIX)
     held = lock(target, file, lambda: "another process")
     try:
         yield

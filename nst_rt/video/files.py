@@ -13,7 +13,7 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from nst_rt.atomic import part_of
+from nst_rt.atomic import move_into_place, part_of
 from nst_rt.errors import OutputError
 from nst_rt.video.color import assumed_color, from_rgb
 from nst_rt.video.containers import pyav
@@ -86,7 +86,7 @@ class VideoFileSink:
             self._mux(self._stream.encode(None))
             self._container.close()
             self._container = None
-            self._unfinished.replace(self._target)
+            move_into_place(self._unfinished, self._target)
         except (pyav().FFmpegError, OSError) as error:
             raise self._cannot(error) from error
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from nst_rt.atomic import MAX_NAME, replace_file
+from nst_rt.atomic import hidden_beside, move_into_place, replace_file
 from nst_rt.errors import UsageError
 from nst_rt.lock import lock
 from nst_rt.video.encoding import ChosenEncoder
@@ -103,9 +103,7 @@ class Job:
     def add(self, unfinished: Path, frames: int, start: Fraction, state: Any) -> None:
         """A part is complete and closed: give it its name."""
         path = self.folder / f"{len(self.parts):05d}{unfinished.suffix}"
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        move_into_place(unfinished, path)
         note = {"frames": frames, "start": str(start), "state": state}
         replace_file(path.with_suffix(".json"), json.dumps(note).encode())
         self.parts.append(Part(path, frames, start, state))
@@ -191,8 +189,7 @@ def _short(value: Any) -> str:
 
 
 def _folder(target: Path) -> Path:
-    name = os.fsencode(target.name)[: MAX_NAME - len(_SUFFIX) - 1]
-    return target.with_name(f".{os.fsdecode(name)}{_SUFFIX}")
+    return hidden_beside(target, _SUFFIX)
 
 
 def _read(path: Path) -> dict[str, Any]:

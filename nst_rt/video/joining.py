@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from nst_rt.atomic import part_of
+from nst_rt.atomic import replacing
 from nst_rt.errors import OutputError
 from nst_rt.video.containers import open_input, pyav
 from nst_rt.video.facts import VideoFacts
@@ -45,12 +44,9 @@ def join(
     Raises:
         OutputError: it cannot be written; nothing half-written is left.
     """
-    unfinished = part_of(target)
     try:
-        _write(parts, source, unfinished, target, tracks, facts, last_duration, start, end, turned)
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(target)
+        with replacing(target) as part:
+            _write(parts, source, part, target, tracks, facts, last_duration, start, end, turned)
     except (pyav().FFmpegError, OSError) as error:
         if isinstance(error, OutputError):
             raise
@@ -59,8 +55,6 @@ def join(
             path=target,
             cure="free some disk space and add --resume",
         ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _write(

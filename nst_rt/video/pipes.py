@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from nst_rt.atomic import part_of
+from nst_rt.atomic import move_into_place, part_of
 from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import InputError, OutputError
 
@@ -148,10 +148,8 @@ class Outflow:
         if self._file is None or self._part is None or self._target is None:
             return
         try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
             self._file.close()
-            self._part.replace(self._target)
+            move_into_place(self._part, self._target)
         except OSError as error:
             raise self._failed(error) from error
         self._part = None

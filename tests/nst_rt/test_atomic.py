@@ -1,4 +1,4 @@
-"""A file is whole or not there."""
+"""A file is complete or not there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.atomic import part_of, remove_stale_parts, replace_file
+from nst_rt.atomic import part_of, remove_stale_parts, replace_file, replacing
 
 
 def test_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -34,6 +34,16 @@ def test_failure_keeps_the_old_file_and_leaves_no_part(tmp_path, monkeypatch, st
     with pytest.raises(OSError, match="No space left"):
         replace_file(target, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+    assert target.read_bytes() == b"old"
+
+
+def test_error_of_who_writes_keeps_the_old_file_and_leaves_no_part(tmp_path) -> None:
+    target = tmp_path / "x.mp4"
+    target.write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), replacing(target) as part:  # noqa: PT012
+        part.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
     assert target.read_bytes() == b"old"
 
 

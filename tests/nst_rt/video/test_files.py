@@ -99,6 +99,21 @@ def test_nothing_is_left_of_what_was_given_up(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_video_gets_its_name_only_when_the_disk_has_it(tmp_path: Path, monkeypatch) -> None:
+    source = Few([Fraction(0)], Fraction(25), Fraction(1))
+    made = sink(tmp_path / "out.mp4", source)
+    made.write(next(iter(source)))
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OutputError, match=r"out\.mp4: cannot be written \(No space left"):
+        made.finish()
+    made.abort()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_does_not_work_is_said_at_once(tmp_path: Path) -> None:
     source = Few([Fraction(0)], Fraction(25), Fraction(1))
     with pytest.raises(UsageError, match="webm does not hold libx264"):
