@@ -59,8 +59,9 @@ def import_library(name: BackendName) -> ModuleType:
         trt = import_module(library.module)
     except ImportError as error:
         absent = isinstance(error, ModuleNotFoundError)
-        problem = f"needs {error.name}" if absent else f"does not load ({error})"
-        raise MissingExtraError(f"{library.title} {problem}", cure=cure) from error
+        needs = f"{library.title} needs {error.name}"
+        what = needs if absent else f"{library.title} does not load ({error})"
+        raise MissingExtraError(what, cure=cure) from error
     if not library.oldest <= _numbers(trt.__version__) < library.before:
         known = f"{_dotted(library.oldest)} up to, not including, {_dotted(library.before)}"
         raise ProviderError(

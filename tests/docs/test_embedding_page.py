@@ -75,7 +75,11 @@ def test_errors_on_the_page_are_those_of_the_library() -> None:
         "CancelledError",
         "ValueError",
         "ImportError",
+        "MemoryError",
     }
     assert errors <= set(nst_rt.__all__)
     assert issubclass(nst_rt.InputError, ValueError)
-    assert issubclass(nst_rt.ProviderError, ImportError)
+    assert issubclass(nst_rt.MissingExtraError, nst_rt.ProviderError)
+    assert issubclass(nst_rt.MissingExtraError, ImportError)
+    assert issubclass(nst_rt.OutOfMemoryError, nst_rt.ProviderError)
+    assert issubclass(nst_rt.OutOfMemoryError, MemoryError)
