@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.errors import InputError, UsageError
+from nst_rt.given import file_path
 from nst_rt.images import (
     Picture,
     as_rgb_array,
@@ -70,8 +71,9 @@ class AnyPicturePainter:
         if out is not None and not isinstance(picture, np.ndarray):
             raise UsageError("out is for an array alone", cure="take what is returned")
         if isinstance(picture, str | PathLike):
-            target = None if output is None else _path("output", output)
-            return self._paint_file(_path("picture", picture), options, target, overwrite=overwrite)
+            target = None if output is None else file_path("output", output)
+            path = file_path("picture", picture)
+            return self._paint_file(path, options, target, overwrite=overwrite)
         if output is not None:
             raise UsageError("output is for a path alone", cure="save what is returned")
         if isinstance(picture, np.ndarray):
@@ -95,6 +97,12 @@ class AnyPicturePainter:
 
     def paint_decoded(self, picture: Picture, options: PaintOptions) -> Picture:
         """Paint the pixels; alpha, format and metadata stay."""
+        given: object = picture
+        if not isinstance(given, Picture):
+            raise InputError(
+                f"expected a decoded Picture, got {type(given).__name__}",
+                cure="call the Stylizer itself, which takes pictures of any kind",
+            )
         return picture.replace_pixels(self.painter.paint(picture.rgb, options))
 
     def _read(self, source: Path | bytes) -> Picture:
@@ -162,17 +170,6 @@ class AnyPicturePainter:
         for one, place in zip(pixels, paintings, strict=True):
             self.painter.paint(one, options, out=place)
         return paintings
-
-
-def _path(name: str, given: object) -> Path:
-    """A path that a file can have."""
-    try:
-        path = Path(os.fsdecode(given))  # type: ignore[arg-type]  # that is the question
-        if path.name and b"\0" not in os.fsencode(path):
-            return path
-    except (TypeError, UnicodeEncodeError):
-        pass
-    raise UsageError(f"{name} is {given!r}, which no file is called", cure="give a file's path")
 
 
 def _way_in(picture: object) -> str:

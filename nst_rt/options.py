@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
-from nst_rt.errors import UsageError
+from nst_rt.given import share, whole
 
 DEFAULT_SIZE = 1280
 """Long side in pixels at which larger pictures are painted: strokes keep a visible size."""
@@ -36,11 +35,11 @@ class PaintOptions:
 
     def __post_init__(self) -> None:
         size: object = self.size  # callers without a type checker give anything
-        strength: object = self.strength
-        if size != "full" and not (isinstance(size, Integral) and int(size) >= 1):
-            raise UsageError(f"size is {size!r}", cure='give a long side in pixels, or "full"')
-        if not (isinstance(strength, Real) and 0 <= float(strength) <= 1):
-            raise UsageError(f"strength is {strength}", cure="choose it in 0…1")
+        if not (isinstance(size, str) and size == "full"):
+            size = whole("size", size, cure='give a long side in pixels, or "full"')
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "strength", share("strength", self.strength))
+        object.__setattr__(self, "keep_color", bool(self.keep_color))
 
     def changed(
         self, size: Size | None, strength: float | None, keep_color: bool | None

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,61 +40,61 @@ Adjust = Callable[[Pixels, Pixels], Pixels]
 """Is given a frame at working size and its painting, gives the painting that goes on."""
 
 
+class OpenOptions(TypedDict):
+    """How a style is opened; see `Stylizer`."""
+
+    device: Device
+    precision: Precision
+    threads: int | None
+    parallel: int
+    max_pixels: int
+    max_memory: int | None
+    verify: bool
+    trust_engine: bool
+    adaptation: Adaptation | None
+
+
 class Painter:
     """Paints uint8 H×W×3 in one style, from any thread of the process that made it.
 
     Args and errors are those of `Stylizer`.
     """
 
-    def __init__(
-        self,
-        style: str | Path,
-        *,
-        device: Device,
-        precision: Precision,
-        threads: int | None,
-        parallel: int,
-        max_pixels: int,
-        max_memory: int | None,
-        verify: bool,
-        trust_engine: bool,
-        adaptation: Adaptation | None,
-    ) -> None:
+    def __init__(self, style: str | Path, **options: Unpack[OpenOptions]) -> None:
+        device, precision, verify = options["device"], options["precision"], options["verify"]
         self._process, self._lock = os.getpid(), threading.Lock()
-        self.max_pixels, self.max_memory = max_pixels, max_memory
-        self._read = partial(read_model, style, verify=verify, adaptation=adaptation)
+        self.max_pixels, self.max_memory = options["max_pixels"], options["max_memory"]
+        self._read = partial(read_model, style, verify=verify, adaptation=options["adaptation"])
         self.model = self._read(flavour=preferred_flavour(device, precision))
         self._open = partial(
             open_session,
             device=device,
-            threads=threads,
-            parallel=parallel,
-            trust_engine=trust_engine,
+            threads=options["threads"],
+            parallel=options["parallel"],
+            trust_engine=options["trust_engine"],
         )
         self._session: Session | None = self._open(self.model, precision=precision)
         opens = partial(self._open, precision=precision)
         self._steady = SteadyStyle(style, self.model, verify=verify, opens=opens)
-        self._open_on_cpu = partial(
-            Painter,
-            style,
-            device="cpu",
-            precision="fp32" if precision == "fp32" else "auto",
-            threads=threads,
-            parallel=parallel,
-            max_pixels=max_pixels,
-            max_memory=max_memory,
-            verify=verify,
-            trust_engine=trust_engine,
-            adaptation=adaptation,
-        )
+        on_cpu: OpenOptions = {
+            **options,
+            "device": "cpu",
+            "precision": "fp32" if precision == "fp32" else "auto",
+        }
+        self._open_on_cpu = partial(Painter, style, **on_cpu)
         self._cpu: Painter | None = None
         # what was asked for by name is not left: neither a GPU nor an arithmetic
         leaves_gpu = device == "auto" and self._session.device != "cpu" and not self.model.engine
         self._leaves_fp16 = precision == "auto" and find(str(style)) is not None
         self._within_memory = WithinMemory(
-            self.model, self._steady, max_memory, self._paint_on_cpu if leaves_gpu else None
+            self.model, self._steady, self.max_memory, self._paint_on_cpu if leaves_gpu else None
         )
         self._fitting = Fitting(self._steady, self._within_memory)
+
+    @property
+    def steady_sha256(self) -> str | None:
+        """Of the steady file, None if nobody wanted it yet."""
+        return self._steady.sha256
 
     @property
     def is_open(self) -> bool:

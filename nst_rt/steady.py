@@ -66,6 +66,12 @@ class SteadyStyle:
         return self._model
 
     @property
+    def sha256(self) -> str | None:
+        """Of the file that was loaded last, None if nobody wanted it yet."""
+        model = self._model
+        return model.sha256 if model else None
+
+    @property
     def opened(self) -> Session | None:
         """The loaded file, None if nobody wanted it yet."""
         return self._session
@@ -85,7 +91,10 @@ class SteadyStyle:
         """
         given: dict[str, NDArray[np.float32]] = {}
         if statistics is not None:
-            given = {"statistics": statistics[None], "keep": np.array([keep], np.float32)}
+            given = {
+                "statistics": np.expand_dims(statistics, 0),
+                "keep": np.array([keep], np.float32),
+            }
         painting, further = self.session().run_all(picture[None], **given)
         if statistics is not None and keep == 1:
             return painting[0], statistics  # as they came, not as they are after two roundings

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, TypeVar, Unpack, overload
 
 from nst_rt.cancellation import CancelToken, cancelled_by
+from nst_rt.given import whole
 from nst_rt.options import CallOptions
 from nst_rt.pipeline import Pipeline, Stage
-from nst_rt.whole import whole
 
 T = TypeVar("T")
 

@@ -14,22 +14,20 @@ from numpy.typing import NDArray
 
 from nst_rt.any_picture import AnyPicturePainter, VideoFrame
 from nst_rt.errors import ClosedError, InputError
+from nst_rt.given import share, whole
 from nst_rt.images import DEFAULT_MAX_PIXELS, Picture, as_rgb_array, buffer_shape
 from nst_rt.model import Adaptation
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
-from nst_rt.painter import Adjust, Painter
-from nst_rt.sessions import Device, Precision, check_options
+from nst_rt.painter import Adjust, OpenOptions, Painter
+from nst_rt.sessions import MOST_THREADS, Device, Precision, check_options
 from nst_rt.steady import Statistics
 from nst_rt.streaming import Streaming
 from nst_rt.stylizer_info import StylizerInfo, info_of
-from nst_rt.whole import whole
 from nst_rt.zoo import find
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MOST_THREADS = 10_000
-"""More than any machine has; engines that count with 32 bits say less of it."""
 Pixels = NDArray[np.uint8]
 F = TypeVar("F", bound=VideoFrame)
 
@@ -89,40 +87,29 @@ class Stylizer(Streaming):
         adaptation: Adaptation | None = None,
     ) -> None:
         check_options(device, precision)
-        for name, value in (("threads", threads), ("parallel", parallel)):
-            if value is not None:
-                whole(name, value, most=MOST_THREADS)
         self._options = PaintOptions(size, strength, keep_color)
-        self._painter = Painter(
-            style,
-            device=device,
-            precision=precision,
-            threads=threads,
-            parallel=parallel,
-            max_pixels=max_pixels,
-            max_memory=max_memory,
-            verify=verify,
-            trust_engine=trust_engine,
-            adaptation=adaptation,
-        )
+        opened: OpenOptions = {
+            "device": device,
+            "precision": precision,
+            "threads": None if threads is None else whole("threads", threads, most=MOST_THREADS),
+            "parallel": whole("parallel", parallel, most=MOST_THREADS),
+            "max_pixels": whole("max_pixels", max_pixels),
+            "max_memory": None if max_memory is None else whole("max_memory", max_memory),
+            "verify": verify,
+            "trust_engine": trust_engine,
+            "adaptation": adaptation,
+        }
+        self._painter = Painter(style, **opened)
         self._any = AnyPicturePainter(self._painter, allow_truncated)
-        super().__init__(parallel)
+        super().__init__(opened["parallel"])
         self._recipe = partial(
             type(self),
             style if find(str(style)) else self._painter.model.path.absolute(),
-            device=device,
-            precision=precision,
-            threads=threads,
-            parallel=parallel,
             size=size,
             strength=strength,
             keep_color=keep_color,
-            max_pixels=max_pixels,
-            max_memory=max_memory,
             allow_truncated=allow_truncated,
-            verify=verify,
-            trust_engine=trust_engine,
-            adaptation=adaptation,
+            **opened,
         )
         self._info = info_of(self._painter, self._options)
 
@@ -240,7 +227,8 @@ class Stylizer(Streaming):
         pixels, _ = as_rgb_array(frame)
         if pixels.ndim != 3:
             raise InputError("expected one frame H×W×3", cure="call it once per frame")
-        return self._painter.paint_steadily(pixels, self._options, statistics, keep, adjust)
+        kept = share("keep", keep)
+        return self._painter.paint_steadily(pixels, self._options, statistics, kept, adjust)
 
     def working_size(self, height: int, width: int, *, size: Size | None = None) -> tuple[int, int]:
         """Height and width at which a picture of this height and width is painted.
@@ -248,9 +236,11 @@ class Stylizer(Streaming):
         Raises:
             InputError: the model is of a fixed size, another one.
             SizeError: the model is an engine that does not take it, not in parts or smaller either.
+            UsageError: a number is no whole one, or below 1.
         """
+        high, wide = whole("height", height), whole("width", width)
         options = self._options.changed(size, None, None)
-        return self._painter.working_size(height, width, options.size)
+        return self._painter.working_size(high, wide, options.size)
 
     def warmup(self, height: int, width: int) -> Stylizer:
         """Paint one black picture, so that the first real one of this size is not the slow one."""

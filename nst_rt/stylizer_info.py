@@ -17,6 +17,8 @@ class StylizerInfo:
     title: str
     path: str
     sha256: str
+    steady_sha256: str | None
+    """Of the steady file, None if nothing was painted with it yet."""
     network: str
     flavour: str
     provider: str
@@ -48,6 +50,7 @@ def info_of(painter: Painter, options: PaintOptions) -> StylizerInfo:
         title=metadata.get("title", model.name),
         path=str(model.path),
         sha256=model.sha256,
+        steady_sha256=painter.steady_sha256,
         network=metadata.get("network", "unknown"),
         flavour=model.flavour,
         provider=session.provider,

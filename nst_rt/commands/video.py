@@ -12,6 +12,7 @@ from nst_rt.commands.finite import FiniteRange
 from nst_rt.commands.stdout import clean_stdout
 from nst_rt.options import DEFAULT_SIZE
 from nst_rt.sessions import Device, Precision
+from nst_rt.video.rate import checked_rate
 from nst_rt.video.selection import seconds_of
 
 
@@ -43,13 +44,13 @@ def _size(context: click.Context, parameter: click.Parameter, text: str) -> Vide
 
 
 def _rate(context: click.Context, parameter: click.Parameter, text: str | None) -> Fraction | None:
+    if text is None:
+        return None
     try:
-        rate = None if text is None else Fraction(text)
+        rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate is not None and rate <= 0:
-        raise click.BadParameter(f"{text!r} is no rate; write 25 or 30000/1001")
-    return rate
+        raise click.BadParameter(f"{text!r} is no rate; write 25 or 30000/1001") from None
+    return checked_rate(rate)
 
 
 @click.command(

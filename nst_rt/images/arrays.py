@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.errors import InputError, LimitError, UsageError
+from nst_rt.given import refuse_unknown, whole
 from nst_rt.images.limits import allowed_memory, check_pixels
-from nst_rt.whole import whole
 
 Color = Literal["rgb", "bgr"]
 Layout = Literal["hwc", "chw"]
@@ -26,10 +26,11 @@ def as_rgb_array(
     Raises:
         InputError: another dtype or shape, empty, or not finite.
     """
-    if color not in ("rgb", "bgr"):
-        raise UsageError(f"color is {color!r}", cure="choose rgb or bgr")
-    if layout not in ("hwc", "chw"):
-        raise UsageError(f"layout is {layout!r}", cure="choose hwc or chw")
+    refuse_unknown("color", color, get_args(Color))
+    refuse_unknown("layout", layout, get_args(Layout))
+    given: object = array
+    if not isinstance(given, np.ndarray):
+        raise InputError(f"expected an array, got {type(given).__name__}")
     _check_dtype(array)
     pixels = array
     if layout == "chw" and array.ndim >= 3:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from nst_rt.engines.side_car import EngineFacts
 from nst_rt.errors import shown
+from nst_rt.given import number, refuse_unknown
 from nst_rt.onnx_file import TensorSpec
 
 Layout = Literal["nhwc", "nchw"]
@@ -19,6 +20,11 @@ class Adaptation:
 
     layout: Layout = "nchw"
     white: float = 255.0
+
+    def __post_init__(self) -> None:
+        refuse_unknown("layout", self.layout, get_args(Layout))
+        white = number("white", self.white, least=1, cure="give the model's, 1 or 255")
+        object.__setattr__(self, "white", float(white))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from nst_rt import zoo
 from nst_rt.engines.command import build_steady
 from nst_rt.engines.side_car import SUFFIX, read_engine_facts
 from nst_rt.engines.trust import check_whole
-from nst_rt.errors import ModelError, shown
+from nst_rt.errors import ModelError, UsageError, shown
 from nst_rt.model.checking import check_model, refuse_nonsense
 from nst_rt.model.file import Adaptation, ModelFile
 from nst_rt.onnx_file import TensorSpec
@@ -45,7 +45,11 @@ def read_model(
 
     Raises:
         ModelError: absent, damaged, unsafe, or of another kind.
+        UsageError: the adaptation is none.
     """
+    given: object = adaptation
+    if given is not None and not isinstance(given, Adaptation):
+        raise UsageError(f"adaptation is {given!r}", cure="give an Adaptation of nst_rt.model")
     card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
     kind = "steady" if variant == "steady" else flavour
     path = card.file(kind) if card else file_of(name_or_path)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nst_rt.engines.trust import check_trust
 from nst_rt.errors import MissingExtraError, ProviderError, UsageError
+from nst_rt.given import refuse_unknown, whole
 from nst_rt.model import ModelFile
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.threads import allowed_threads
@@ -22,6 +23,8 @@ Device = Literal["auto", "cpu", "openvino", "onnxruntime", "cuda", "tensorrt"]
 """Where to run. "openvino" and "onnxruntime" ask for that engine on the CPU, "tensorrt" for the
 GPU with TensorRT, which builds an engine for ONNX Runtime when a model is first opened."""
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+MOST_THREADS = 10_000
+"""More than any machine has; engines that count with 32 bits say less of it."""
 
 
 class Session(Protocol):
@@ -68,12 +71,8 @@ class Session(Protocol):
 
 def check_options(device: str, precision: str) -> None:
     """Raise `UsageError` for a device or precision that does not exist."""
-    for name, value, known in (
-        ("device", device, get_args(Device)),
-        ("precision", precision, get_args(Precision)),
-    ):
-        if value not in known:
-            raise UsageError(f"{name} is {value!r}", cure=f"choose {', '.join(known)}")
+    refuse_unknown("device", device, get_args(Device))
+    refuse_unknown("precision", precision, get_args(Precision))
 
 
 def preferred_flavour(device: Device, precision: Precision) -> Literal["fp32", "fp16"]:
@@ -114,11 +113,8 @@ def open_session(
         _refuse_on_cpu(model, device)
         check_trust(model.path, model.engine, trusted=trust_engine)
     allowed = allowed_threads()
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads is {threads}", cure="choose 1 or more, or leave it out")
-    count = threads or allowed
-    if parallel < 1:
-        raise UsageError(f"parallel is {parallel}", cure="choose 1 or more")
+    count = allowed if threads is None else whole("threads", threads, most=MOST_THREADS)
+    parallel = whole("parallel", parallel, most=MOST_THREADS)
     for_gpu = model.engine is None and model.adaptation is None
     wanted = device == "auto" and for_gpu and _has_cuda()
     session = _open_cuda(model, precision, count) if wanted else None

@@ -28,6 +28,8 @@ ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG", ".png": "PNG"}
 """Formats by suffix, in Pillow's spelling."""
 _UNITS = {"GIF": 100, "WEBP": 1000, "PNG": 1000}
 """Parts of a second in which delays are written."""
+_LONGEST = {"GIF": 655, "WEBP": 16_777, "PNG": 65_535}
+"""Seconds of a delay, at most."""
 _UNTOLD = Fraction(1, 10)
 """How long browsers show a frame whose delay is 0."""
 _MAX_PICTURES = 100
@@ -138,6 +140,13 @@ class AnimationSink:
         self._bytes = 0
 
     def write(self, frame: Frame) -> None:
+        if frame.duration > _LONGEST[self._kind]:
+            raise OutputError(
+                f"a frame lasts {float(frame.duration):,.0f} s, {self._kind} holds "
+                f"{_LONGEST[self._kind]:,} at most",
+                path=self._target,
+                cure="write a video (.mp4, .mkv)",
+            )
         image = _image(frame)
         self._images.append(_with_palette(image) if self._kind == "GIF" else image)
         self._durations.append(frame.duration)

@@ -13,6 +13,7 @@ from typing import Any
 
 from nst_rt._version import __version__
 from nst_rt.errors import InputError, UsageError
+from nst_rt.given import file_path, seconds
 from nst_rt.pipeline import Pipeline, Stage, StageProfile
 from nst_rt.video.color import from_rgb
 from nst_rt.video.containers import pyav
@@ -91,7 +92,8 @@ def convert(
         ProviderError: the encoder is absent.
         OutputError: the output cannot be written; what is done can be resumed.
     """
-    source, target = Path(source), Path(target)
+    source, target = file_path("source", source), file_path("target", target)
+    part_seconds = float(seconds("part_seconds", part_seconds))
     begun_before = resume and is_unfinished(target)  # then that it is replaced was said
     refuse_target(source, target, overwrite=overwrite or begun_before)
     reader = VideoReader(source, selection)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nst_rt.errors import ProviderError, UsageError
+from nst_rt.given import whole
 from nst_rt.video.containers import pyav
 from nst_rt.video.facts import VideoFacts
 from nst_rt.video.tracks import MUXERS
@@ -56,6 +57,10 @@ class Encoding:
     crf: int | None = None
     preset: str | None = None
     pixel_format: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.crf is not None:
+            object.__setattr__(self, "crf", whole("crf", self.crf, least=0, most=63))
 
 
 DEFAULT_ENCODING = Encoding()

@@ -20,6 +20,7 @@ from nst_rt.video.containers import pyav
 from nst_rt.video.encoding import Encoding, choose_encoder
 from nst_rt.video.facts import VideoFacts
 from nst_rt.video.frames import Frame, FrameSource, on_white
+from nst_rt.video.rate import checked_rate
 from nst_rt.video.reading import VideoReader
 from nst_rt.video.selection import Selection
 from nst_rt.video.tracks import MUXERS
@@ -50,7 +51,7 @@ class VideoFileSink:
         encoding: codec and quality.
 
     Raises:
-        UsageError: the container is unknown, or the codec does not fit.
+        UsageError: the container is unknown, or the codec or the rate does not fit.
         ProviderError: the encoder is absent.
     """
 
@@ -117,6 +118,7 @@ class VideoFileSink:
 
 def _facts(size: tuple[int, int], rate: Fraction | None) -> VideoFacts:
     height, width = size
+    rate = rate and checked_rate(rate)
     return VideoFacts(
         index=0,
         width=width,

@@ -23,6 +23,8 @@ from nst_rt.lock import lock
 from nst_rt.video.encoding import ChosenEncoder
 
 _SUFFIX = ".nst-rt-job"
+_FILES = {"sha256": "the style", "steady_sha256": "the steady file", "source": "the source"}
+"""Facts of an identity that are hashes, and of what."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,8 @@ def _differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
         for key in sorted({*before, *now}):
             yield from _differences(before.get(key), now.get(key), key)
     elif before != now:
-        if name in ("sha256", "source"):
-            yield f"the {'style' if name == 'sha256' else name} is another file"
+        if name in _FILES:
+            yield f"{_FILES[name]} is another file"
         else:
             yield f"{name} was {_short(before)} and is {_short(now)}"
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from fractions import Fraction
+from os import PathLike
 from pathlib import Path
 
 from nst_rt.errors import UsageError
+from nst_rt.given import whole
 from nst_rt.images import DEFAULT_MAX_PIXELS
 from nst_rt.video.animations import ANIMATIONS, AnimationSink, AnimationSource
 from nst_rt.video.frames import FrameSink, FrameSource
 from nst_rt.video.pipes import STANDARD, Inflow, Outflow, Write
-from nst_rt.video.rawvideo import DEFAULT_RATE, PixelFormat, RawVideoSink, RawVideoSource
+from nst_rt.video.rate import DEFAULT_RATE, checked_rate
+from nst_rt.video.rawvideo import PixelFormat, RawVideoSink, RawVideoSource
 from nst_rt.video.sequences import ImageSequenceSink, ImageSequenceSource, is_sequence
 from nst_rt.video.yuv4mpeg import MAGIC, Y4mSink, Y4mSource
 
@@ -26,7 +29,7 @@ def is_of_frames(name: str) -> bool:
 
 
 def open_source(
-    name: str,
+    name: str | PathLike[str],
     *,
     size: tuple[int, int] | None = None,
     rate: Fraction | None = None,
@@ -45,12 +48,14 @@ def open_source(
         max_pixels: larger frames are refused.
 
     Raises:
-        UsageError: raw pixels without a size.
+        UsageError: raw pixels without a size, or a rate that is none.
         InputError: it cannot be read, or is something else.
     """
-    suffix = Path(name).suffix.lower()
+    name, suffix = os.fspath(name), Path(name).suffix.lower()
+    constant = DEFAULT_RATE if rate is None else checked_rate(rate)
+    max_pixels = whole("max_pixels", max_pixels)
     if name != STANDARD and is_sequence(name):
-        return ImageSequenceSource(name, rate=rate or DEFAULT_RATE, max_pixels=max_pixels)
+        return ImageSequenceSource(name, rate=constant, max_pixels=max_pixels)
     if suffix in ANIMATIONS:
         return AnimationSource(Path(name), max_pixels=max_pixels)
     if name != STANDARD and suffix not in (*_RAW, _Y4M):
@@ -66,16 +71,14 @@ def open_source(
             raise UsageError(
                 "raw pixels do not say their size", path=inflow.name, cure="add --size WIDTHxHEIGHT"
             )
-        return RawVideoSource(
-            inflow, size, rate=rate or DEFAULT_RATE, pixel_format=raw, max_pixels=max_pixels
-        )
+        return RawVideoSource(inflow, size, rate=constant, pixel_format=raw, max_pixels=max_pixels)
     except BaseException:
         inflow.close()
         raise
 
 
 def open_sink(
-    name: str,
+    name: str | PathLike[str],
     like: FrameSource,
     size: tuple[int, int],
     *,
@@ -100,7 +103,7 @@ def open_sink(
         UsageError: it exists already.
         OutputError: it cannot be written.
     """
-    path, suffix = Path(name), Path(name).suffix.lower()
+    name, path, suffix = os.fspath(name), Path(name), Path(name).suffix.lower()
     if name != STANDARD and is_sequence(name):
         return ImageSequenceSink(name, overwrite=overwrite, quality=quality)
     if name != STANDARD and suffix not in (*ANIMATIONS, *_RAW, _Y4M):

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from nst_rt.errors import UsageError
+from nst_rt.given import seconds, share
 from nst_rt.images import blend
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.frames import Frame
@@ -91,8 +92,9 @@ class SteadyStylePainter(_SizeStays):
         self._steady = SteadyPainter(stylizer, smoothing=smoothing, flow=flow)
         self._identity = {
             "style": style_identity(stylizer),
-            "steady": smoothing,
-            "flow": flow,
+            "steady_sha256": stylizer.info.steady_sha256,
+            "steady": share("smoothing", smoothing),
+            "flow": share("flow", flow),
         }
 
     def paint(self, frame: Frame) -> Frame:
@@ -112,6 +114,8 @@ class _Several:
     """A painter made of others."""
 
     def __init__(self, painters: Sequence[FramePainter]) -> None:
+        if not painters:
+            raise UsageError("no painter is given", cure="give one or more")
         self._painters = painters
         self.workers = min(painter.workers for painter in painters)
 
@@ -135,8 +139,8 @@ class TimelinePainter(_Several, _SizeStays):
         self, painters: Sequence[tuple[Fraction, FramePainter]], *, fade: Fraction = Fraction(0)
     ) -> None:
         super().__init__([painter for _, painter in painters])
-        self._starts = [start for start, _ in painters]
-        self._fade = fade
+        self._starts = [seconds("the time of a painter", start) for start, _ in painters]
+        self._fade = seconds("fade", fade)
 
     def paint(self, frame: Frame) -> Frame:
         index = max(0, bisect_right(self._starts, frame.time) - 1)

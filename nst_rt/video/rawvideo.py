@@ -9,16 +9,16 @@ from typing import Literal
 
 import numpy as np
 
-from nst_rt.errors import InputError, UsageError
+from nst_rt.errors import InputError
+from nst_rt.given import whole
 from nst_rt.images import DEFAULT_MAX_PIXELS, check_pixels
 from nst_rt.video.frames import Frame, on_white
 from nst_rt.video.pipes import Inflow, Outflow
+from nst_rt.video.rate import DEFAULT_RATE, checked_rate
 
 logger = logging.getLogger(__name__)
 
 PixelFormat = Literal["rgb24", "bgr24"]
-DEFAULT_RATE = Fraction(25)
-"""Frames per second where nothing says otherwise; FFmpeg's default."""
 
 
 class RawVideoSource:
@@ -45,10 +45,9 @@ class RawVideoSource:
         pixel_format: PixelFormat = "rgb24",
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
-        self.height, self.width = size
-        if min(size) < 1 or rate <= 0:
-            raise UsageError(f"{self.width}x{self.height} at {rate} frames a second is no video")
-        check_pixels(*size, max_pixels)
+        self.height, self.width = whole("height", size[0]), whole("width", size[1])
+        check_pixels(self.height, self.width, max_pixels)
+        rate = checked_rate(rate)
         self.rate: Fraction | None = rate
         self.pixel_format = pixel_format
         self._inflow, self._bytes = inflow, self.height * self.width * 3

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
+
+from nst_rt.given import refuse_unknown, seconds, whole
 
 Hdr = Literal["refuse", "tonemap", "passthrough"]
 
@@ -43,6 +45,14 @@ class Selection:
     upright: bool = False
     hdr: Hdr = "refuse"
     hwaccel: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", seconds("start", self.start))
+        if self.duration is not None:
+            object.__setattr__(self, "duration", seconds("duration", self.duration))
+        if self.stream is not None:
+            object.__setattr__(self, "stream", whole("stream", self.stream, least=0))
+        refuse_unknown("hdr", self.hdr, get_args(Hdr))
 
     @property
     def end(self) -> Fraction | None:

@@ -20,7 +20,7 @@ from nst_rt.images import (
     write_picture,
 )
 from nst_rt.video.frames import Frame
-from nst_rt.video.rawvideo import DEFAULT_RATE
+from nst_rt.video.rate import DEFAULT_RATE, checked_rate
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +56,7 @@ class ImageSequenceSource:
         rate: Fraction = DEFAULT_RATE,
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
-        if rate <= 0:
-            raise UsageError(f"{rate} frames a second is no rate", cure="choose more than 0")
+        rate = checked_rate(rate)
         self._max_pixels = max_pixels
         path = Path(name)
         self._paths = _in_folder(path) if path.is_dir() else _without_gaps(path)

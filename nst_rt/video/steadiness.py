@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.errors import UsageError
+from nst_rt.given import share
 from nst_rt.steady import Statistics
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.cuts import Thumbnail
@@ -53,11 +53,9 @@ class SteadyPainter:
     """
 
     def __init__(self, stylizer: Stylizer, *, smoothing: float = 0.9, flow: float = 0.0) -> None:
-        for name, share in (("smoothing", smoothing), ("flow", flow)):
-            if not 0 <= share <= 1:
-                raise UsageError(f"{name} is {share}", cure="choose it in 0…1")
+        self._smoothing, flow = share("smoothing", smoothing), share("flow", flow)
         stylizer.prepare_steady()
-        self._stylizer, self._smoothing = stylizer, smoothing
+        self._stylizer = stylizer
         self._flow = FlowBlend(flow) if flow else None
         self.reset()
 

@@ -21,12 +21,13 @@ from nst_rt.video.color import FULL, LIMITED, Color, assumed_color, from_rgb, to
 from nst_rt.video.containers import pyav
 from nst_rt.video.frames import Frame, FrameSource, on_white
 from nst_rt.video.pipes import Inflow, Outflow
-from nst_rt.video.rawvideo import DEFAULT_RATE
+from nst_rt.video.rate import DEFAULT_RATE, checked_rate
 
 logger = logging.getLogger(__name__)
 
 MAGIC, _FRAME = b"YUV4MPEG2", b"FRAME\n"
 _LONGEST_LINE = 1024
+_LARGEST = 2**31 - 1
 _CHROMA = re.compile(r"(420(?=jpeg|mpeg2|paldv|p|$)|422|444|mono)(?:jpeg|mpeg2|paldv)?(?:p?(\d+))?")
 """Subsampling, and bits a sample where they are more than 8."""
 _DEPTHS = (8, 9, 10, 12, 14, 16)
@@ -107,7 +108,7 @@ class Y4mSource:
         self.header = header = parse(line, inflow.name)
         check_pixels(header.height, header.width, max_pixels)
         self.width, self.height = header.width, header.height
-        self.rate = rate or header.rate
+        self.rate = header.rate if rate is None else checked_rate(rate)
         if self.rate is None:
             self.rate = DEFAULT_RATE
             logger.warning("%s: says no frame rate; %s is taken", inflow.name, DEFAULT_RATE)
@@ -245,7 +246,7 @@ def _known(text: str | None, pattern: str, otherwise: str) -> str:
 
 def _ratio(text: str) -> Fraction | None:
     over, _, under = text.partition(":")
-    if int(over) < 0 or int(under) < 0:
+    if not (0 <= int(over) <= _LARGEST and 0 <= int(under) <= _LARGEST):
         raise ValueError(text)
     return Fraction(int(over), int(under)) or None if int(under) else None
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from nst_rt import Stylizer
 from nst_rt.errors import InputError, LimitError, OutputError, UsageError
+from nst_rt.images.formats import WRITTEN_FORMATS, Format
 from tests.nst_rt.inputs import one_node_model, png
 
 
@@ -126,7 +127,7 @@ def test_picture_too_long_for_its_format_is_refused_before_it_is_painted(
         stylizer(path, output=tmp_path / "out.jpg")
     with pytest.raises(OutputError, match="no picture format"):
         stylizer(path, output=tmp_path / "out.doc")
-    monkeypatch.setattr("nst_rt.images.writing._LONGEST_SIDE", {"PNG": 1})
+    monkeypatch.setitem(WRITTEN_FORMATS, "PNG", Format("PNG", (".png",), longest_side=1))
     with pytest.raises(OutputError, match="more than PNG can hold"):
         stylizer(path.read_bytes())
 
@@ -170,6 +171,11 @@ def test_metadata_of_a_model_has_no_say_in_where_a_painting_goes(photo, tmp_path
 def test_other_things_are_refused_with_the_way_in(stylizer, photo, make, says) -> None:
     with pytest.raises(InputError, match=f"expected an array, PIL image, bytes or path, {says}"):
         stylizer(make(photo))
+
+
+def test_array_is_no_decoded_picture(stylizer, photo) -> None:
+    with pytest.raises(InputError, match="a decoded Picture, got ndarray; call the Stylizer its"):
+        stylizer.paint(photo)
 
 
 @pytest.mark.parametrize("name", ["", ".", "/", "a\0.jpg", "\ud800.jpg"])

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from nst_rt import ClosedError, InputError, ModelError, Stylizer
+from nst_rt import ClosedError, InputError, ModelError, Stylizer, UsageError
 from nst_rt.model import Adaptation
 
 OPTIONS = {"device": "openvino", "precision": "fp32", "threads": 1}
@@ -32,6 +32,13 @@ def test_frame_by_frame_equals_the_plain_file(steady_style, photo) -> None:
         assert np.abs(again.astype(int) - stylizer(photo[100:161, :90])).max() > 1
         with pytest.raises(InputError, match="expected one frame"):
             stylizer.paint_steadily(photo[None])
+        with pytest.raises(InputError, match="expected an array, got list"):
+            stylizer.paint_steadily(photo.tolist())
+        for keep in (-0.1, 1.1, float("nan"), "x"):
+            with pytest.raises(UsageError, match=r"keep is .*; choose it in 0…1"):
+                stylizer.paint_steadily(frame, statistics, keep=keep)
+        with pytest.raises(UsageError, match="statistics is 1; give 1×2×144"):
+            stylizer.paint_steadily(frame, "those of before")
     with pytest.raises(ClosedError):
         stylizer.paint_steadily(frame)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
@@ -233,16 +234,36 @@ def test_no_noise_when_the_interpreter_ends(model_path) -> None:
         ({"strength": 1.5}, "strength is 1.5"),
         ({"size": 0}, "size is 0"),
         ({"size": "half"}, "size is 'half'"),
-        ({"strength": "full"}, "strength is full"),
+        ({"strength": "full"}, "strength is 'full'"),
+        ({"strength": float("nan")}, "strength is nan"),
+        ({"size": True}, "size is True; give a long side in pixels, or"),
         ({"threads": 0}, "threads is 0"),
         ({"threads": "2"}, "threads is '2'"),
         ({"threads": 10**20}, r"threads is 1.* at most"),
         ({"parallel": 1.5}, "parallel is 1.5"),
+        ({"max_pixels": "x"}, "max_pixels is 'x'; give a whole number, 1 or more"),
+        ({"max_pixels": None}, "max_pixels is None"),
+        ({"max_memory": "1 GiB"}, "max_memory is '1 GiB'"),
+        ({"max_memory": 0}, "max_memory is 0"),
+        ({"device": ["cpu"]}, r"device is \['cpu'\]; choose auto, cpu"),
+        ({"adaptation": "nchw"}, "adaptation is 'nchw'; give an Adaptation of nst_rt.model"),
     ],
 )
 def test_wrong_options_are_named(model_path, options, message) -> None:
     with pytest.raises(UsageError, match=message):
         Stylizer(model_path, **options)
+
+
+def test_numbers_of_numpy_are_as_good_as_plain_ones(model_path) -> None:
+    numbers = {"size": np.int64(64), "threads": np.int32(1), "strength": np.float32(0.5)}
+    with Stylizer(model_path, device="onnxruntime", **numbers, keep_color=np.True_) as stylizer:
+        assert json.loads(json.dumps(stylizer.info.as_dict())) == stylizer.info.as_dict()
+
+
+def test_sizes_that_no_picture_has_are_named(stylizer) -> None:
+    for height in (0, -1, 1.5, "9", None):
+        with pytest.raises(UsageError, match=r"height is .*; give a whole number, 1 or more"):
+            stylizer.working_size(height, 9)
 
 
 def test_fixed_size_model_says_which_size_it_paints(network, photo, tmp_path: Path) -> None:

@@ -133,6 +133,23 @@ def writable(descriptor: int, seconds: float) -> bool:
     return bool(select.select([], [descriptor], [], seconds)[1])
 
 
+@pytest.mark.parametrize(
+    ("rate", "says"),
+    [
+        ("1/1000000", "rate is 1/1000000; choose it from 1/10000 to 1000 frames a second"),
+        ("1e9", "rate is 1000000000; choose it from"),
+        ("fast", "'fast' is no rate; write 25 or 30000/1001"),
+    ],
+)
+def test_rate_that_no_video_has_is_exit_2(frames, folder, nst, style, rate, says) -> None:
+    Path("in").mkdir()
+    Image.fromarray(frames[0]).save("in/1.png")
+    ended = nst("video", "in", "out.mp4", "--rate", rate, *style)
+    assert (ended.code, len(ended.lines)) == (2, 1)
+    assert says in ended.err
+    assert [path.name for path in folder.iterdir()] == ["in"]
+
+
 def test_what_is_no_video_is_one_line(folder, style) -> None:
     for given, arguments, code, line in (
         (b"garbage" * 300, ("-", "out.mp4"), 3, "standard input: does not begin with YUV4MPEG2"),

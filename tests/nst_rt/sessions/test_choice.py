@@ -111,7 +111,7 @@ def test_foreign_model_is_refused_on_the_gpu(model_path: Path) -> None:
 
 
 def test_options_that_make_no_sense_are_refused(model_path: Path) -> None:
-    with pytest.raises(UsageError, match="parallel is 0; choose 1 or more"):
+    with pytest.raises(UsageError, match="parallel is 0; give a whole number"):
         open_session(read_model(model_path), parallel=0)
 
 

@@ -268,3 +268,20 @@ def test_damage_of_any_kind_is_one_line_or_fewer_frames(animation, data) -> None
         message = str(error)
     assert count >= 1
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("suffix", "longest"), [(".gif", 655), (".webp", 16_777), (".apng", 65_535)]
+)
+def test_frame_that_lasts_too_long_for_its_format_is_told(suffix, longest, tmp_path: Path) -> None:
+    target = tmp_path / f"out{suffix}"
+    pictures = [np.full((4, 4, 3), level, np.uint8) for level in (10, 90)]
+    sink = AnimationSink(target, SimpleNamespace())
+    for number, pixels in enumerate(pictures):
+        sink.write(Frame(pixels, Fraction(number * longest), Fraction(longest)))
+    sink.finish()
+    assert [frame.duration for frame in frames(target)] == [longest, longest]
+    with pytest.raises(
+        OutputError, match=r"a frame lasts [\d,]+ s, .* holds [\d,]+ at most; write"
+    ):
+        sink.write(Frame(pictures[0], Fraction(0), Fraction(longest + 1)))

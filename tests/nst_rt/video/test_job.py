@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 
+from nst_rt import Stylizer
 from nst_rt.errors import OutputError, UsageError
-from nst_rt.video import converting
-from nst_rt.video.converting import convert
+from nst_rt.video import SteadyStylePainter, converting
+from nst_rt.video.converting import Converted, convert
 from nst_rt.video.frames import Frame
 from nst_rt.video.job import Job
 
@@ -71,6 +76,41 @@ def test_job_that_overwrites_is_resumed_without_saying_so_again(unfinished) -> N
 def test_resume_without_a_job_begins_one(tmp_path: Path) -> None:
     clip, target = make_clip(tmp_path / "clip.mp4"), tmp_path / "out.mp4"
     assert convert(clip, target, Inverting(), resume=True).painted == 10
+
+
+def test_steady_video_goes_on_only_with_its_steady_file(steady_style, tmp_path: Path) -> None:
+    clip, target = make_clip(tmp_path / "clip.mp4", range(0, 2000, 40)), tmp_path / "out.mp4"
+    for name in ("thin.onnx", "thin.steady.onnx"):
+        shutil.copy(steady_style.with_name(name), tmp_path)
+
+    def stop(done: int, of: int | None) -> None:
+        if done == 20:
+            raise KeyboardInterrupt
+
+    def painted(**options: Any) -> Converted:
+        with Stylizer(tmp_path / "thin.onnx", threads=1) as stylizer:
+            painter = SteadyStylePainter(stylizer, smoothing=np.float32(0.5))
+            return convert(clip, target, painter, part_seconds=0.4, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        painted(progress=stop)
+    steady = tmp_path / "thin.steady.onnx"
+    before = steady.read_bytes()
+    model = onnx.load(steady)
+    onnx.save(with_doubled_biases(model), steady)
+    with pytest.raises(UsageError, match="cannot be resumed: the steady file is another file; use"):
+        painted(resume=True)
+    steady.write_bytes(before)
+    assert painted(resume=True).painted < 50
+
+
+def with_doubled_biases(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with other weights and all that it said of itself."""
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 1:
+            doubled = 2 * onnx.numpy_helper.to_array(tensor)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(doubled, tensor.name))
+    return model
 
 
 def test_resuming_what_is_all_painted_only_joins(tmp_path: Path, monkeypatch) -> None:

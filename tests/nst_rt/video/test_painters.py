@@ -12,11 +12,14 @@ import pytest
 from nst_rt import Stylizer
 from nst_rt.errors import UsageError
 from nst_rt.video import (
+    Encoding,
     Frame,
+    Selection,
     SideBySidePainter,
     SteadyStylePainter,
     StylePainter,
     TimelinePainter,
+    convert,
 )
 from nst_rt.video.painters import painter_of, read_timeline
 
@@ -93,6 +96,27 @@ def test_time_lines_are_read_and_refused_in_one_line() -> None:
         read_timeline("0:a,2:b,2:c")
 
 
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: TimelinePainter([]), "no painter is given"),
+        (lambda: SideBySidePainter([]), "no painter is given"),
+        (lambda: TimelinePainter([("0", Level(0))]), "the time of a painter is '0'; give seconds"),
+        (lambda: TimelinePainter([(0, Level(0))], fade=-1), "fade is -1; give seconds, 0 or more"),
+        (lambda: Selection(start="0:30"), "start is '0:30'; give seconds, 0 or more"),
+        (lambda: Selection(duration=-1), "duration is -1"),
+        (lambda: Selection(stream=-1), "stream is -1; give a whole number, 0 or more"),
+        (lambda: Selection(hdr="keep"), "hdr is 'keep'; choose refuse, tonemap, passthrough"),
+        (lambda: Encoding(crf="20"), "crf is '20'; give a whole number, 0 or more"),
+        (lambda: convert(None, "o.mp4", Level(0)), "source is None, which no file is called"),
+        (lambda: convert("i.mp4", "o.mp4", Level(0), part_seconds="9"), "part_seconds is '9'"),
+    ],
+)
+def test_what_says_nothing_is_named(make, says) -> None:
+    with pytest.raises(UsageError, match=says):
+        make()
+
+
 def test_style_that_comes_twice_is_opened_once() -> None:
     opened: list[str] = []
 
@@ -126,6 +150,6 @@ def test_identity_names_what_changes_a_painting() -> None:
             return StylePainter(stylizer).identity()
 
     plain = identity()
-    assert identity() == plain
+    assert identity() == plain == json.loads(json.dumps(plain))
     for other in ({"strength": 0.5}, {"keep_color": True}, {"size": 64}, {"threads": 1}):
         assert identity(**other) != plain
