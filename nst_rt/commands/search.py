@@ -8,11 +8,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from nst_rt.errors import InputError
-from nst_rt.images import PICTURE_SUFFIXES
-
-_SUFFIXES = PICTURE_SUFFIXES | {".heic", ".heif"}
-"""Photos of telephones are taken too, although they are not read: each is named as one that is not
-painted, where silence would pass for all done."""
+from nst_rt.images import FOUND_SUFFIXES
 
 
 class Found(NamedTuple):
@@ -125,7 +121,7 @@ def is_pattern(argument: str) -> bool:
 
 def is_picture_name(name: str) -> bool:
     """Whether a search takes a file of this name; "._x" is what macOS keeps beside a file."""
-    return PurePath(name).suffix.lower() in _SUFFIXES and not name.startswith("._")
+    return PurePath(name).suffix.lower() in FOUND_SUFFIXES and not name.startswith("._")
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Files and bytes opened and decoded with Pillow; what is no picture is refused in one line."""
+"""Opening and decoding pictures with Pillow; whatever is no picture is refused in one line."""
 
 from __future__ import annotations
 
@@ -10,28 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nst_rt.errors import InputError, LimitError
+from nst_rt.images.formats import READ_FORMATS
 from nst_rt.images.limits import DEFAULT_MAX_PIXELS, RAISE_LIMIT
 
 if TYPE_CHECKING:
     from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "PPM")
-"""What is decoded, whatever a file is called. PostScript, which starts a program, is not here."""
-PICTURE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".tif", ".tiff", ".avif", ".gif",
-     ".bmp", ".ppm", ".pgm", ".pnm"}
-)  # fmt: skip
-"""What a search through a folder takes for pictures."""
-
 _settings = threading.Lock()
-"""Held while a setting of Pillow's that all threads share is changed."""
+"""Held while one of Pillow's settings, which all threads share, is changed."""
 
 _PAINT_THE_REST = "copy the file again, or pass allow_truncated (--allow-truncated)"
 
 
 @contextmanager
 def open_image(source: Path | bytes) -> Iterator[Image.Image]:
-    """The PIL image of a file, whose pixels are not decoded yet.
+    """Open a PIL image, whose pixels are not decoded yet.
 
     Raises:
         InputError: absent, a folder, no picture, or damaged at its beginning.
@@ -43,7 +36,7 @@ def open_image(source: Path | bytes) -> Iterator[Image.Image]:
     if path is not None and path.is_dir():
         raise InputError("is a folder", path=path)
     try:
-        image = Image.open(path if path is not None else io.BytesIO(source), formats=FORMATS)  # type: ignore[arg-type]
+        image = Image.open(path if path is not None else io.BytesIO(source), formats=READ_FORMATS)  # type: ignore[arg-type]
     except FileNotFoundError as error:
         raise InputError("no such file", path=path) from error
     except UnidentifiedImageError as error:
@@ -83,10 +76,10 @@ def load_image(image: Image.Image, source: Path | bytes | None) -> None:
 
 @contextmanager
 def raised_limits(max_pixels: int, *, allow_truncated: bool) -> Iterator[None]:
-    """Let Pillow decode what was asked for.
+    """Raise Pillow's own limits to what was asked for.
 
-    Its settings are the process's: who changes them waits for others who do, but pictures that are
-    read meanwhile without a change are read under them as well.
+    Its settings are the process's: a thread that changes them waits for others that do, but
+    pictures that are read meanwhile without a change are read under them as well.
     """
     from PIL import Image, ImageFile
 
@@ -111,7 +104,7 @@ def _truncated(source: Path | bytes, cure: str) -> InputError:
 
 
 def _ends_early(source: Path | bytes) -> bool:
-    """Whether a PNG or JPEG lacks its end mark, or a WebP is shorter than it says."""
+    """Return whether a PNG or JPEG lacks its end mark, or a WebP is shorter than it declares."""
     data = source.read_bytes() if isinstance(source, Path) else source
     if data.startswith(b"\x89PNG"):
         return b"IEND" not in data[-16:]
@@ -121,6 +114,7 @@ def _ends_early(source: Path | bytes) -> bool:
 
 
 def _unknown(source: Path | bytes) -> str:
+    """Describe a file that is no picture by its first bytes."""
     if isinstance(source, Path):
         with source.open("rb") as file:
             head = file.read(64)
@@ -144,4 +138,4 @@ def _unknown(source: Path | bytes) -> str:
         return "damaged or truncated near its beginning; copy the file again"
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "is TIFF of a kind that is not read; save it as RGB with 8 or 16 bits"
-    return f"not a picture of a known kind ({', '.join(FORMATS)})"
+    return f"not a picture of a known kind ({', '.join(READ_FORMATS)})"

@@ -16,6 +16,7 @@ import numpy as np
 from nst_rt.atomic import replace_file
 from nst_rt.errors import OutputError, shown
 from nst_rt.images.color import from_srgb
+from nst_rt.images.formats import Format, format_of, written_format
 from nst_rt.images.picture import Picture
 
 if TYPE_CHECKING:
@@ -26,29 +27,7 @@ logger = logging.getLogger(__name__)
 Rgb = tuple[int, int, int]
 WHITE: Rgb = (255, 255, 255)
 
-_FORMATS = {
-    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG",
-    ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF", ".avif": "AVIF", ".gif": "GIF",
-    ".bmp": "BMP", ".ppm": "PPM",
-}  # fmt: skip
-_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "AVIF": 65_536}
-_NO_ALPHA = ("JPEG", "BMP", "PPM")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def format_of(path: Path) -> str:
-    """The format that a file name asks for, in Pillow's spelling.
-
-    Raises:
-        OutputError: none that is written here.
-    """
-    try:
-        return _FORMATS[path.suffix.lower()]
-    except KeyError:
-        kind = path.suffix or "a name without suffix"
-        raise OutputError(
-            f"no picture format is known for {kind}", path=path, cure=f"use {', '.join(_FORMATS)}"
-        ) from None
 
 
 def write_picture(
@@ -114,15 +93,16 @@ def encode_picture(
     """
     kind = kind or picture.format
     check_fits(picture, kind)
+    target = written_format(kind)
     if gray and picture.gray:
         picture = replace(picture, metadata=replace(picture.metadata, icc=None))
     image = to_pil(picture)
-    if image.mode == "RGBA" and kind in _NO_ALPHA:
+    if image.mode == "RGBA" and not target.has_alpha:
         logger.warning("%s: %s has no transparency, laid on a background", name, kind)
         image = _flattened(image, background)
     if gray and picture.gray:
         image = image.convert("LA" if image.mode == "RGBA" else "L")
-    options = _options(picture, kind, quality, strip_metadata=strip_metadata)
+    options = _options(picture, target, quality, strip_metadata=strip_metadata)
     try:
         return _saved(image, kind, options)
     except OutputError:
@@ -135,9 +115,7 @@ def encode_picture(
 
 def check_fits(picture: Picture, kind: str) -> None:
     """Raise `OutputError` unless a format is written here and can hold the picture's size."""
-    if kind not in _FORMATS.values():
-        raise OutputError(f"pictures are not written as {kind}")
-    limit = _LONGEST_SIDE.get(kind)
+    limit = written_format(kind).longest_side
     if limit and max(picture.height, picture.width) > limit:
         raise OutputError(
             f"{picture.width}x{picture.height} is more than {kind} can hold ({limit:,} a side)",
@@ -189,24 +167,21 @@ def _flattened(image: Image.Image, background: Rgb) -> Image.Image:
     return flat
 
 
-def _options(picture: Picture, kind: str, quality: int, *, strip_metadata: bool) -> dict[str, Any]:
-    """Keyword arguments of Pillow's `save` for a format."""
-    by_kind: dict[str, dict[str, Any]] = {
-        "PNG": {"compress_level": 2},  # more takes three times as long and saves nothing on paint
-        "JPEG": {"quality": quality, "subsampling": "4:4:4"},
-        "WEBP": {"quality": quality},
-        "AVIF": {"quality": quality},
-        "TIFF": {"compression": "tiff_lzw"},
-    }
-    options = by_kind.get(kind, {})
+def _options(
+    picture: Picture, target: Format, quality: int, *, strip_metadata: bool
+) -> dict[str, Any]:
+    """Return the keyword arguments of Pillow's `save` for a format."""
+    options = dict(target.options)
+    if target.has_quality:
+        options["quality"] = quality
     metadata = picture.metadata
-    if kind in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF"):
+    if target.has_profile:
         # an empty value keeps Pillow from taking the image's own
         options["icc_profile"] = metadata.icc or b""
         options["exif"] = b"" if strip_metadata or not metadata.exif else metadata.exif
     if not strip_metadata:
-        if metadata.dpi and kind in ("PNG", "JPEG", "TIFF", "BMP"):
+        if metadata.dpi and target.has_dpi:
             options["dpi"] = metadata.dpi
-        if metadata.xmp and kind in ("JPEG", "WEBP", "AVIF"):
+        if metadata.xmp and target.has_xmp:
             options["xmp"] = metadata.xmp
     return options
