@@ -68,13 +68,16 @@ WRITTEN_FORMATS = {each.name: each for each in FORMATS if each.suffixes}
 _BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}
 
 
-def _suffixes(formats: tuple[Format, ...]) -> frozenset[str]:
-    return frozenset(suffix for each in formats for suffix in (*each.suffixes, *each.further_suffixes))
-
-
-FOUND_SUFFIXES = _suffixes(FORMATS)
+FOUND_SUFFIXES = frozenset(
+    suffix for each in FORMATS for suffix in (*each.suffixes, *each.further_suffixes)
+)
 """Suffixes of files that a search through a folder takes for pictures."""
-PICTURE_SUFFIXES = _suffixes(tuple(each for each in FORMATS if each.is_read))
+PICTURE_SUFFIXES = frozenset(
+    suffix
+    for each in FORMATS
+    if each.is_read
+    for suffix in (*each.suffixes, *each.further_suffixes)
+)
 """Suffixes of files that are decoded."""
 
 
