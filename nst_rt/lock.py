@@ -1,4 +1,4 @@
-"""Locks between processes. The system gives them back when a process ends, however it ends."""
+"""Locks between processes. The system releases them when a process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from nst_rt.atomic import hidden_beside
 from nst_rt.errors import OutputError, UsageError
 
 _SUFFIX = ".nst-rt-lock"
+_POLL_S = 0.2
 
 
 def lock(target: Path, file: Path, owner: Callable[[], str]) -> Any:
-    """Take the lock of an output: one process for each, a second one is refused.
+    """Take the lock of an output, or refuse to: only one process at a time may write it.
 
     Args:
         target: the output, for messages.
         file: the lock.
-        owner: names who holds it.
+        owner: names the process that holds it.
+
+    Returns:
+        The lock, which has `release`.
 
     Raises:
         UsageError: another process holds it.
@@ -27,7 +31,7 @@ def lock(target: Path, file: Path, owner: Callable[[], str]) -> Any:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        return _taken(file, 0)
+        return _acquire(file, timeout_s=0)
     except TimeoutError as error:
         raise UsageError(
             f"is being written by {owner()}", path=target, cure="wait, or stop that"
@@ -50,32 +54,32 @@ def locked(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def turn(file: Path, patience_s: float, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock, after whoever has it now.
+def wait_for_lock(file: Path, timeout_s: float, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock, once the process that holds it has released it.
 
     Args:
-        file: the lock, which stays there; its folder exists.
-        patience_s: how long to wait.
-        waiting: called once if there is somebody to wait for.
+        file: the lock, which is not deleted; its folder exists.
+        timeout_s: longest wait.
+        on_wait: called once if another process holds it.
 
     Raises:
         TimeoutError: it was held all that time.
         OSError: it cannot be made.
     """
     try:
-        held = _taken(file, 0)
+        held = _acquire(file, timeout_s=0)
     except TimeoutError:
-        waiting()
-        held = _taken(file, patience_s)
+        on_wait()
+        held = _acquire(file, timeout_s)
     try:
         yield
     finally:
         held.release()
 
 
-def _taken(file: Path, patience_s: float) -> Any:
+def _acquire(file: Path, timeout_s: float) -> Any:
     from filelock import FileLock
 
     held = FileLock(file)
-    held.acquire(timeout=patience_s, poll_interval=0.2)
+    held.acquire(timeout=timeout_s, poll_interval=_POLL_S)
     return held

@@ -8,21 +8,27 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from nst_rt.errors import OutputError
+
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder that others can neither read nor write, if it is not there; not its parents.
+def private_folder(folder: Path) -> None:
+    """Make a folder that others can neither read nor write, and its parents, if it is absent.
 
     Raises:
+        OutputError: it exists, and others may have put something there.
         OSError: it cannot be made.
     """
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
+    if reason := why_untrusted(folder):
+        raise OutputError(reason, path=folder)
 
 
-def shut(file: Path) -> None:
-    """Take from others the right to read or write a file, which programs give as they please.
+def restrict_to_owner(file: Path) -> None:
+    """Take from others the right to read or write a file, whatever the program that made it gave.
 
     Raises:
         OSError: it is not ours, or gone.
@@ -30,14 +36,14 @@ def shut(file: Path) -> None:
     file.chmod(0o600)
 
 
-def stranger(path: Path) -> str:
-    """Why what lies at `path` may be somebody else's work; empty where it is ours.
+def why_untrusted(path: Path) -> str:
+    """Return why the file or folder may be somebody else's work; empty where it is ours.
 
     What the system's administrator owns counts as ours. Where files have no such owners (Windows)
-    the user's own folders are closed by their access lists, which are not read here.
+    access lists close the user's own folders; they are not read here.
 
     Raises:
-        OSError: there is nothing, or it may not be looked at.
+        OSError: it is absent, or cannot be looked at.
     """
     if sys.platform == "win32":
         return ""

@@ -1,8 +1,8 @@
-"""Engines that are built where they are needed: kept for the next time, built by one process.
+"""The cache of engines that are built where they are needed, each one by one process.
 
-`cache_folder()/engines` holds a folder for every engine. `built.json` in it is written last and has
-the hashes of the files beside it; `failed.json` says why there is none. A cache that cannot be used
-costs time and nothing else, and no file is ever written anywhere else.
+`cache_folder()/engines` has a folder for every engine. `built.json` in it is written last and holds
+the hashes of the files beside it; `failed.json` says why a build failed. A cache that cannot be
+used costs time and nothing else, and no file is ever written anywhere else.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 
 from nst_rt.atomic import replace_file
 from nst_rt.cache import engines_folder
-from nst_rt.errors import NstError, ProviderError, shown
-from nst_rt.lock import turn
-from nst_rt.ownership import make_private, shut, stranger
+from nst_rt.errors import NstError, OutputError, ProviderError, shown
+from nst_rt.lock import wait_for_lock
+from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +32,25 @@ PATIENCE_S = 3600.0
 """How long to wait for another process that builds."""
 KEPT, KEPT_OF_MODEL = 32, 4
 """Folders of engines in all, and for one model: other sizes, GPUs, drivers, versions."""
-_SPARE = 2**20
-"""Bytes that are left on a disk that was not full while files were written."""
+_SPARE_BYTES = 2**20
+"""Free bytes of a disk that was not full while files were written."""
 _BUILT, _FAILED = "built.json", "failed.json"
+
+
+@dataclass(frozen=True)
+class BuildTarget:
+    """What compiles engines and for what, whatever their model."""
+
+    backend: str
+    """The libraries that compile it, with their versions."""
+    gpu: str
+    capability: str
+    driver: str
+
+    @property
+    def digest(self) -> str:
+        """Sixteen digits that stand for it in file names."""
+        return _digest([self.backend, self.gpu, self.capability, self.driver])
 
 
 @dataclass(frozen=True)
@@ -43,25 +59,20 @@ class EngineKey:
 
     model: str
     """SHA-256 of the model file."""
-    backend: str
-    """What builds it, with all versions."""
-    gpu: str
-    capability: str
-    driver: str
+    target: BuildTarget
     precision: str
     shapes: str
     """Smallest, usual and largest picture."""
 
     @property
-    def folder_name(self) -> str:
-        text = json.dumps(asdict(self), sort_keys=True)
-        return f"{self._model}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    def facts(self) -> dict[str, str]:
+        """All of it, flat."""
+        rest = {"model": self.model, "precision": self.precision, "shapes": self.shapes}
+        return rest | asdict(self.target)
 
     @property
-    def machine(self) -> str:
-        """Stands for all engines of one backend, GPU and driver, whatever their model."""
-        text = json.dumps([self.backend, self.gpu, self.capability, self.driver])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def folder_name(self) -> str:
+        return f"{self._model}-{_digest(self.facts)}"
 
     @property
     def siblings(self) -> str:
@@ -78,60 +89,61 @@ def build_once(key: EngineKey, title: str, build: Callable[[Path | None], T]) ->
 
     Args:
         key: what the engine has to fit.
-        title: what messages call it.
-        build: is given the folder, empty or with what an earlier `build` of this key left there;
-            None where nothing can be kept.
+        title: the model's name in messages.
+        build: takes the folder, which is empty or holds what an earlier `build` of this key left
+            there; None where nothing can be kept.
 
     Raises:
-        ProviderError: another process builds and builds; or `build` failed before, which is told
-            at once.
+        ProviderError: another process builds for too long; or `build` failed before, which is
+            reported at once.
         NstError: as `build` raises it.
     """
-    kept = _ours(engines_folder, key.folder_name)
-    if kept and _lacks(kept) == "":
+    kept = _trusted_folder(key.folder_name)
+    if kept and _damaged_file(kept) == "":
         return _load(kept, build)
-    folder = private_folder(key.folder_name)
+    folder = writable_folder(key.folder_name)
+    gpu = key.target.gpu
     if folder is None:
-        logger.warning("building the engine of %s for %s: this takes minutes", title, key.gpu)
+        logger.warning("building the engine of %s for %s: this takes minutes", title, gpu)
         return build(None)
-    with turn_to_build():
-        lacking = _lacks(folder)
-        if lacking == "":
+    with build_lock():
+        damaged = _damaged_file(folder)
+        if damaged == "":
             return _load(folder, build)
-        if lacking:
-            logger.warning("%s is damaged: the engine is built again", shown(folder / lacking))
-        _tell_failure(folder)
-        _empty(folder)
+        if damaged:
+            logger.warning("%s is damaged: the engine is built again", shown(folder / damaged))
+        _raise_recorded_failure(folder)
+        _delete_files(folder)
         logger.warning(
             "building the engine of %s for %s: this takes minutes, once; then it is loaded from %s",
             title,
-            key.gpu,
+            gpu,
             shown(folder),
         )
         try:
             made = build(folder)
         except NstError as error:
-            _remember_failure(folder, error)
+            _record_failure(folder, error)
             raise
-        _remember(folder, key)
+        _record_engine(folder, key)
     return made
 
 
 @contextmanager
-def turn_to_build() -> Iterator[None]:
-    """The turn of this process to build an engine; without a usable cache nobody is waited for.
+def build_lock() -> Iterator[None]:
+    """Hold the lock of engine builds; without a usable cache there is none.
 
-    One at a time, whatever they are: kernels are timed while an engine is built, and two builds
-    would time each other.
+    It is one lock for all engines: kernels are timed while an engine is built, and two builds would
+    time each other.
 
     Raises:
-        ProviderError: another process has had it for an hour.
+        ProviderError: another process has held it for an hour.
     """
     with ExitStack() as held:
-        engines = private_folder()
+        engines = writable_folder()
         if engines is not None:
             try:
-                held.enter_context(turn(engines / "lock", PATIENCE_S, _say_that_it_waits))
+                held.enter_context(wait_for_lock(engines / "lock", PATIENCE_S, _log_wait))
             except TimeoutError as error:
                 raise ProviderError(
                     f"another process has built engines for {PATIENCE_S / 60:.0f} minutes",
@@ -142,76 +154,76 @@ def turn_to_build() -> Iterator[None]:
                     f"{error.name} is not installed", cure='pip install "nst-rt[cuda]"'
                 ) from error
             except OSError as error:
-                _warn(f"nobody is waited for who builds the same engine ({error.strerror})")
+                _warn_once(f"another process may build the same engine: no lock ({error.strerror})")
         yield
 
 
-def private_folder(name: str = "") -> Path | None:
-    """The folder of engines, or one in it, made if need be; None, told once, if it is unusable."""
+def writable_folder(name: str = "") -> Path | None:
+    """Return the folder of engines, or one in it, made if absent; None, logged, if unusable."""
     try:
         engines = engines_folder()
-        engines.parent.mkdir(parents=True, exist_ok=True)
         for folder in dict.fromkeys((engines, engines / name)):
-            make_private(folder)
-        if (ours := _ours(lambda: engines, name)) is None:
-            return None
+            private_folder(folder)
         # not in the folder itself, which another process may be filling
         replace_file(engines / "writable", b"")
         (engines / "writable").unlink(missing_ok=True)
+    except OutputError as error:
+        _warn_once(f"{shown(folder)} is not used as a cache of engines: it {error.what}")
+        return None
     except (OSError, RuntimeError) as error:
         said = getattr(error, "strerror", None) or error
-        _warn(f"engines are not kept for the next time: their cache cannot be written ({said})")
+        _warn_once(
+            f"engines are not kept for the next time: their cache cannot be written ({said})"
+        )
         return None
-    return ours
+    return engines / name
 
 
-def _ours(engines: Callable[[], Path], name: str) -> Path | None:
-    """A folder of engines, if it is there and nobody else's; what is in it then is ours too."""
+def _trusted_folder(name: str) -> Path | None:
+    """Return a folder of engines if it exists and is ours: then what is in it is ours too."""
     try:
-        for folder in dict.fromkeys((engines(), engines() / name)):
-            if reason := stranger(folder):
-                _warn(f"{shown(folder)} is not used as a cache of engines: it {reason}")
-                return None
+        engines = engines_folder()
+        untrusted = why_untrusted(engines) or why_untrusted(engines / name)
     except (OSError, RuntimeError):
         return None
-    return engines() / name
+    return None if untrusted else engines / name
 
 
-def _say_that_it_waits() -> None:
+def _log_wait() -> None:
     logger.warning("another process builds an engine: waiting for it")
 
 
 @functools.cache
-def _warn(text: str) -> None:
+def _warn_once(text: str) -> None:
     logger.warning("%s", text)
 
 
 def _load(folder: Path, build: Callable[[Path | None], T]) -> T:
     with suppress(OSError):
-        (folder / _BUILT).touch()  # what was used last goes last
+        (folder / _BUILT).touch()  # the engine that was used last is evicted last
     logger.info("the engine is loaded from %s", shown(folder))
     return build(folder)
 
 
-def _lacks(folder: Path) -> str | None:
-    """The first file that is not what it was; "" if all are, None if no engine was built there."""
+def _damaged_file(folder: Path) -> str | None:
+    """Return the first file that has changed; "" if none has, None if no engine was built there."""
     try:
         note = (folder / _BUILT).read_text(encoding="utf-8")
     except OSError:
         return None
     try:
         files: dict[str, str] = json.loads(note)["files"]
-        return next((name for name, sha in files.items() if _hash(folder / name) != sha), "")
+        return next((name for name, sha in files.items() if _sha256(folder / name) != sha), "")
     except (ValueError, KeyError, TypeError, AttributeError):
         return _BUILT
 
 
-def _tell_failure(folder: Path) -> None:
-    """Raise what went wrong the last time; what cannot be read is forgotten."""
+def _raise_recorded_failure(folder: Path) -> None:
+    """Raise the error of the last build, if there was one; an unreadable record is ignored."""
     file = folder / _FAILED
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        what, cure, when = (str(told[key]) for key in ("what", "cure", "when"))
+        record = json.loads(file.read_text(encoding="utf-8"))
+        what, cure, when = (str(record[key]) for key in ("what", "cure", "when"))
     except (OSError, ValueError, KeyError, TypeError):
         return
     raise ProviderError(
@@ -220,54 +232,60 @@ def _tell_failure(folder: Path) -> None:
     )
 
 
-def _remember_failure(folder: Path, error: NstError) -> None:
+def _record_failure(folder: Path, error: NstError) -> None:
     when = time.strftime("%Y-%m-%d %H:%M")
     _write(folder / _FAILED, {"what": error.what, "cure": error.cure, "when": when})
 
 
-def _remember(folder: Path, key: EngineKey) -> None:
-    """Note what was built, close it to others, and let go of the engines that were used least."""
+def _record_engine(folder: Path, key: EngineKey) -> None:
+    """Note what was built, close it to others, and delete the engines that were used least."""
     try:
         files = [file for file in folder.iterdir() if file.is_file()]
         for file in files:
-            shut(file)
-        if shutil.disk_usage(folder).free < _SPARE:
+            restrict_to_owner(file)
+        if shutil.disk_usage(folder).free < _SPARE_BYTES:
             raise OSError(0, "the disk is full")
-        hashes = {file.name: _hash(file) for file in files}
+        hashes = {file.name: _sha256(file) for file in files}
     except OSError as error:
-        _warn(f"the engine is not kept for the next time ({error.strerror})")
-        _empty(folder)
+        _warn_once(f"the engine is not kept for the next time ({error.strerror})")
+        _delete_files(folder)
         return
-    if _write(folder / _BUILT, {**asdict(key), "files": hashes}):
+    if _write(folder / _BUILT, {**key.facts, "files": hashes}):
         for pattern, count in ((key.siblings, KEPT_OF_MODEL), ("*-*", KEPT)):
-            _thin_out(folder.parent.glob(pattern), count)
+            _evict(folder.parent.glob(pattern), count)
 
 
-def _thin_out(folders: Iterator[Path], count: int) -> None:
+def _evict(folders: Iterator[Path], count: int) -> None:
+    """Delete all but the folders that were used last."""
     used = sorted((file.stat().st_mtime, file.parent) for f in folders for file in f.glob(_BUILT))
     for _, folder in used[:-count]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(file: Path, told: dict[str, Any]) -> bool:
+def _write(file: Path, record: dict[str, Any]) -> bool:
+    """Write a JSON file for this user alone; return whether it succeeded."""
     try:
-        replace_file(file, (json.dumps(told, indent=1) + "\n").encode())
-        shut(file)
+        replace_file(file, (json.dumps(record, indent=1) + "\n").encode())
+        restrict_to_owner(file)
     except OSError as error:
-        _warn(f"{shown(file)} cannot be written ({error.strerror})")
+        _warn_once(f"{shown(file)} cannot be written ({error.strerror})")
         return False
     return True
 
 
-def _empty(folder: Path) -> None:
+def _delete_files(folder: Path) -> None:
     for file in folder.iterdir():
         if file.is_file():
             file.unlink()
 
 
-def _hash(file: Path) -> str:
-    """SHA-256 of what is in a file; "" if there is none."""
+def _sha256(file: Path) -> str:
+    """Return the SHA-256 of a file; "" if it cannot be read."""
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
         return ""
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -17,7 +17,7 @@ from nst_rt.cache import engines_folder
 from nst_rt.engines.command import rebuild
 from nst_rt.engines.side_car import EngineFacts, side_car_of
 from nst_rt.errors import ModelError, shown
-from nst_rt.ownership import make_private, shut, stranger
+from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def check_trust(engine: Path, facts: EngineFacts, *, trusted: bool = False) -> N
     try:
         *_, built, note = places = _places(facts.engine_sha256)
         for place in places:
-            if reason := stranger(place):
+            if reason := why_untrusted(place):
                 raise ModelError(
                     f"is an engine, which is code, and {shown(place)}, which would tell who built "
                     f"it, {reason}",
@@ -93,13 +93,10 @@ def remember_built(engine: Path, facts: EngineFacts) -> None:
     }
     try:
         outer, folder, note = _places(facts.engine_sha256)
-        outer.parent.mkdir(parents=True, exist_ok=True)
         for place in (outer, folder):
-            make_private(place)
-            if reason := stranger(place):
-                raise OSError(0, f"{shown(place)} {reason}")
+            private_folder(place)
         replace_file(note, (json.dumps(told, indent=1) + "\n").encode())
-        shut(note)
+        restrict_to_owner(note)
     except (OSError, RuntimeError) as error:
         said = getattr(error, "strerror", None) or error
         logger.warning(

@@ -1,7 +1,7 @@
-"""Operators for a GPU that ONNX Runtime has not: what lies between two convolutions, in one.
+"""Operators for GPUs that ONNX Runtime lacks: each fuses all that lies between two convolutions.
 
 `sources/` holds them in CUDA C++, and the same arithmetic in plain C++ for the CPU. They are built
-where a model needs them that was exported as the variant "fused".
+for models that were exported as the variant "fused".
 """
 
 from nst_rt.ops.building import build_library

@@ -10,14 +10,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from nst_rt.atomic import replacing
 from nst_rt.cache import cache_folder
 from nst_rt.errors import OutputError, ProviderError, shown
-from nst_rt.ownership import make_private, shut, stranger
+from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
 
 logger = logging.getLogger(__name__)
 
@@ -28,31 +28,27 @@ _WHEELS = "nvidia-cuda-nvcc nvidia-nvvm nvidia-cuda-crt nvidia-cuda-cccl nvidia-
 
 
 def build_library(target: Target) -> Path:
-    """The library of the operators; compiled the first time, some seconds, then kept.
+    """Return the library of the operators; it is compiled once, which takes some seconds.
 
     Args:
         target: "cuda" takes nvcc, from `NVCC`, the path, `CUDA_HOME` or NVIDIA's wheels; "cpu",
-            for checks and tests, a C++ compiler, from `CXX` or the path.
+            for checks and tests, takes a C++ compiler, from `CXX` or the path.
 
     Raises:
         ProviderError: there is no compiler, or it fails.
-        OutputError: the library cannot be kept, or what lies in its place may be somebody else's.
+        OutputError: the library cannot be kept, or what is in its place may be somebody else's.
     """
     try:
         folder = cache_folder() / "operators"
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        make_private(folder)
-        path = folder / f"{target}-{_state()}{'.dll' if sys.platform == 'win32' else '.so'}"
-        for mine in (folder, path):
-            if mine.exists() and (reason := stranger(mine)):
-                raise OutputError(f"{reason}, so what is in it is not run", path=mine)
+        private_folder(folder)
+        path = folder / f"{target}-{_sources_hash()}{'.dll' if sys.platform == 'win32' else '.so'}"
         if not path.exists():
             logger.info("operators are compiled for %s into %s", target, shown(folder))
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                made = Path(scratch, path.name)
-                _compile(target, made)
-                shut(made)
-                made.replace(path)
+            with replacing(path) as part:
+                _compile(target, part)
+                restrict_to_owner(part)
+        elif reason := why_untrusted(path):
+            raise OutputError(f"{reason}, so it is not loaded", path=path)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(
@@ -62,18 +58,18 @@ def build_library(target: Target) -> Path:
     return path
 
 
-def _state() -> str:
-    """Of sources and machine: others need another library."""
+def _sources_hash() -> str:
+    """Return a hash of the sources and the processor's kind: others need another library."""
     mark = hashlib.sha256(platform.machine().encode())
     for source in sorted(SOURCES.iterdir()):
         mark.update(source.name.encode() + source.read_bytes())
     return mark.hexdigest()[:16]
 
 
-def _compile(target: Target, made: Path) -> None:
+def _compile(target: Target, library: Path) -> None:
     compiler, *options = _nvcc() if target == "cuda" else _host_compiler()
     files = [str(SOURCES / name) for name in _FILES[target]]
-    command = [compiler, "-std=c++17", "-O3", "-shared", *files, *options, "-o", str(made)]
+    command = [compiler, "-std=c++17", "-O3", "-shared", *files, *options, "-o", str(library)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -87,12 +83,16 @@ def _compile(target: Target, made: Path) -> None:
 def _host_compiler() -> list[str]:
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
     if not compiler:
-        raise ProviderError("no C++ compiler is here", cure="install g++, or name one in CXX")
+        raise ProviderError("no C++ compiler is installed", cure="install g++, or name one in CXX")
     return [compiler, "-fPIC"]
 
 
 def _nvcc() -> list[str]:
-    """The CUDA compiler and what to link to: the runtime library that ONNX Runtime loads too."""
+    """Return the command of the CUDA compiler, linking the runtime library that ONNX Runtime loads.
+
+    Raises:
+        ProviderError: no compiler with such a library is installed.
+    """
     for nvcc in _compilers():
         home = nvcc.resolve().parents[1]
         for runtime in sorted(home.glob("lib*/libcudart.so.*")):
@@ -100,7 +100,7 @@ def _nvcc() -> list[str]:
             link = ["-cudart", "none", f"-L{runtime.parent}", "-Xlinker", f"-l:{soname}"]
             return [str(nvcc), "-arch=all-major", "-Xcompiler", "-fPIC", *link]
     raise ProviderError(
-        "the CUDA compiler is not here, nvcc with libcudart",
+        "the CUDA compiler nvcc is not installed, or has no libcudart beside it",
         cure=f"pip install {_WHEELS}, or name it in NVCC",
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from nst_rt.engines.cache import EngineKey, private_folder
+from nst_rt.engines.cache import BuildTarget, writable_folder
 from nst_rt.engines.command import outside
 from nst_rt.engines.side_car import EngineFacts
 from nst_rt.errors import ModelError, ProviderError
@@ -116,15 +116,7 @@ def _extra_shapes(model: ModelFile) -> dict[str, Shape]:
 
 
 def _kernels_of(model: ModelFile, fit: Fit) -> Path | None:
-    """The file of what this GPU, driver and version made of an engine; None if none can be kept."""
-    key = EngineKey(
-        model=model.sha256,
-        backend=fit.title,
-        gpu=fit.gpu.name,
-        capability=fit.gpu.capability,
-        driver=fit.driver.version,
-        precision="",
-        shapes="",
-    )
-    folder = private_folder("kernels")
-    return folder / f"{key.folder_name}.bin" if folder else None
+    """Return the file of an engine's kernels for this GPU, driver and version; None if unkept."""
+    target = BuildTarget(fit.title, fit.gpu.name, fit.gpu.capability, fit.driver.version)
+    folder = writable_folder("kernels")
+    return folder / f"{model.sha256[:16]}-{target.digest}.bin" if folder else None

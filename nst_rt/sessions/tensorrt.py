@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nst_rt.engines.cache import EngineKey, build_once, private_folder
+from nst_rt.engines.cache import BuildTarget, EngineKey, build_once, writable_folder
 from nst_rt.errors import LimitError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import ask_driver
@@ -80,7 +80,7 @@ class TensorRtSession(CudaSession):
 
         def build(folder: Path | None) -> Any:
             kept = folder is not None and any(folder.glob("*.engine"))
-            self._folder, self._timings = folder, None if kept else _timings(key)
+            self._folder, self._timings = folder, None if kept else _timings(key.target)
             try:
                 session = load(options, sizes)
             except ProviderError:
@@ -170,26 +170,29 @@ class TensorRtSession(CudaSession):
     def _key(self) -> EngineKey:
         gpu = self._driver.gpus[0]
         options = self._engine_options()
-        return EngineKey(
-            model=self._model.sha256,
+        target = BuildTarget(
             backend=f"ONNX Runtime {self._engine.__version__}, TensorRT {self._version}",
             gpu=gpu.name,
             capability=gpu.capability,
             driver=self._driver.version,
+        )
+        return EngineKey(
+            model=self._model.sha256,
+            target=target,
             precision=self.precision,
             shapes=" ".join(text for name, text in options.items() if name.endswith("shapes")),
         )
 
 
-def _timings(key: EngineKey) -> Path | None:
+def _timings(target: BuildTarget) -> Path | None:
     """Where TensorRT keeps how long kernels took: another style of the same network has the same.
 
     A file that is absent ONNX Runtime warns of; so there is one, empty at first.
     """
-    folder = private_folder(f"timings-{key.machine}")
+    folder = writable_folder(f"timings-{target.digest}")
     if folder is None:
         return None
-    capability = key.capability.replace(".", "")
+    capability = target.capability.replace(".", "")
     file = folder / f"TensorrtExecutionProvider_cache_sm{capability}.timing"
     file.touch()
     return file

@@ -28,7 +28,7 @@ from nst_export.progress import Progress, silent
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.cancellation import run_interruptible
-from nst_rt.engines.cache import turn_to_build
+from nst_rt.engines.cache import build_lock
 from nst_rt.engines.side_car import (
     PORTABLE,
     SUFFIX,
@@ -98,7 +98,7 @@ def build_engine(
 
     name = target.name.removesuffix(SUFFIX)
     model = model_for(source, name, options, facts or {}, remember, progress)
-    with turn_to_build(), listening() as messages:
+    with build_lock(), listening() as messages:
         _check_target(target, overwrite)  # another process may have built it meanwhile
         builder = backend.builder(messages)
         built = _Build(backend, model, options, messages, progress)

@@ -20,7 +20,7 @@ from nst_export import exporter
 from nst_export.engine import EngineOptions, build_engine, building
 from nst_rt import zoo
 from nst_rt._version import __version__
-from nst_rt.engines.cache import turn_to_build
+from nst_rt.engines.cache import build_lock
 from nst_rt.engines.side_car import read_engine_facts
 from nst_rt.engines.trust import check_trust, check_whole
 from nst_rt.errors import ModelError, OutputError, ProviderError, UsageError
@@ -336,7 +336,7 @@ def test_processes_that_build_the_same_engine_wait_for_each_other(
     except UsageError as error:
         print(error.what)
     """
-    with turn_to_build():
+    with build_lock():
         path = os.pathsep.join(path for path in sys.path if path)
         waiting = [
             subprocess.Popen(

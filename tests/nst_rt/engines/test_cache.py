@@ -7,33 +7,32 @@ import os
 import subprocess
 import sys
 import textwrap
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nst_rt.atomic import replace_file
 from nst_rt.engines import cache as engine_cache
-from nst_rt.engines.cache import KEPT_OF_MODEL, EngineKey, build_once, turn_to_build
+from nst_rt.engines.cache import KEPT_OF_MODEL, BuildTarget, EngineKey, build_lock, build_once
 from nst_rt.errors import ModelError, ProviderError
-from nst_rt.ownership import make_private
+from nst_rt.ownership import private_folder
 
-KEY = EngineKey(
-    model="a" * 64,
+TARGET = BuildTarget(
     backend="onnxruntime 1.31.1, TensorRT 10.16.1",
     gpu="NVIDIA L4",
     capability="8.9",
     driver="580.00",
-    precision="fp16",
-    shapes="1x16x16x3 1x720x1280x3 1x1080x1920x3",
 )
+KEY = EngineKey("a" * 64, TARGET, "fp16", "1x16x16x3 1x720x1280x3 1x1080x1920x3")
+OTHER_DRIVER = replace(KEY, target=replace(TARGET, driver="590.00"))
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NST_RT_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    engine_cache._warn.cache_clear()
+    engine_cache._warn_once.cache_clear()
     return tmp_path / "cache"
 
 
@@ -62,15 +61,19 @@ def test_engine_is_built_once_and_loaded_from_then_on(builder, caplog) -> None:
     assert told.startswith("building the engine of wave for NVIDIA L4: this takes minutes, once")
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(EngineKey)])
+@pytest.mark.parametrize("name", KEY.facts)
 def test_whatever_differs_gets_an_engine_of_its_own_and_the_old_one_stays(builder, name) -> None:
+    changed = {name: "b" * 64}
+    is_of_target = hasattr(TARGET, name)
+    other = {"target": replace(TARGET, **changed)} if is_of_target else changed
     build_once(KEY, "wave", builder)
-    assert build_once(replace(KEY, **{name: "b" * 64}), "wave", builder) == "build"
+    assert build_once(replace(KEY, **other), "wave", builder) == "build"
     assert build_once(KEY, "wave", builder) == "load"
 
 
 def test_engines_that_were_used_least_go(builder, cache: Path) -> None:
-    keys = [replace(KEY, driver=str(number)) for number in range(KEPT_OF_MODEL + 2)]
+    drivers = map(str, range(KEPT_OF_MODEL + 2))
+    keys = [replace(KEY, target=replace(TARGET, driver=driver)) for driver in drivers]
     build_once(replace(KEY, model="b" * 64), "other", builder)
     for number, key in enumerate(keys):
         build_once(key, "wave", builder)
@@ -88,7 +91,7 @@ def test_a_failure_leaves_the_engine_of_another_driver(builder) -> None:
         raise ProviderError("not enough GPU memory")
 
     with pytest.raises(ProviderError):
-        build_once(replace(KEY, driver="590.00"), "wave", fail)
+        build_once(OTHER_DRIVER, "wave", fail)
     assert build_once(KEY, "wave", builder) == "load"
 
 
@@ -187,7 +190,7 @@ def test_cache_that_cannot_be_written_is_still_read(builder, caplog, monkeypatch
     monkeypatch.setattr(engine_cache, "replace_file", refuse)
     assert build_once(KEY, "wave", builder) == "load"
     caplog.clear()
-    assert build_once(replace(KEY, driver="590.00"), "wave", lambda folder: folder) is None
+    assert build_once(OTHER_DRIVER, "wave", lambda folder: folder) is None
     assert caplog.messages[0].endswith("their cache cannot be written (Read-only file system)")
 
 
@@ -202,11 +205,12 @@ def test_cache_that_others_can_write_is_not_used(builder, cache: Path, caplog) -
 
 
 def test_lock_that_cannot_be_had_is_no_obstacle(builder, cache: Path, caplog) -> None:
-    make_private(cache)
-    make_private(cache / "engines")
+    private_folder(cache / "engines")
     (cache / "engines/lock").mkdir()
     assert [build_once(KEY, "wave", builder) for _ in range(2)] == ["build", "load"]
-    assert caplog.messages[0].startswith("nobody is waited for who builds the same engine (")
+    assert caplog.messages[0].startswith(
+        "another process may build the same engine: there is no lock ("
+    )
 
 
 def test_missing_package_is_named(builder, monkeypatch) -> None:
@@ -243,7 +247,7 @@ def test_note_on_a_failure_that_says_nothing_is_passed_over(note, builder, cache
 
 BUILDING = """
     import logging, sys
-    from nst_rt.engines.cache import EngineKey, build_once
+    from nst_rt.engines.cache import BuildTarget, EngineKey, build_once
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)
     sys.stdout.reconfigure(line_buffering=True)
@@ -256,7 +260,8 @@ BUILDING = """
         (folder / "x.engine").write_bytes(b"an engine")
         return "built"
 
-    print(build_once(EngineKey(*["a" * 64] * 7), "wave", build))
+    key = EngineKey("a" * 64, BuildTarget("TensorRT", "NVIDIA L4", "8.9", "580.00"), "fp16", "")
+    print(build_once(key, "wave", build))
 """
 
 
@@ -307,7 +312,7 @@ def test_who_waits_too_long_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) 
     while first.line() != "at work":
         pass
     monkeypatch.setattr(engine_cache, "PATIENCE_S", 0)
-    waiting = turn_to_build()
+    waiting = build_lock()
     with pytest.raises(ProviderError, match="another process has built engines") as caught:
         waiting.__enter__()
     assert caught.value.exit_code == 5

@@ -113,7 +113,7 @@ def test_folder_that_others_can_write_is_told_at_the_build_and_mended(cache, cap
     (cache / place).chmod(0o775)
     with caplog.at_level(logging.WARNING):
         remember_built(ENGINE, FACTS)
-    assert f"{cache / place} can be written by others (mode 775)" in caplog.text
+    assert f"{cache / place}: can be written by others (mode 775)" in caplog.text
     with pytest.raises(ModelError, match=r"make that folder yours alone \(chmod go-w, chown\)"):
         check_trust(ENGINE, FACTS)
     (cache / place).chmod(0o755)

@@ -62,7 +62,7 @@ def test_library_is_built_once_and_only_from_a_folder_of_ours(
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX")
     monkeypatch.setenv("NST_RT_CACHE", str(tmp_path / "other"))
-    with pytest.raises(ProviderError, match="no C\\+\\+ compiler is here; install g\\+\\+"):
+    with pytest.raises(ProviderError, match="no C\\+\\+ compiler is installed; install g\\+\\+"):
         build_library("cpu")
 
 
