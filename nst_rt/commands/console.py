@@ -9,10 +9,15 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
+
+from nst_rt.current_file import current_file
 
 PROGRAM = "nst-rt"
 _OUR_LOGGERS = ("nst_rt", "nst_train", "nst_export")
+_METADATA_READER = "TiffImagePlugin"
+"""Pillow's module that reads EXIF data too, of any format; it warns as if of the pixels."""
 
 
 class Console:
@@ -27,6 +32,7 @@ class Console:
         self.debug = False
         self.quiet = False
         self._handler = _Lines(self)
+        self._warned: set[str] = set()
         self.set_verbosity(0)
 
     def set_verbosity(self, count: int) -> None:
@@ -70,6 +76,7 @@ class Console:
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = self._show_warning
+                warnings.filterwarnings("always", module=r"PIL\.")  # for every file
                 # Pillow's, far below --max-pixels, which refuses in one line
                 warnings.filterwarnings("ignore", message="Image size .* decompression bomb")
                 yield
@@ -87,7 +94,14 @@ class Console:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        self.warning(str(message))
+        text, named = str(message).strip(), current_file()
+        if Path(filename).stem == _METADATA_READER:
+            text = f"its metadata is damaged ({text.rstrip('.')})"
+        if named:
+            text = f"{named}: {text}"
+        if text not in self._warned:
+            self._warned.add(text)
+            self.warning(text)
 
 
 class _Lines(logging.Handler):

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from nst_rt._version import __version__
+from nst_rt.current_file import reading
+from nst_rt.errors import shown
 from nst_rt.images.opening import open_image
 from nst_rt.images.picture import Picture
 
@@ -33,7 +35,7 @@ def is_marked(path: Path) -> bool:
     if not path.is_file():  # opening a pipe would wait for its writer
         return False
     try:
-        with open_image(path) as image:
+        with reading(shown(path)), open_image(path) as image:
             program = image.getexif().get(_TAG)
     except Exception:  # metadata is taken apart by code that trips in every way
         return False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nst_rt.current_file import reading
 from nst_rt.errors import InputError, shown
 from nst_rt.images.color import to_srgb
 from nst_rt.images.deep import (
@@ -58,6 +59,7 @@ def read_picture(
     path = source if isinstance(source, Path) else None
     try:
         with (
+            reading(_name(path)),
             raised_limits(max_pixels, allow_truncated=allow_truncated),
             open_image(source) as image,
         ):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nst_rt.atomic import replace_file
-from nst_rt.errors import InputError, LimitError, OutputError
+from nst_rt.current_file import reading
+from nst_rt.errors import InputError, LimitError, OutputError, shown
 from nst_rt.images import DEFAULT_MAX_PIXELS, check_memory, check_pixels
 from nst_rt.images.color import to_srgb
 from nst_rt.images.opening import load_image, open_image
@@ -60,7 +61,7 @@ class AnimationSource:
     def __init__(self, path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
         self._path = path
         try:
-            with open_image(path) as image:
+            with reading(shown(path)), open_image(path) as image:
                 self._read_facts(image, max_pixels)
         except OSError as error:
             raise _damaged(error, path) from error

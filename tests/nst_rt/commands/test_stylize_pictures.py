@@ -48,6 +48,22 @@ def test_metadata_and_quality_as_asked(nst, folder, style) -> None:
     assert Path("bare.jpg").stat().st_size < Path("kept.jpg").stat().st_size / 2
 
 
+def test_metadata_that_is_damaged_is_told_once_for_each_file(nst, folder, style) -> None:
+    """Pillow reads it several times, and warns of it without a name."""
+    exif = Image.Exif()
+    exif[0x010F] = "a maker of cameras"
+    Path("in").mkdir()
+    for name in ("a.jpg", "b.jpg", "c.png"):
+        Image.new("RGB", (24, 16)).save(f"in/{name}", exif=exif.tobytes()[:20])
+    ended = nst("stylize", "in", "-o", "out", *style)
+    said = "its metadata is damaged (Corrupt EXIF data. Expecting to read 12 bytes but only got 4)"
+    warnings = [line for line in ended.lines if "warning" in line]
+    assert warnings == [
+        f"nst-rt: warning: in/{name}: {said}" for name in ("a.jpg", "b.jpg", "c.png")
+    ]
+    assert (ended.code, len(ended.lines)) == (0, 4)
+
+
 def test_read_only_is_fine_and_unreadable_is_named(nst, folder, style) -> None:
     save("in/a.png").chmod(0o444), save("in/secret.png").chmod(0)
     Path("thin.onnx").write_bytes(Path(style[1]).read_bytes())
