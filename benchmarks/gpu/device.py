@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nst_rt.nvidia.driver import ask_driver
+from nst_rt.nvidia.driver import query_driver
 
 
 class Device:
@@ -20,7 +20,7 @@ class Device:
 
     def facts(self) -> dict[str, Any]:
         """What a reader has to know of it."""
-        driver = ask_driver()
+        driver = query_driver()
         gpu = driver.gpus[0] if driver.gpus else None
         return {
             "gpu": gpu.name if gpu else self.place.type,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from nst_rt.diagnosis.verdicts import EXTRAS, WITHOUT_CUDA
 from nst_rt.errors import NstError, ProviderError
-from nst_rt.nvidia.driver import ask_driver
+from nst_rt.nvidia.driver import query_driver
 from nst_rt.nvidia.libraries import install_line, library_versions, load_needed
 from nst_rt.nvidia.tensorrt import BackendName, import_library
 
@@ -29,7 +29,7 @@ Answer = dict[str, Any]
 
 def driver() -> Answer:
     """GPUs, as the driver tells them."""
-    return asdict(ask_driver())
+    return asdict(query_driver())
 
 
 def openvino() -> Answer:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from nst_rt.nvidia.context import CudaContext
 from nst_rt.nvidia.device_array import LEGACY_STREAM, DeviceArray
 from nst_rt.nvidia.dlpack import CUDA, VERSION, lend
-from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, Stream
+from nst_rt.nvidia.memory import DeviceBuffer, Event, Stream
 
 
 class DevicePicture:
@@ -17,21 +18,23 @@ class DevicePicture:
     """
 
     def __init__(
-        self, gpu: Gpu, shape: tuple[int, ...], source: DeviceArray, stream: Stream
+        self, cuda: CudaContext, shape: tuple[int, ...], source: DeviceArray, stream: Stream
     ) -> None:
         """Room for a painting.
 
         Args:
-            gpu: where.
+            cuda: the context of its GPU.
             shape: of the painting.
             source: what it is painted from, which stays lent until it is done.
             stream: in which it is painted.
         """
-        self._gpu, self.shape, self._stream = gpu, shape, stream
-        self._buffer = DeviceBuffer(gpu, math.prod(shape))
-        self._done = Event(gpu)
+        self._cuda, self.shape, self._stream = cuda, shape, stream
+        self._buffer = DeviceBuffer(cuda, math.prod(shape))
+        self._done = Event(cuda)
         # nothing is freed under a painting that nobody waited for
-        gpu.free_with(self, gpu.driver.cuEventSynchronize, self._done.handle, self._done, source)
+        cuda.finalize_with(
+            self, cuda.driver.cuEventSynchronize, self._done.handle, self._done, source
+        )
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -45,7 +48,7 @@ class DevicePicture:
         }
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return CUDA, int(self._gpu.device)
+        return CUDA, int(self._cuda.device)
 
     def __dlpack__(
         self,
@@ -63,8 +66,8 @@ class DevicePicture:
         if copy or dl_device not in (None, self.__dlpack_device__()):
             raise BufferError("a painting is lent where it is; copy what you made of it")
         if stream != -1:
-            self._gpu.enter()
-            Stream(self._gpu, LEGACY_STREAM if stream is None else stream).wait(self._done)
+            self._cuda.make_current()
+            Stream(self._cuda, LEGACY_STREAM if stream is None else stream).wait(self._done)
         versioned = max_version is not None and max_version >= VERSION
         address, device = int(self._buffer.address), self.__dlpack_device__()
         return lend(self, address, self.shape, device, versioned)

@@ -13,7 +13,7 @@ _MAJOR, _MINOR = 75, 76
 
 
 @dataclass(frozen=True)
-class Gpu:
+class GpuInfo:
     """A device. `memory` is all that it has, in bytes; `capability` is written like 8.9."""
 
     name: str
@@ -22,7 +22,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Driver:
+class DriverInfo:
     """What the driver says.
 
     `version` is its own, `cuda` the CUDA that it supports, like 13.0; empty where it does not say.
@@ -32,12 +32,12 @@ class Driver:
 
     version: str = ""
     cuda: str = ""
-    gpus: tuple[Gpu, ...] = ()
+    gpus: tuple[GpuInfo, ...] = ()
     problem: str = ""
     cure: str = ""
 
 
-def ask_driver(bus: Path = Path("/sys/bus/pci/devices")) -> Driver:
+def query_driver(bus: Path = Path("/sys/bus/pci/devices")) -> DriverInfo:
     """Ask the driver of this machine; what fails is told in `problem`.
 
     Args:
@@ -48,7 +48,7 @@ def ask_driver(bus: Path = Path("/sys/bus/pci/devices")) -> Driver:
     if cuda is None:
         seen = _is_plugged_in(bus)
         problem = "a GPU without its driver" if seen else "no NVIDIA driver"
-        return Driver(problem=problem, cure="install the NVIDIA driver")
+        return DriverInfo(problem=problem, cure="install the NVIDIA driver")
     version = _version(_library("nvml.dll" if windows else "libnvidia-ml.so.1"))
     supported = ctypes.c_int()
     cuda.cuDriverGetVersion(ctypes.byref(supported))
@@ -56,7 +56,7 @@ def ask_driver(bus: Path = Path("/sys/bus/pci/devices")) -> Driver:
     code = cuda.cuInit(0)
     gpus = () if code else tuple(_gpus(cuda))
     problem = "" if gpus else f"no GPU is visible ({_message(cuda, code)})"
-    return Driver(version, known, gpus, problem)
+    return DriverInfo(version, known, gpus, problem)
 
 
 def _library(name: str) -> ctypes.CDLL | None:
@@ -76,12 +76,12 @@ def _version(management: ctypes.CDLL | None) -> str:
     return "" if failed else text.value.decode(errors="replace")
 
 
-def _gpus(cuda: ctypes.CDLL) -> list[Gpu]:
+def _gpus(cuda: ctypes.CDLL) -> list[GpuInfo]:
     count = _number(cuda.cuDeviceGetCount)
     return [_gpu(cuda, ordinal) for ordinal in range(count)]
 
 
-def _gpu(cuda: ctypes.CDLL, ordinal: int) -> Gpu:
+def _gpu(cuda: ctypes.CDLL, ordinal: int) -> GpuInfo:
     device, memory = ctypes.c_int(), ctypes.c_size_t()
     name = ctypes.create_string_buffer(128)
     cuda.cuDeviceGet(ctypes.byref(device), ordinal)
@@ -90,7 +90,7 @@ def _gpu(cuda: ctypes.CDLL, ordinal: int) -> Gpu:
     major, minor = (
         _number(cuda.cuDeviceGetAttribute, attribute, device) for attribute in (_MAJOR, _MINOR)
     )
-    return Gpu(name.value.decode(errors="replace"), f"{major}.{minor}", memory.value)
+    return GpuInfo(name.value.decode(errors="replace"), f"{major}.{minor}", memory.value)
 
 
 def _number(function: Callable[..., int], *arguments: object) -> int:

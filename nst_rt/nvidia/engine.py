@@ -9,9 +9,10 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
+from nst_rt.nvidia.context import CudaContext
 from nst_rt.nvidia.graphs import Graph
 from nst_rt.nvidia.kernels import keep_kernels
-from nst_rt.nvidia.memory import DeviceBuffer, Gpu, Stream
+from nst_rt.nvidia.memory import DeviceBuffer, Stream
 from nst_rt.nvidia.tensorrt_log import Meaning, listening, logger_of, meanings, meant, overheard
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Engine:
         trt: the library's module.
         title: what messages call it.
         plan: the engine's bytes. They are code: whoever calls this has to trust them.
-        gpu: where it runs.
+        cuda: the context in which it runs.
         finishes: whether the library compiles kernels when it runs, and captures graphs by itself.
         beside: names and shapes of the numbers, float32.
         kernels: file that keeps those kernels; None keeps none.
@@ -48,16 +49,16 @@ class Engine:
         trt: ModuleType,
         title: str,
         plan: bytes,
-        gpu: Gpu,
+        cuda: CudaContext,
         *,
         finishes: bool,
         beside: Mapping[str, Shape] = _NOTHING,
         kernels: Path | None = None,
     ) -> None:
-        self.gpu, self.title, self.captures = gpu, title, not finishes
-        gpu.enter()
-        self.stream = Stream(gpu)
-        gpu.carries(self)
+        self.cuda, self.title, self.captures = cuda, title, not finishes
+        cuda.make_current()
+        self.stream = Stream(cuda)
+        cuda.track_engine(self)
         self._engine = _deserialize(trt, title, plan)
         self._config = _config(trt, self._engine)
         if finishes:
@@ -104,7 +105,7 @@ class Engine:
         """The block that launches share; a larger one leaves the one before to its own launches."""
         if self._workspace is None or self._workspace.size < size:
             self._workspace = None  # freed first, where nobody else holds it
-            self._workspace = DeviceBuffer(self.gpu, size)
+            self._workspace = DeviceBuffer(self.cuda, size)
         return self._workspace
 
 
@@ -126,9 +127,9 @@ class Launch:
         self._captures, self._warm = engine.captures, False
         self._graph: Graph | None = None
         # work that is under way needs all of it
-        gpu, stream = engine.gpu, engine.stream
-        gpu.carries(self)
-        gpu.free_with(self, gpu.driver.cuStreamSynchronize, stream.handle, stream)
+        cuda, stream = engine.cuda, engine.stream
+        cuda.track_engine(self)
+        cuda.finalize_with(self, cuda.driver.cuStreamSynchronize, stream.handle, stream)
 
     def start(self) -> None:
         """Begin to paint. The first time prepares, the second captures a graph.
@@ -139,7 +140,7 @@ class Launch:
         if self._graph is None and self._warm and self._captures:
             self._captures = False  # tried once
             try:
-                self._graph = Graph(self._engine.gpu, self._engine.stream, self._enqueue)
+                self._graph = Graph(self._engine.cuda, self._engine.stream, self._enqueue)
             except NstError as error:
                 logger.info("launched kernel by kernel, a CUDA graph is refused: %s", error)
         if self._graph:
@@ -150,7 +151,7 @@ class Launch:
 
     def _enqueue(self) -> None:
         if not self._context.execute_async_v3(int(self._engine.stream.handle)):
-            self._engine.gpu.keep_if_lost()
+            self._engine.cuda.leak_engines_if_lost()
             raise meant(overheard(), self._engine.title, _PAINTING)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nst_rt.nvidia.memory import Gpu, Stream
+from nst_rt.nvidia.context import CudaContext
+from nst_rt.nvidia.memory import Stream
 
 
 class Graph:
     """What `work` puts into a stream, captured instead of done.
 
     Args:
-        gpu: of the stream.
+        cuda: the stream's context.
         stream: has nothing of this thread captured yet.
         work: may not wait, allocate or free on the GPU; it may raise.
 
@@ -20,25 +21,25 @@ class Graph:
         ProviderError: the driver refuses what `work` does.
     """
 
-    def __init__(self, gpu: Gpu, stream: Stream, work: Callable[[], None]) -> None:
-        self._gpu = gpu
-        driver = gpu.driver
+    def __init__(self, cuda: CudaContext, stream: Stream, work: Callable[[], None]) -> None:
+        self._cuda = cuda
+        driver = cuda.driver
         # other threads may allocate meanwhile
         alone = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
         try:
-            gpu.call(driver.cuStreamBeginCapture, stream.handle, alone)
+            cuda.call(driver.cuStreamBeginCapture, stream.handle, alone)
             work()
         except BaseException:
             _, unfinished = driver.cuStreamEndCapture(stream.handle)
             driver.cuGraphDestroy(unfinished)
             raise
-        captured = gpu.call(driver.cuStreamEndCapture, stream.handle)
+        captured = cuda.call(driver.cuStreamEndCapture, stream.handle)
         try:
-            self._handle: Any = gpu.call(driver.cuGraphInstantiate, captured, 0)
+            self._handle: Any = cuda.call(driver.cuGraphInstantiate, captured, 0)
         finally:
             driver.cuGraphDestroy(captured)
-        gpu.free_with(self, driver.cuGraphExecDestroy, self._handle)
+        cuda.finalize_with(self, driver.cuGraphExecDestroy, self._handle)
 
     def launch(self, stream: Stream) -> None:
         """Have all of it done in a stream, with what is in memory then."""
-        self._gpu.call(self._gpu.driver.cuGraphLaunch, self._handle, stream.handle)
+        self._cuda.call(self._cuda.driver.cuGraphLaunch, self._handle, stream.handle)

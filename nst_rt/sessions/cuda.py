@@ -13,9 +13,9 @@ import numpy as np
 
 from nst_rt.errors import MissingExtraError, ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
+from nst_rt.nvidia.context import CudaContext, keep_alive
 from nst_rt.nvidia.failures import failure
 from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
-from nst_rt.nvidia.memory import Gpu, keep_for
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.extra_tensors import FloatArray
 from nst_rt.sessions.gpu import GpuSession
@@ -71,7 +71,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
 
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> CudaBinding:
         """Return a binding for a picture and a painting at two addresses on the GPU."""
-        extra = ExtraTensors(self._gpu, self._model, shape[0])
+        extra = ExtraTensors(self._cuda, self._model, shape[0])
         source = DeviceTensor(self._input, np.uint8, shape, image)
         target = DeviceTensor(self._output, np.uint8, painted, painting)
         addresses = IoAddresses(
@@ -88,12 +88,12 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
 
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
         session = super()._load(options, sizes)
-        self._gpu.carries(session)
+        self._cuda.track_engine(session)
         compute = self._pictures.compute
         # it is freed when what it began is done, and uses its stream even then
-        synchronize = self._gpu.driver.cuStreamSynchronize
-        self._gpu.free_with(session, synchronize, compute.handle, compute)
-        keep_for(getattr(session, "_sess", session), compute)
+        synchronize = self._cuda.driver.cuStreamSynchronize
+        self._cuda.finalize_with(session, synchronize, compute.handle, compute)
+        keep_alive(getattr(session, "_sess", session), compute)
         refuse_pixels_on_cpu(session)
         return session
 
@@ -106,7 +106,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
 
     def _binding_session(self, session: Any, *, captures: bool) -> IoBindingSession:
         return IoBindingSession(
-            session, self._run_options, partial(_failure, self._gpu), captures=captures
+            session, self._run_options, partial(_failure, self._cuda), captures=captures
         )
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
@@ -125,11 +125,11 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
                 cure=f"export it with opset {LAST_OPSET} or below",
             )
         try:
-            self._gpu = Gpu()
+            self._cuda = CudaContext()
         except ImportError as error:
             raise missing_engine("cuda-bindings", "cuda", error) from error
         bind, paint = _weakly(self._bind), _weakly(self._paint)
-        self._pictures = InFlight(self._gpu, model.scale, bind, paint)
+        self._pictures = InFlight(self._cuda, model.scale, bind, paint)
 
     def _options(self, model: ModelFile) -> dict[str, str]:
         of_one_size = all(isinstance(size, int) for size in model.inputs[0].shape)
@@ -156,12 +156,12 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         return self._failed(error)
 
     def _failed(self, error: Exception) -> NstError:
-        return _failure(self._gpu, error)
+        return _failure(self._cuda, error)
 
 
-def _failure(gpu: Gpu, error: Exception) -> NstError:
+def _failure(cuda: CudaContext, error: Exception) -> NstError:
     """What an error of ONNX Runtime means."""
-    gpu.keep_if_lost()
+    cuda.leak_engines_if_lost()
     return failure(str(error))
 
 

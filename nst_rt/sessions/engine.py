@@ -11,8 +11,9 @@ from nst_rt.engines.command import outside
 from nst_rt.engines.side_car import EngineFacts
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.model import ModelFile
+from nst_rt.nvidia.context import CudaContext
 from nst_rt.nvidia.engine import Engine, Launch
-from nst_rt.nvidia.memory import Gpu, Stream
+from nst_rt.nvidia.memory import Stream
 from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.engine_fit import Fit, check_fit
 from nst_rt.sessions.extra_tensors import FloatArray, extra_shapes
@@ -43,7 +44,7 @@ class EngineSession(GpuSession):
         fit = check_fit(model.path, facts, model.data)
         self.provider, self.precision, self.threads = fit.title, facts.precision, threads
         try:
-            self._gpu = Gpu()
+            self._cuda = CudaContext()
         except ImportError as error:
             raise missing_engine("cuda-bindings", fit.library.extra, error) from error
         try:
@@ -51,7 +52,7 @@ class EngineSession(GpuSession):
                 fit.module,
                 fit.title,
                 model.data,
-                self._gpu,
+                self._cuda,
                 finishes=fit.library.portable,
                 beside=_extra_shapes(model),
                 kernels=_kernels_of(model, fit) if fit.library.portable else None,
@@ -62,7 +63,7 @@ class EngineSession(GpuSession):
         self.limits = Limits(facts.smallest, facts.largest)
         # functions, not methods: nothing then refers back to the session, which goes when dropped
         self._pictures = InFlight(
-            self._gpu,
+            self._cuda,
             model.scale,
             partial(_bind, self._engine, model, facts),
             EngineBinding.start,
@@ -103,7 +104,7 @@ def _bind(
 ) -> EngineBinding:
     if not facts.takes(shape):
         raise outside(model.path, facts, (shape[1], shape[2]), shape[0])
-    extra = ExtraTensors(engine.gpu, model, shape[0])
+    extra = ExtraTensors(engine.cuda, model, shape[0])
     launch = engine.launch(shape, image, painting, extra.device_buffers)
     keep_in_children(launch)
     return EngineBinding(launch, extra, engine.stream)

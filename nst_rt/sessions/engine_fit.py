@@ -10,7 +10,7 @@ from types import ModuleType
 from nst_rt.engines.command import rebuild
 from nst_rt.engines.side_car import PORTABLE, EngineFacts, platform_here
 from nst_rt.errors import ModelError, ProviderError
-from nst_rt.nvidia.driver import Driver, Gpu, ask_driver
+from nst_rt.nvidia.driver import DriverInfo, GpuInfo, query_driver
 from nst_rt.nvidia.tensorrt import LIBRARIES, Library, import_library
 
 _RTX_MAGIC = b"vtrt"
@@ -25,8 +25,8 @@ class Fit:
 
     library: Library
     module: ModuleType
-    gpu: Gpu
-    driver: Driver
+    gpu: GpuInfo
+    driver: DriverInfo
 
     @property
     def title(self) -> str:
@@ -57,7 +57,7 @@ def check_fit(path: Path, facts: EngineFacts, data: bytes) -> Fit:
     for built in (_plain(facts.backend_version), _rtx_version(data) or version):
         if built != version:
             raise _misfit(path, facts, f"by {library.title} {built}", f"version {version}")
-    driver = ask_driver()
+    driver = query_driver()
     if not driver.gpus:
         raise ProviderError(
             f"an engine runs on a GPU: {driver.problem}",
@@ -81,7 +81,7 @@ def _misfit(
     return ModelError(what, path=path, cure=f"build it here: {again}")
 
 
-def _target(trt: ModuleType, gpu: Gpu, library: Library) -> list[str]:
+def _target(trt: ModuleType, gpu: GpuInfo, library: Library) -> list[str]:
     """Options with which an engine is built for a GPU that is here."""
     if not library.portable:
         return []

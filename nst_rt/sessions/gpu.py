@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.model import ModelFile
+from nst_rt.nvidia.context import CudaContext
 from nst_rt.nvidia.device_array import DeviceArray
-from nst_rt.nvidia.memory import Gpu, PinnedArray
+from nst_rt.nvidia.memory import PinnedArray
 from nst_rt.sessions.extra_tensors import FloatArray, extra_inputs
 from nst_rt.sessions.in_flight import InFlight, PendingPainting
 from nst_rt.sessions.limits import Limits
@@ -20,7 +21,7 @@ from nst_rt.sessions.limits import Limits
 class GpuSession:
     """The base of sessions that paint through `InFlight`.
 
-    A subclass sets `_model`, `_gpu` and `_pictures` when it opens. Its bindings have an attribute
+    A subclass sets `_model`, `_cuda` and `_pictures` when it opens. Its bindings have an attribute
     `extra`, the `ExtraTensors` that it uploads before a picture is painted and downloads after.
     """
 
@@ -30,7 +31,7 @@ class GpuSession:
     limits: Limits | None = None
     nodes: Mapping[str, int] = MappingProxyType({})
     _model: ModelFile
-    _gpu: Gpu
+    _cuda: CudaContext
     _pictures: InFlight[Any]
 
     def submit(
@@ -58,8 +59,8 @@ class GpuSession:
 
     def pinned(self, *shape: int) -> NDArray[np.uint8]:
         """A uint8 array that `submit` and `run` copy to and from the GPU without a copy between."""
-        self._gpu.enter()
-        return PinnedArray(self._gpu, shape).array
+        self._cuda.make_current()
+        return PinnedArray(self._cuda, shape).array
 
     def paint_on_device(self, image: Any, painting: Any, *, stream: int = 0) -> None:
         """Paint from GPU memory into GPU memory, see `InFlight.paint_on_device`."""

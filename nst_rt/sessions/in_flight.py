@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.errors import OutOfMemoryError, UsageError
+from nst_rt.nvidia.context import CudaContext
 from nst_rt.nvidia.device_array import LEGACY_STREAM, DeviceArray, device_array, same_kind
 from nst_rt.nvidia.device_picture import DevicePicture
-from nst_rt.nvidia.memory import DeviceBuffer, Event, Gpu, PinnedArray, Stream
+from nst_rt.nvidia.memory import DeviceBuffer, Event, PinnedArray, Stream
 
 ARRAY_PAIRS_KEPT = 8
 """Number of pairs of callers' arrays whose bindings are remembered: a program uses a few in
@@ -31,7 +32,7 @@ class InFlight(Generic[Binding]):
     Buffers are reused as long as pictures have the same shape.
 
     Args:
-        gpu: the GPU that paints.
+        cuda: the context of the GPU that paints.
         scale: output pixels per input pixel, along one side.
         bind: makes the binding for a picture's shape (N×H×W×3), its painting's shape and their
             addresses on the GPU.
@@ -42,16 +43,16 @@ class InFlight(Generic[Binding]):
 
     def __init__(
         self,
-        gpu: Gpu,
+        cuda: CudaContext,
         scale: int,
         bind: Callable[[Shape, Shape, int, int], Binding],
         paint: Callable[..., None],
         compute: Stream | None = None,
     ) -> None:
-        self._gpu, self._scale, self._bind, self._paint = gpu, scale, bind, paint
-        gpu.enter()
-        self._up, self._down = Stream(gpu), Stream(gpu)
-        self.compute = compute or Stream(gpu)
+        self._cuda, self._scale, self._bind, self._paint = cuda, scale, bind, paint
+        cuda.make_current()
+        self._up, self._down = Stream(cuda), Stream(cuda)
+        self.compute = compute or Stream(cuda)
         self._lock = threading.Lock()
         self._idle: list[Slot[Binding]] = []
         self._bindings: dict[tuple[int, int, Shape], Binding] = {}
@@ -77,7 +78,7 @@ class InFlight(Generic[Binding]):
         if out is not None and not (out.shape == painted and out.dtype == np.uint8):
             raise UsageError(f"out is {out.dtype} {out.shape}", cure=f"give uint8 {painted}")
         with self._lock:
-            self._gpu.enter()
+            self._cuda.make_current()
             slot = self._slot(image.shape)
             source = PinnedArray.around(image)
             if source is None:
@@ -94,7 +95,7 @@ class InFlight(Generic[Binding]):
             self._down.wait(slot.painted)
             self._down.download(slot.painting, target)
             slot.done.record(self._down)
-        return PendingPainting(slot, self._gpu, self._give_back, source, target, out)
+        return PendingPainting(slot, self._cuda, self._give_back, source, target, out)
 
     def paint_on_device(self, image: Any, painting: Any, stream: int) -> None:
         """Paint from GPU memory into GPU memory, without a copy or a wait on the host.
@@ -114,8 +115,8 @@ class InFlight(Generic[Binding]):
         expected = self._painted_shape(source.shape)
         target = device_array(painting, "the painting", stream=now, expected=expected)
         with self._lock:
-            self._gpu.enter()
-            self._paint_between([source], [target], Stream(self._gpu, stream))
+            self._cuda.make_current()
+            self._paint_between([source], [target], Stream(self._cuda, stream))
 
     def place_of(self, array: Any) -> DeviceArray:
         """Return the address and shape of pictures in GPU memory, for `paint_array`.
@@ -142,14 +143,14 @@ class InFlight(Generic[Binding]):
         """
         now = int(self.compute.handle)
         with self._lock:
-            self._gpu.enter()
+            self._cuda.make_current()
             shape = self._painted_shape(source.shape)
             result = same_kind(array, shape)
             if result is None:
-                result = DevicePicture(self._gpu, shape, source, self.compute)
+                result = DevicePicture(self._cuda, shape, source, self.compute)
             target = device_array(result, "the painting", stream=now, axes=(3, 4))
             # a lent array is in order already, and its painting carries an event
-            caller = None if source.lent else Stream(self._gpu, source.stream or LEGACY_STREAM)
+            caller = None if source.lent else Stream(self._cuda, source.stream or LEGACY_STREAM)
             try:
                 self._paint_between(source.pictures(), target.pictures(), caller)
             finally:
@@ -162,13 +163,13 @@ class InFlight(Generic[Binding]):
     ) -> None:
         """Paint after the work that is queued in the caller's stream, and before later work."""
         if caller:
-            self.compute.wait(Event(self._gpu).record(caller))
+            self.compute.wait(Event(self._cuda).record(caller))
         try:
             for source, target in zip(sources, targets, strict=True):
                 self._paint(self._binding(source, target))
         finally:  # launched pictures go on, even if a later one failed
             if caller:
-                caller.wait(Event(self._gpu).record(self.compute))
+                caller.wait(Event(self._cuda).record(self.compute))
 
     def _binding(self, source: DeviceArray, target: DeviceArray) -> Binding:
         key = (source.address, target.address, source.shape)
@@ -189,7 +190,7 @@ class InFlight(Generic[Binding]):
         """Free as `close` does, then paint one picture of `shape` with `paint_last`."""
         self.close(free)
         with self._lock, suppress(OutOfMemoryError):
-            self._gpu.enter()
+            self._cuda.make_current()
             slot = self._new_slot(shape)
             paint_last(slot.binding)
             del slot  # its buffers were needed until now
@@ -215,7 +216,7 @@ class InFlight(Generic[Binding]):
         return self._idle.pop() if self._idle else self._new_slot(shape)
 
     def _new_slot(self, shape: Shape) -> Slot[Binding]:
-        slot: Slot[Binding] = Slot(self._gpu, shape, self._painted_shape(shape))
+        slot: Slot[Binding] = Slot(self._cuda, shape, self._painted_shape(shape))
         addresses = int(slot.image.address), int(slot.painting.address)
         slot.binding = self._bind(shape, slot.painted_shape, *addresses)
         return slot
@@ -230,21 +231,21 @@ class Slot(Generic[Binding]):
 
     binding: Binding
 
-    def __init__(self, gpu: Gpu, shape: Shape, painted_shape: Shape) -> None:
-        self._gpu, self.shape, self.painted_shape = gpu, shape, painted_shape
-        self.image = DeviceBuffer(gpu, math.prod(shape))
-        self.painting = DeviceBuffer(gpu, math.prod(self.painted_shape))
-        self.uploaded, self.painted, self.done = (Event(gpu) for _ in range(3))
+    def __init__(self, cuda: CudaContext, shape: Shape, painted_shape: Shape) -> None:
+        self._cuda, self.shape, self.painted_shape = cuda, shape, painted_shape
+        self.image = DeviceBuffer(cuda, math.prod(shape))
+        self.painting = DeviceBuffer(cuda, math.prod(self.painted_shape))
+        self.uploaded, self.painted, self.done = (Event(cuda) for _ in range(3))
 
     @cached_property
     def source(self) -> PinnedArray:
         """The staging buffer for pictures that are not in pinned memory."""
-        return PinnedArray(self._gpu, self.shape)
+        return PinnedArray(self._cuda, self.shape)
 
     @cached_property
     def target(self) -> PinnedArray:
         """The staging buffer for paintings that do not go into pinned memory."""
-        return PinnedArray(self._gpu, self.painted_shape)
+        return PinnedArray(self._cuda, self.painted_shape)
 
 
 class PendingPainting(Generic[Binding]):
@@ -253,13 +254,13 @@ class PendingPainting(Generic[Binding]):
     def __init__(
         self,
         slot: Slot[Binding],
-        gpu: Gpu,
+        cuda: CudaContext,
         give_back: Callable[[Slot[Binding]], None],
         source: PinnedArray,
         target: PinnedArray,
         out: NDArray[np.uint8] | None,
     ) -> None:
-        self._slot, self._gpu, self._give_back = slot, gpu, give_back
+        self._slot, self._cuda, self._give_back = slot, cuda, give_back
         self._source, self._target, self._out = source, target, out
 
     def result(self, read: Callable[[Binding], object] = lambda binding: None) -> NDArray[np.uint8]:
@@ -267,7 +268,7 @@ class PendingPainting(Generic[Binding]):
 
         `read` is called with the binding, and may read the model's extra outputs from it.
         """
-        self._gpu.enter()
+        self._cuda.make_current()
         self._slot.done.synchronize()
         painting = self._target.array
         if self._out is None:

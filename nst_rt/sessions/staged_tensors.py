@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.model import ModelFile
-from nst_rt.nvidia.memory import DeviceBuffer, Gpu, PinnedArray, Stream
+from nst_rt.nvidia.context import CudaContext
+from nst_rt.nvidia.memory import DeviceBuffer, PinnedArray, Stream
 from nst_rt.sessions.extra_tensors import FloatArray, Shape, extra_shapes
 from nst_rt.sessions.io_binding import DeviceTensor
 
@@ -17,10 +18,10 @@ from nst_rt.sessions.io_binding import DeviceTensor
 class StagedTensor:
     """A float32 tensor on the GPU and its staging buffer in pinned memory, zeros at first."""
 
-    def __init__(self, gpu: Gpu, name: str, shape: Shape) -> None:
+    def __init__(self, cuda: CudaContext, name: str, shape: Shape) -> None:
         self.name = name
         size = math.prod(shape) * np.dtype(np.float32).itemsize
-        self._host, self.device = PinnedArray(gpu, (size,)), DeviceBuffer(gpu, size)
+        self._host, self.device = PinnedArray(cuda, (size,)), DeviceBuffer(cuda, size)
         self.array: NDArray[np.float32] = self._host.array.view(np.float32).reshape(shape)
         self.array[...] = 0
 
@@ -40,14 +41,14 @@ class ExtraTensors:
     """The extra inputs and outputs of a model for one batch of pictures.
 
     Args:
-        gpu: the GPU that paints.
+        cuda: the context of the GPU that paints.
         model: declares their names and shapes.
         count: pictures in the batch.
     """
 
-    def __init__(self, gpu: Gpu, model: ModelFile, count: int) -> None:
+    def __init__(self, cuda: CudaContext, model: ModelFile, count: int) -> None:
         self.inputs, self.outputs = (
-            [StagedTensor(gpu, name, shape) for name, shape in shapes.items()]
+            [StagedTensor(cuda, name, shape) for name, shape in shapes.items()]
             for shapes in extra_shapes(model, count)
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 from nst_rt.engines.cache import BuildTarget, EngineKey, build_once, writable_folder
 from nst_rt.errors import LimitError, ProviderError
 from nst_rt.model import ModelFile
-from nst_rt.nvidia.driver import ask_driver
+from nst_rt.nvidia.driver import query_driver
 from nst_rt.nvidia.libraries import install_line
 from nst_rt.sessions import Precision
 from nst_rt.sessions.cuda import CudaBinding, CudaSession, need_libraries
@@ -59,7 +59,7 @@ class TensorRtSession(CudaSession):
         super()._prepare(model, onnxruntime)
         need_libraries(onnxruntime, "tensorrt")
         self._version = _version()
-        self._driver = ask_driver()
+        self._driver = query_driver()
         self._folder: Path | None = None
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:

@@ -46,17 +46,18 @@ DRIVER = """
 """Enters the first GPU's primary context; `ok` asserts that a call of the driver succeeded."""
 
 ON_DEVICE = """
-    from nst_rt.nvidia.memory import DeviceBuffer, Gpu, PinnedArray, Stream
+    from nst_rt.nvidia.context import CudaContext
+    from nst_rt.nvidia.memory import DeviceBuffer, PinnedArray, Stream
 
     class OnDevice:
         def __init__(self, shape, typestr="|u1", strides=None):
-            self.buffer = DeviceBuffer(gpu, int(np.prod(shape)))
+            self.buffer = DeviceBuffer(cuda, int(np.prod(shape)))
             self.__cuda_array_interface__ = {
                 "shape": shape, "typestr": typestr, "strides": strides,
                 "data": (int(self.buffer.address), False), "version": 3,
             }
 
-    gpu = Gpu()
-    gpu.enter()
+    cuda = CudaContext()
+    cuda.make_current()
 """
 """Goes after `OPEN`: arrays in GPU memory, as another library would have them."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nst_export.engine.messages import refusal
 from nst_rt.errors import MissingExtraError, ModelError, NstError, ProviderError
-from nst_rt.nvidia.driver import Gpu, ask_driver
+from nst_rt.nvidia.driver import GpuInfo, query_driver
 from nst_rt.nvidia.tensorrt import LIBRARIES, BackendName, Library, import_library
 from nst_rt.nvidia.tensorrt_log import Messages, logger_of
 
@@ -26,7 +26,7 @@ class Backend:
     name: BackendName
     module: ModuleType
     version: str
-    gpu: Gpu | None
+    gpu: GpuInfo | None
 
     @property
     def library(self) -> Library:
@@ -76,7 +76,7 @@ def open_backend(name: BackendName | None = None) -> Backend:
 def _open(name: BackendName) -> Backend:
     library = LIBRARIES[name]
     trt = import_library(name)
-    driver = ask_driver()
+    driver = query_driver()
     if not driver.gpus and not library.portable:
         raise ProviderError(
             f"{library.title} builds on the GPU that the engine is for: {driver.problem}",

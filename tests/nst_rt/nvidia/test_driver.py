@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nst_rt.nvidia.driver import ask_driver
+from nst_rt.nvidia.driver import query_driver
 
 ASK = """
-    from nst_rt.nvidia.driver import ask_driver
+    from nst_rt.nvidia.driver import query_driver
 
-    driver = ask_driver()
+    driver = query_driver()
     print(driver.version, driver.cuda, driver.problem)
     for gpu in driver.gpus:
         print(gpu.name, gpu.capability, gpu.memory >> 20)
@@ -31,11 +31,11 @@ def test_driver_without_gpus_says_why(cuda_machine) -> None:
 
 def test_card_without_a_driver_is_told_from_no_card(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("nst_rt.nvidia.driver._library", lambda name: None)
-    assert ask_driver(tmp_path / "absent").problem == "no NVIDIA driver"
+    assert query_driver(tmp_path / "absent").problem == "no NVIDIA driver"
     for slot, vendor, kind in (("0", "0x8086", "0x030000"), ("1", "0x10de", "0x040300")):
         (tmp_path / slot).mkdir()
         (tmp_path / slot / "vendor").write_text(f"{vendor}\n")
         (tmp_path / slot / "class").write_text(f"{kind}\n")
-    assert ask_driver(tmp_path).problem == "no NVIDIA driver"
+    assert query_driver(tmp_path).problem == "no NVIDIA driver"
     (tmp_path / "1/class").write_text("0x030200\n")
-    assert ask_driver(tmp_path).problem == "a GPU without its driver"
+    assert query_driver(tmp_path).problem == "a GPU without its driver"

@@ -22,7 +22,8 @@ COMMAND = "import sys; from nst_rt.commands import main; sys.argv[0] = 'nst-rt';
 )
 def test_every_call_fails_and_the_session_closes(cuda_machine, echo, call, lazy) -> None:
     code = """
-    from nst_rt.nvidia.memory import DeviceBuffer, Gpu
+    from nst_rt.nvidia.context import CudaContext
+    from nst_rt.nvidia.memory import DeviceBuffer
     session = opened()
     print((session.run(picture) == picture).all())
     waiting, other = session.submit(picture), picture[:, :5].copy()

@@ -119,19 +119,20 @@ def test_session_that_fails_gives_way_to_the_one_for_all_sizes(cuda_machine, ech
 def test_arrays_that_never_come_again_leave_no_graphs_behind(cuda_machine, echo) -> None:
     """A program that allocates each frame anew gets no capture for each."""
     code = """
-    from nst_rt.nvidia.memory import DeviceBuffer, Gpu
+    from nst_rt.nvidia.context import CudaContext
+    from nst_rt.nvidia.memory import DeviceBuffer
 
     class OnDevice:
-        def __init__(self, gpu, shape):
-            self.buffer = DeviceBuffer(gpu, int(np.prod(shape)))
+        def __init__(self, cuda, shape):
+            self.buffer = DeviceBuffer(cuda, int(np.prod(shape)))
             self.__cuda_array_interface__ = {
                 "shape": shape, "typestr": "|u1", "data": (int(self.buffer.address), False),
                 "version": 3,
             }
 
-    session, gpu = opened(), Gpu()
-    gpu.enter()
-    arrays = [[OnDevice(gpu, picture.shape) for _ in range(2)] for _ in range(40)]
+    session, cuda = opened(), CudaContext()
+    cuda.make_current()
+    arrays = [[OnDevice(cuda, picture.shape) for _ in range(2)] for _ in range(40)]
     for pair in arrays:
         session.paint_on_device(*pair)
     for pair in arrays[-12:] * 2:

@@ -285,10 +285,10 @@ def test_graph_is_not_captured_from_what_was_never_run(
     code = """
     from nst_rt.nvidia.graphs import Graph
     session = opened(trust_engine=True)
-    allocate = session._gpu.driver.cuMemAlloc
-    places = [int(session._gpu.call(allocate, picture.size)) for _ in range(2)]
+    allocate = session._cuda.driver.cuMemAlloc
+    places = [int(session._cuda.call(allocate, picture.size)) for _ in range(2)]
     launch = session._engine.launch(picture.shape, *places)
-    print(told(lambda: Graph(session._gpu, session._engine.stream, launch._enqueue)))
+    print(told(lambda: Graph(session._cuda, session._engine.stream, launch._enqueue)))
     print((session.run(picture) == picture).all())
     """
     ended = machine.run(code, engine, before=OPEN)
