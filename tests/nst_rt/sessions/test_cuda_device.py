@@ -14,14 +14,14 @@ def test_painting_keeps_its_place_in_the_callers_stream(cuda_machine, echo, lazy
     """Neither the caller's upload nor its download is waited for by the host."""
     code = """
     image, painting = (OnDevice(picture.shape) for _ in range(2))
-    source, target = (PinnedArray(gpu, picture.shape) for _ in range(2))
-    stream = Stream(gpu)
+    source, target = (PinnedArray(cuda, picture.shape) for _ in range(2))
+    stream = Stream(cuda)
     for number in range(3):
         source.array[:] = picture + number
         stream.upload(source, image.buffer)
         session.paint_on_device(image, painting, stream=int(stream.handle))
         stream.download(painting.buffer, target)
-        gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+        cuda.call(cuda.driver.cuStreamSynchronize, stream.handle)
         print((target.array == picture + number).all())
     """
     ended = cuda_machine.run(ARRAYS + code, echo, before=OPEN, lazy=lazy)
@@ -67,9 +67,10 @@ STYLIZER = (
     stylizer = Stylizer(sys.argv[1], device="cuda", size="full")
 
     def here(address, shape, stream):
-        target = PinnedArray(gpu, shape)
-        gpu.call(gpu.driver.cuMemcpyDtoHAsync, target.address, address, target.array.nbytes, stream)
-        gpu.call(gpu.driver.cuStreamSynchronize, stream)
+        target = PinnedArray(cuda, shape)
+        download, size = cuda.driver.cuMemcpyDtoHAsync, target.array.nbytes
+        cuda.call(download, target.address, address, size, stream)
+        cuda.call(cuda.driver.cuStreamSynchronize, stream)
         return target.array
 """
 )
@@ -109,14 +110,14 @@ def test_paintings_are_in_order_in_the_stream_of_who_reads_them(
     cuda_machine, echo, lazy, reader
 ) -> None:
     code = """
-    image, source, stream = OnDevice((20, 30, 3)), PinnedArray(gpu, picture.shape), Stream(gpu)
+    image, source, stream = OnDevice((20, 30, 3)), PinnedArray(cuda, picture.shape), Stream(cuda)
     image.__cuda_array_interface__["stream"] = int(stream.handle)
     for number in range(3):
         source.array[:] = picture + number
         stream.upload(source, image.buffer)
         painting = stylizer(image)
         if sys.argv[2] == "DLPack":
-            other = Stream(gpu)
+            other = Stream(cuda)
             capsule = painting.__dlpack__(stream=int(other.handle), max_version=(1, 0))
             address, stream_of = int(painting._buffer.address), other.handle
         else:
@@ -154,20 +155,20 @@ def test_tensors_of_pytorch_become_tensors_in_order_in_its_current_stream(
 
     def on_gpu(shape):
         size = int(np.prod(shape))
-        kept.append(DeviceBuffer(gpu, size))
+        kept.append(DeviceBuffer(cuda, size))
         there = (ctypes.c_uint8 * size).from_address(int(kept[-1].address))
         return torch.frombuffer(there, dtype=torch.uint8).reshape(shape).as_subclass(Tensor)
 
-    stream = Stream(gpu)
+    stream = Stream(cuda)
     current = SimpleNamespace(cuda_stream=int(stream.handle))
     torch.cuda.current_stream = lambda device: current
     given = on_gpu(picture.shape)
-    source = PinnedArray(gpu, picture.shape)
+    source = PinnedArray(cuda, picture.shape)
     source.array[:] = picture
     stream.upload(source, kept[0])
     painting = stylizer(given)
     print(type(painting).__name__, painting.dtype, tuple(painting.shape))
-    gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+    cuda.call(cuda.driver.cuStreamSynchronize, stream.handle)
     print((painting.numpy() == picture).all())
     """
     ended = cuda_machine.run(STYLIZER + code, echo, before=OPEN, lazy=lazy)
@@ -176,12 +177,12 @@ def test_tensors_of_pytorch_become_tensors_in_order_in_its_current_stream(
 
 def test_many_arrays_in_turn_are_painted_each_in_its_place(cuda_machine, echo) -> None:
     code = """
-    batch, source = OnDevice((12, 20, 30, 3)), PinnedArray(gpu, (12, 20, 30, 3))
-    stream = Stream(gpu)
+    batch, source = OnDevice((12, 20, 30, 3)), PinnedArray(cuda, (12, 20, 30, 3))
+    stream = Stream(cuda)
     for number in range(3):
         source.array[:] = np.arange(12, dtype=np.uint8).reshape(12, 1, 1, 1) + number
         stream.upload(source, batch.buffer)
-        gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+        cuda.call(cuda.driver.cuStreamSynchronize, stream.handle)
         painting = stylizer(batch)
         place = painting.__cuda_array_interface__
         print((here(place["data"][0], painting.shape, place["stream"]) == source.array).all())

@@ -41,7 +41,7 @@ def test_session_closes_when_what_it_began_is_done(cuda_machine, echo, lazy) -> 
     code = """
     class Part:
         def __del__(self):
-            print(gpu.driver.cuStreamQuery(stream.handle)[0].name)
+            print(cuda.driver.cuStreamQuery(stream.handle)[0].name)
 
     session = opened()
     waiting, stream = session.submit(picture), session._pictures.compute
@@ -87,7 +87,7 @@ def test_garbage_of_a_cycle_is_freed_in_order(cuda_machine, echo, lazy) -> None:
 
     class Lender:
         def __init__(self):
-            self.buffer = DeviceBuffer(gpu, 1800)
+            self.buffer = DeviceBuffer(cuda, 1800)
 
         def __dlpack_device__(self):
             return 2, 0
@@ -100,7 +100,7 @@ def test_garbage_of_a_cycle_is_freed_in_order(cuda_machine, echo, lazy) -> None:
 
     class Owner:
         def __del__(self):
-            print(gpu.driver.cuStreamQuery(stream.handle)[0].name)
+            print(cuda.driver.cuStreamQuery(stream.handle)[0].name)
 
     class Knot:
         pass
@@ -126,8 +126,8 @@ def test_what_was_painted_before_an_error_is_in_order(cuda_machine, steady_echo,
     """The painting is done, what came beside it does not come down."""
     code = """
     image, painting = (OnDevice(picture.shape) for _ in range(2))
-    source, target = (PinnedArray(gpu, picture.shape) for _ in range(2))
-    stream = Stream(gpu)
+    source, target = (PinnedArray(cuda, picture.shape) for _ in range(2))
+    stream = Stream(cuda)
     source.array[:] = picture
     stream.upload(source, image.buffer)
     session = opened()
@@ -135,7 +135,7 @@ def test_what_was_painted_before_an_error_is_in_order(cuda_machine, steady_echo,
     print(told(lambda: session.paint_on_device(image, painting, stream=int(stream.handle))))
     os.environ["STAND_IN_FAIL"] = ""
     stream.download(painting.buffer, target)
-    gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+    cuda.call(cuda.driver.cuStreamSynchronize, stream.handle)
     print((target.array == picture).all())
     """
     ended = cuda_machine.run(ON_DEVICE + code, steady_echo, before=OPEN, lazy=lazy)
@@ -147,9 +147,9 @@ def test_what_was_painted_before_an_error_is_in_order(cuda_machine, steady_echo,
 def test_captures_of_other_threads_are_not_spoilt(cuda_machine, echo) -> None:
     """ONNX Runtime captures in the mode that forbids all other threads to allocate, and waits."""
     code = """
-    modes = gpu.driver.CUstreamCaptureMode
-    stream = Stream(gpu)
-    gpu.call(gpu.driver.cuStreamBeginCapture, stream.handle, modes.CU_STREAM_CAPTURE_MODE_GLOBAL)
+    modes = cuda.driver.CUstreamCaptureMode
+    stream = Stream(cuda)
+    cuda.call(cuda.driver.cuStreamBeginCapture, stream.handle, modes.CU_STREAM_CAPTURE_MODE_GLOBAL)
 
     def paints():
         session = opened()
@@ -161,7 +161,7 @@ def test_captures_of_other_threads_are_not_spoilt(cuda_machine, echo) -> None:
 
     with ThreadPoolExecutor(1) as other:
         print(other.submit(paints).result(), used())
-    gpu.call(gpu.driver.cuStreamEndCapture, stream.handle)
+    cuda.call(cuda.driver.cuStreamEndCapture, stream.handle)
     """
     ended = cuda_machine.run(ON_DEVICE + code, echo, before=OPEN)
     assert (ended.code, ended.out) == (0, "True 0\n"), ended.err
@@ -173,11 +173,11 @@ def test_garbage_that_is_found_during_a_capture_is_freed_and_does_not_spoil_it(
     code = """
     import gc
     from nst_rt.nvidia.graphs import Graph
-    stream, knot = Stream(gpu), [DeviceBuffer(gpu, 1800)]
+    stream, knot = Stream(cuda), [DeviceBuffer(cuda, 1800)]
     knot.append(knot)
     del knot
     print(used())
-    graph = Graph(gpu, stream, gc.collect)
+    graph = Graph(cuda, stream, gc.collect)
     print(used())
     graph.launch(stream)
     """

@@ -129,7 +129,7 @@ def test_a_block_that_became_too_small_stays_with_its_graphs(
     small, large = ([OnDevice((1, size, size, 3)) for _ in range(2)] for size in (10, 60))
     for pair in (small, small, large, small, large, small):
         session.paint_on_device(*pair)
-    gpu.call(gpu.driver.cuCtxSynchronize)
+    cuda.call(cuda.driver.cuCtxSynchronize)
     session.close()
     print(used() == sum(array.buffer.size for array in (*small, *large)))
     """
@@ -155,14 +155,14 @@ def test_threads_share_an_engine(machine: EngineMachine, engine: Path) -> None:
 def test_pictures_on_the_gpu_stay_there(machine: EngineMachine, engine: Path, lazy: int) -> None:
     code = """
     session = opened(trust_engine=True)
-    image, painting, stream = OnDevice(picture.shape), OnDevice(picture.shape), Stream(gpu)
-    source, target = (PinnedArray(gpu, picture.shape) for _ in range(2))
+    image, painting, stream = OnDevice(picture.shape), OnDevice(picture.shape), Stream(cuda)
+    source, target = (PinnedArray(cuda, picture.shape) for _ in range(2))
     for number in range(4):
         source.array[:] = picture + number
         stream.upload(source, image.buffer)
         session.paint_on_device(image, painting, stream=int(stream.handle))
         stream.download(painting.buffer, target)
-        gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+        cuda.call(cuda.driver.cuStreamSynchronize, stream.handle)
         print((target.array == picture + number).all())
     """
     ended = machine.run(code, engine, before=OPEN + ON_DEVICE, lazy=lazy)
@@ -202,13 +202,13 @@ def test_a_stylizer_paints_arrays_on_the_gpu(machine: EngineMachine, engine: Pat
     code = """
     from nst_rt import Stylizer
     stylizer, array = Stylizer(sys.argv[1], trust_engine=True), OnDevice((20, 30, 3))
-    stream, source = Stream(gpu), PinnedArray(gpu, (20, 30, 3))
+    stream, source = Stream(cuda), PinnedArray(cuda, (20, 30, 3))
     source.array[:] = picture[0]
     stream.upload(source, array.buffer)
-    gpu.call(gpu.driver.cuStreamSynchronize, stream.handle)
+    cuda.call(cuda.driver.cuStreamSynchronize, stream.handle)
     painting = stylizer(array)
     address = painting.__cuda_array_interface__["data"][0]
-    gpu.call(gpu.driver.cuCtxSynchronize)
+    cuda.call(cuda.driver.cuCtxSynchronize)
     print((np.frombuffer((ctypes.c_uint8 * 1800).from_address(address), np.uint8)
            == picture.ravel()).all())
     """
