@@ -175,7 +175,11 @@ class OnnxRuntimeSession:
         """What an error of the engine means when it loads the model."""
         if is_lack_of_memory(str(error)):
             return OutOfMemoryError()
-        return ModelError(f"ONNX Runtime cannot run it ({_first(error)})", path=self._path)
+        return ModelError(
+            f"ONNX Runtime cannot run it ({_first(error)})",
+            path=self._path,
+            cure="export it again",
+        )
 
     def _failed(self, error: Exception) -> NstError:
         """What an error of the engine means while it paints."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.cancellation import CancelToken, current_token, raise_if_cancelled
-from nst_rt.errors import ModelError, OutOfMemoryError, ProviderError
+from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.sessions import Precision, missing_engine
@@ -74,9 +74,7 @@ class OpenVinoSession:
             self._compile = partial(core.compile_model, network, "CPU", options)
             self._compiled: Any = self._compile()
         except RuntimeError as error:
-            raise ModelError(
-                f"OpenVINO cannot run it ({_first(error)})", path=model.path
-            ) from error
+            raise self._failed("cannot run it", error) from error
         keep_in_children(core, self._compiled)
         self.threads = int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
         self._tensor = openvino.Tensor
@@ -99,11 +97,7 @@ class OpenVinoSession:
             raise_if_cancelled()
             return self._infer(self._request(), image, extra, token)
         except RuntimeError as error:
-            if is_lack_of_memory(str(error)):
-                raise OutOfMemoryError from error
-            raise ModelError(
-                f"OpenVINO cannot paint with it ({_first(error)})", path=self._path
-            ) from error
+            raise self._failed("cannot paint with it", error) from error
         finally:
             self._turns.release()
 
@@ -114,6 +108,16 @@ class OpenVinoSession:
 
     def close(self) -> None:
         del self._compiled, self._local
+
+    def _failed(self, what: str, error: RuntimeError) -> NstError:
+        """Return what an error of the engine means."""
+        if is_lack_of_memory(str(error)):
+            return OutOfMemoryError()
+        return ModelError(
+            f"OpenVINO {what} ({_first(error)})",
+            path=self._path,
+            cure="choose device onnxruntime, or export it again",
+        )
 
     def _infer(
         self, request: Any, image: NDArray[np.uint8], extra: list[FloatArray], token: CancelToken
