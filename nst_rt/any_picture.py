@@ -12,8 +12,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.arguments import file_path
 from nst_rt.errors import InputError, UsageError
-from nst_rt.given import file_path
 from nst_rt.images import (
     Picture,
     as_rgb_array,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
-from nst_rt.given import share, whole
+from nst_rt.arguments import share, whole_number
 
 DEFAULT_SIZE = 1280
 """Long side in pixels at which larger pictures are painted: strokes keep a visible size."""
@@ -36,7 +36,7 @@ class PaintOptions:
     def __post_init__(self) -> None:
         size: object = self.size  # callers without a type checker give anything
         if not (isinstance(size, str) and size == "full"):
-            size = whole("size", size, cure='give a long side in pixels, or "full"')
+            size = whole_number("size", size, cure='give a long side in pixels, or "full"')
         object.__setattr__(self, "size", size)
         object.__setattr__(self, "strength", share("strength", self.strength))
         object.__setattr__(self, "keep_color", bool(self.keep_color))

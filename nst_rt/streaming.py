@@ -18,8 +18,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, overload
 
+from nst_rt.arguments import whole_number
 from nst_rt.cancellation import CancelToken, cancelled_by
-from nst_rt.given import whole
 from nst_rt.options import CallOptions
 from nst_rt.pipeline import Pipeline, Stage
 
@@ -120,7 +120,7 @@ class Streaming(ABC):
 
     def _check(self, depth: int) -> None:
         self.refuse_if_closed()
-        whole("depth", depth)
+        whole_number("depth", depth)
 
     def _streamed(self, pictures: Iterable[Any], depth: int, options: CallOptions) -> Iterator[Any]:
         painting = Stage("painting", lambda picture: self(picture, **options), self.parallel)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.any_picture import AnyPicturePainter, VideoFrame
+from nst_rt.arguments import share, whole_number
 from nst_rt.errors import ClosedError, InputError
-from nst_rt.given import share, whole
 from nst_rt.images import DEFAULT_MAX_PIXELS, Picture, as_rgb_array, buffer_shape
 from nst_rt.model import Adaptation
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
@@ -91,10 +91,12 @@ class Stylizer(Streaming):
         opened: OpenOptions = {
             "device": device,
             "precision": precision,
-            "threads": None if threads is None else whole("threads", threads, most=MOST_THREADS),
-            "parallel": whole("parallel", parallel, most=MOST_THREADS),
-            "max_pixels": whole("max_pixels", max_pixels),
-            "max_memory": None if max_memory is None else whole("max_memory", max_memory),
+            "threads": None
+            if threads is None
+            else whole_number("threads", threads, most=MOST_THREADS),
+            "parallel": whole_number("parallel", parallel, most=MOST_THREADS),
+            "max_pixels": whole_number("max_pixels", max_pixels),
+            "max_memory": None if max_memory is None else whole_number("max_memory", max_memory),
             "verify": verify,
             "trust_engine": trust_engine,
             "adaptation": adaptation,
@@ -238,7 +240,7 @@ class Stylizer(Streaming):
             SizeError: the model is an engine that does not take it, not in parts or smaller either.
             UsageError: a number is no whole one, or below 1.
         """
-        high, wide = whole("height", height), whole("width", width)
+        high, wide = whole_number("height", height), whole_number("width", width)
         options = self._options.changed(size, None, None)
         return self._painter.working_size(high, wide, options.size)
 

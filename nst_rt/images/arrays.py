@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.arguments import refuse_unknown, whole_number
 from nst_rt.errors import InputError, LimitError, UsageError
-from nst_rt.given import refuse_unknown, whole
 from nst_rt.images.limits import allowed_memory, check_pixels
 
 Color = Literal["rgb", "bgr"]
@@ -63,8 +63,8 @@ def buffer_shape(height: int, width: int, count: int | None, max_pixels: int) ->
         UsageError: a number is no whole one, or below 1.
         LimitError: pictures of more pixels than are allowed, or all of more than memory holds.
     """
-    batch = () if count is None else (whole("count", count),)
-    high, wide = whole("height", height), whole("width", width)
+    batch = () if count is None else (whole_number("count", count),)
+    high, wide = whole_number("height", height), whole_number("width", width)
     check_pixels(high, wide, max_pixels)
     shape = (*batch, high, wide, 3)
     need, free = math.prod(shape), allowed_memory(None)

@@ -10,9 +10,9 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.arguments import refuse_unknown, whole_number
 from nst_rt.engines.trust import check_trust
 from nst_rt.errors import MissingExtraError, ProviderError, UsageError
-from nst_rt.given import refuse_unknown, whole
 from nst_rt.model import ModelFile
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.threads import allowed_threads
@@ -113,8 +113,8 @@ def open_session(
         _refuse_on_cpu(model, device)
         check_trust(model.path, model.engine, trusted=trust_engine)
     allowed = allowed_threads()
-    count = allowed if threads is None else whole("threads", threads, most=MOST_THREADS)
-    parallel = whole("parallel", parallel, most=MOST_THREADS)
+    count = allowed if threads is None else whole_number("threads", threads, most=MOST_THREADS)
+    parallel = whole_number("parallel", parallel, most=MOST_THREADS)
     for_gpu = model.engine is None and model.adaptation is None
     wanted = device == "auto" and for_gpu and _has_cuda()
     session = _open_cuda(model, precision, count) if wanted else None

@@ -12,8 +12,8 @@ from time import perf_counter
 from typing import Any
 
 from nst_rt._version import __version__
+from nst_rt.arguments import file_path, seconds
 from nst_rt.errors import InputError, UsageError
-from nst_rt.given import file_path, seconds
 from nst_rt.pipeline import Pipeline, Stage, StageProfile
 from nst_rt.video.color import from_rgb
 from nst_rt.video.containers import pyav

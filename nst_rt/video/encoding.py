@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nst_rt.arguments import whole_number
 from nst_rt.errors import ProviderError, UsageError
-from nst_rt.given import whole
 from nst_rt.video.containers import pyav
 from nst_rt.video.facts import VideoFacts
 from nst_rt.video.tracks import MUXERS
@@ -60,7 +60,7 @@ class Encoding:
 
     def __post_init__(self) -> None:
         if self.crf is not None:
-            object.__setattr__(self, "crf", whole("crf", self.crf, least=0, most=63))
+            object.__setattr__(self, "crf", whole_number("crf", self.crf, least=0, most=63))
 
 
 DEFAULT_ENCODING = Encoding()

@@ -7,8 +7,8 @@ from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 
+from nst_rt.arguments import whole_number
 from nst_rt.errors import UsageError
-from nst_rt.given import whole
 from nst_rt.images import DEFAULT_MAX_PIXELS
 from nst_rt.video.animations import ANIMATIONS, AnimationSink, AnimationSource
 from nst_rt.video.frames import FrameSink, FrameSource
@@ -53,7 +53,7 @@ def open_source(
     """
     name, suffix = os.fspath(name), Path(name).suffix.lower()
     constant = DEFAULT_RATE if rate is None else checked_rate(rate)
-    max_pixels = whole("max_pixels", max_pixels)
+    max_pixels = whole_number("max_pixels", max_pixels)
     if name != STANDARD and is_sequence(name):
         return ImageSequenceSource(name, rate=constant, max_pixels=max_pixels)
     if suffix in ANIMATIONS:

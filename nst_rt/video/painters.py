@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nst_rt.arguments import seconds, share
 from nst_rt.errors import UsageError
-from nst_rt.given import seconds, share
 from nst_rt.images import blend
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.frames import Frame

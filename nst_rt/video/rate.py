@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from nst_rt.given import number
+from nst_rt.arguments import number
 
 DEFAULT_RATE = Fraction(25)
 """Frames per second where nothing says otherwise; FFmpeg's default."""

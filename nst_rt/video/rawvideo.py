@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from nst_rt.arguments import whole_number
 from nst_rt.errors import InputError
-from nst_rt.given import whole
 from nst_rt.images import DEFAULT_MAX_PIXELS, check_pixels
 from nst_rt.video.frames import Frame, on_white
 from nst_rt.video.pipes import Inflow, Outflow
@@ -45,7 +45,7 @@ class RawVideoSource:
         pixel_format: PixelFormat = "rgb24",
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
-        self.height, self.width = whole("height", size[0]), whole("width", size[1])
+        self.height, self.width = whole_number("height", size[0]), whole_number("width", size[1])
         check_pixels(self.height, self.width, max_pixels)
         rate = checked_rate(rate)
         self.rate: Fraction | None = rate

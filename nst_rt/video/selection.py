@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
-from nst_rt.given import refuse_unknown, seconds, whole
+from nst_rt.arguments import refuse_unknown, seconds, whole_number
 
 Hdr = Literal["refuse", "tonemap", "passthrough"]
 
@@ -51,7 +51,7 @@ class Selection:
         if self.duration is not None:
             object.__setattr__(self, "duration", seconds("duration", self.duration))
         if self.stream is not None:
-            object.__setattr__(self, "stream", whole("stream", self.stream, least=0))
+            object.__setattr__(self, "stream", whole_number("stream", self.stream, least=0))
         refuse_unknown("hdr", self.hdr, get_args(Hdr))
 
     @property

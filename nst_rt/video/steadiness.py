@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.given import share
+from nst_rt.arguments import share
 from nst_rt.steady import Statistics
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.cuts import Thumbnail

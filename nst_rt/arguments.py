@@ -1,4 +1,4 @@
-"""What callers give, who may give anything: numbers, words, paths."""
+"""Checks of callers' arguments, which may be anything: numbers, words, paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from nst_rt.errors import UsageError
 
 
-def whole(
+def whole_number(
     name: str,
     value: object,
     *,
@@ -20,10 +20,10 @@ def whole(
     most: int | None = None,
     cure: str = "give a whole number, {} or more",
 ) -> int:
-    """The number, of whatever type, if it is a whole one from `least` on.
+    """Return a whole number of any type as an int, if it is in range.
 
     Raises:
-        UsageError: it is none, below `least`, or above `most`.
+        UsageError: it is no whole number, below `least`, or above `most`.
     """
     try:
         number = operator.index(value)  # type: ignore[arg-type]  # that is the question
@@ -44,10 +44,10 @@ def number(
     most: Fraction | int | None = None,
     cure: str,
 ) -> Fraction:
-    """The number, of whatever type, exactly, if it is one from `least` to `most`.
+    """Return a real number of any type exactly, if it is in `least`…`most`.
 
     Raises:
-        UsageError: it is none, or out of range.
+        UsageError: it is no number, or out of range.
     """
     exact = None
     if isinstance(value, Rational):
@@ -61,34 +61,34 @@ def number(
 
 
 def share(name: str, value: object) -> float:
-    """The number, of whatever type, if it is one in 0…1.
+    """Return a real number of any type as a float, if it is in 0…1.
 
     Raises:
-        UsageError: it is none, or out of range.
+        UsageError: it is no number, or out of range.
     """
     return float(number(name, value, most=1, cure="choose it in 0…1"))
 
 
 def seconds(name: str, value: object) -> Fraction:
-    """The time, of whatever type, exactly, if it is a number from 0 on.
+    """Return a time of any numeric type exactly, if it is 0 or more.
 
     Raises:
-        UsageError: it is none, negative, or infinite.
+        UsageError: it is no number, negative, or infinite.
     """
     return number(name, value, cure="give seconds, 0 or more")
 
 
 def refuse_unknown(name: str, value: object, known: tuple[str, ...]) -> None:
-    """Raise `UsageError` for a word that has no meaning."""
+    """Raise `UsageError` for a value that is not among the known ones."""
     if not isinstance(value, str) or value not in known:
         raise UsageError(f"{name} is {value!r}", cure=f"choose {', '.join(known)}")
 
 
 def file_path(name: str, value: object) -> Path:
-    """A path that a file can have.
+    """Return a path that a file can have.
 
     Raises:
-        UsageError: it is none, or that of no file.
+        UsageError: it is no path, or no file can have it.
     """
     try:
         path = Path(os.fsdecode(value))  # type: ignore[arg-type]  # that is the question

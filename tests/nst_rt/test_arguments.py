@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nst_rt.arguments import file_path, refuse_unknown, seconds, share, whole_number
 from nst_rt.errors import UsageError
-from nst_rt.given import file_path, refuse_unknown, seconds, share, whole
 
 NO_NUMBERS = ["1", None, [1], float("nan"), float("inf"), Decimal(1), np.array([0.5, 1])]
 
 
 def test_numbers_of_any_type_become_plain_ones() -> None:
-    assert type(whole("count", np.int64(5))) is int
+    assert type(whole_number("count", np.int64(5))) is int
     assert type(share("keep", np.float32(0.5))) is float
     assert (share("keep", 1), share("keep", Fraction(1, 4))) == (1.0, 0.25)
     assert [seconds("start", value) for value in (np.float64(1.5), np.int32(2), 0.1)] == [
@@ -33,21 +33,21 @@ def test_what_is_no_number_is_named(value) -> None:
     with pytest.raises(UsageError, match=r"start is .*; give seconds, 0 or more"):
         seconds("start", value)
     with pytest.raises(UsageError, match=r"count is .*; give a whole number, 1 or more"):
-        whole("count", value)
+        whole_number("count", value)
 
 
 def test_ends_of_ranges_are_inside() -> None:
     assert (share("keep", 0), share("keep", 1), seconds("start", 0)) == (0, 1, 0)
-    assert (whole("stream", 0, least=0), whole("crf", 63, most=63)) == (0, 63)
+    assert (whole_number("stream", 0, least=0), whole_number("crf", 63, most=63)) == (0, 63)
     for value in (-1e-9, 1.000001, 10**400):
         with pytest.raises(UsageError, match="keep is"):
             share("keep", value)
     with pytest.raises(UsageError, match="stream is -1; give a whole number, 0 or more"):
-        whole("stream", -1, least=0)
+        whole_number("stream", -1, least=0)
     with pytest.raises(UsageError, match="crf is 64; give 63 at most"):
-        whole("crf", 64, most=63)
+        whole_number("crf", 64, most=63)
     with pytest.raises(UsageError, match="count is True"):
-        whole("count", True)
+        whole_number("count", True)
 
 
 @pytest.mark.parametrize("value", ["x", None, 0, ["a"], np.array(["a", "b"])])
