@@ -13,7 +13,14 @@ from nst_rt.nvidia.context import CudaContext
 from nst_rt.nvidia.graphs import Graph
 from nst_rt.nvidia.kernels import keep_kernels
 from nst_rt.nvidia.memory import DeviceBuffer, Stream
-from nst_rt.nvidia.tensorrt_log import Meaning, listening, logger_of, meanings, meant, overheard
+from nst_rt.nvidia.tensorrt_log import (
+    ErrorRule,
+    collect_messages,
+    error_from,
+    error_rules,
+    shared_logger,
+    take_recent_errors,
+)
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -92,7 +99,7 @@ class Engine:
                 for name, buffer in beside.items()
             )
         ):
-            raise meant(overheard(), self.title, _PAINTING)
+            raise error_from(take_recent_errors(), self.title, _PAINTING)
         workspace = self._room(context.update_device_memory_size_for_shapes())
         context.set_device_memory(int(workspace.address), workspace.size)
         return Launch(self, context, workspace, beside)
@@ -152,18 +159,18 @@ class Launch:
     def _enqueue(self) -> None:
         if not self._context.execute_async_v3(int(self._engine.stream.handle)):
             self._engine.cuda.leak_engines_if_lost()
-            raise meant(overheard(), self._engine.title, _PAINTING)
+            raise error_from(take_recent_errors(), self._engine.title, _PAINTING)
 
 
 def _deserialize(trt: ModuleType, title: str, plan: bytes) -> trt.ICudaEngine:
-    with listening() as messages:
+    with collect_messages() as messages:
         try:
-            run_time = trt.Runtime(logger_of(trt))
+            run_time = trt.Runtime(shared_logger(trt))
         except TypeError as error:  # what a null pointer becomes
-            raise meant(messages, title, _LOADING) from error
+            raise error_from(messages, title, _LOADING) from error
         engine = run_time.deserialize_cuda_engine(plan)  # keeps the run time
         if engine is None:
-            raise meant(messages, title, _LOADING)
+            raise error_from(messages, title, _LOADING)
         return engine
 
 
@@ -206,7 +213,7 @@ _SHARED = (
         "update NVIDIA's driver, or give the .onnx file that the engine was built from",
     ),
 )  # fmt: skip
-_LOADING: tuple[Meaning, ...] = meanings(
+_LOADING: tuple[ErrorRule, ...] = error_rules(
     *_SHARED,
     (
         r"expecting compute ([\d.]+) got compute ([\d.]+)",
@@ -218,7 +225,7 @@ _LOADING: tuple[Meaning, ...] = meanings(
     ),
     (r"([^\n]*)", ModelError, "{name} cannot load it ({0})", "-vv shows all that it says"),
 )  # fmt: skip
-_PAINTING: tuple[Meaning, ...] = meanings(
+_PAINTING: tuple[ErrorRule, ...] = error_rules(
     *_SHARED,
     (r"Cuda \w+ \(([^\n]*)\)", ProviderError, "{name} cannot paint ({0})", ""),
     (r"([^\n]*)", ProviderError, "{name} cannot paint ({0})", "-vv shows all that it says"),

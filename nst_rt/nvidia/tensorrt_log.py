@@ -1,4 +1,4 @@
-"""What TensorRT says while it works: kept, made short, and read for what it means."""
+"""TensorRT's log messages: collected, shortened, and turned into errors that a person can act on."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ERRORS = ("ERROR", "INTERNAL_ERROR")
-_PLACE = re.compile(r"\.?\s*In \w+ at /[^\s)]+")
+_LOCATION = re.compile(r"\.?\s*In \w+ at /[^\s)]+")
 _SERIOUS = re.compile("layernorm|timing cache", re.IGNORECASE)
 """Worth a warning: statistics in half precision, which overflow; a timing cache of no use."""
 
 
 @dataclass
 class Messages:
-    """The lines of one piece of work; the chatty ones are not kept."""
+    """The errors and infos of one piece of work; all else goes to our log alone."""
 
     errors: list[str] = field(default_factory=list)
     infos: list[str] = field(default_factory=list)
 
-    def take(self, severity: str, text: str) -> None:
-        """Keep a line. It comes from whatever thread the library works in."""
+    def add(self, severity: str, text: str) -> None:
+        """Keep a message. It comes from whatever thread the library works in."""
         if severity in _ERRORS:
             self.errors.append(text)
             logger.debug("%s", text)
@@ -45,100 +45,100 @@ class Messages:
             logger.debug("%s", text)
 
     def number(self, name: str) -> int | None:
-        """A number that the builder told, as of "Total Activation Memory: 123 bytes"."""
+        """Return a number that the builder reported, as in "Total Activation Memory: 123 bytes"."""
         found = (re.match(rf"{name}: (\d+)", text) for text in self.infos)
         return next((int(match[1]) for match in found if match), None)
 
 
-class Meaning(NamedTuple):
-    """What a person is told where the library says something of a pattern."""
+class ErrorRule(NamedTuple):
+    """The error to raise where the library's messages match a pattern."""
 
     pattern: re.Pattern[str]
     kind: type[NstError]
     what: str
-    """With {name} for the library and {0}, {1} for what the pattern's groups found."""
+    """With {name} for the library and {0}, {1} for the pattern's groups."""
     cure: str
 
 
-def meanings(*rows: tuple[str, type[NstError], str, str]) -> tuple[Meaning, ...]:
-    """A table of meanings. The first that fits counts, so the last one has to fit everything."""
+def error_rules(*rows: tuple[str, type[NstError], str, str]) -> tuple[ErrorRule, ...]:
+    """Make a table of rules. The first that matches counts, so the last one has to match anything."""
     return tuple(
-        Meaning(re.compile(pattern, re.DOTALL), kind, what, cure)
+        ErrorRule(re.compile(pattern, re.DOTALL), kind, what, cure)
         for pattern, kind, what, cure in rows
     )
 
 
-def meant(messages: Messages, name: str, table: Sequence[Meaning]) -> NstError:
-    """The error that a person can act on.
+def error_from(messages: Messages, name: str, rules: Sequence[ErrorRule]) -> NstError:
+    """Return the error that a person can act on.
 
     Args:
-        messages: what was said until nothing came.
-        name: what the library is called.
-        table: what its messages mean.
+        messages: of the work that failed.
+        name: the library's name in messages.
+        rules: what its messages mean.
     """
-    said = essence("\n".join(messages.errors)) or "it does not say why"
-    found = ((meaning, meaning.pattern.search(said)) for meaning in table)
-    meaning, match = next((meaning, match) for meaning, match in found if match)
-    what = meaning.what.format(*match.groups(default=""), name=name)
-    return meaning.kind(what, cure=meaning.cure)
+    text = strip_locations("\n".join(messages.errors)) or "it does not say why"
+    found = ((rule, rule.pattern.search(text)) for rule in rules)
+    rule, match = next((rule, match) for rule, match in found if match)
+    what = rule.what.format(*match.groups(default=""), name=name)
+    return rule.kind(what, cure=rule.cure)
 
 
-def essence(text: str) -> str:
-    """A message without the places in sources that it carries, and without what else it says.
+def strip_locations(text: str) -> str:
+    """Return messages without the places in source files that they name, and without noise.
 
-    On a machine without a driver its absence is told beside every error.
+    On a machine without a driver its absence is reported beside every error.
     """
-    lines = [_PLACE.sub("", line).strip() for line in text.splitlines()]
-    told = [line for line in lines if line and not line.startswith("Invalid Node")]
-    return "\n".join([line for line in told if "catchCudaError" not in line] or told)
+    stripped = [_LOCATION.sub("", line).strip() for line in text.splitlines()]
+    lines = [line for line in stripped if line and not line.startswith("Invalid Node")]
+    return "\n".join([line for line in lines if "catchCudaError" not in line] or lines)
 
 
-class _Ear:
-    """Where the one logger of the process hands its lines on to."""
+class _LogSink:
+    """The destination of the one logger of the process."""
 
-    listener: Messages | None = None
-    busy = threading.Lock()
+    collecting: Messages | None = None
+    lock = threading.Lock()
     recent: ClassVar[deque[str]] = deque(maxlen=20)
-    """Errors, for those who do not listen."""
+    """The last errors, for work that does not collect messages."""
 
     @classmethod
-    def hear(cls, severity: str, text: str) -> None:
+    def write(cls, severity: str, text: str) -> None:
         if severity in _ERRORS:
             cls.recent.append(text)
-        (cls.listener or Messages()).take(severity, text)
+        (cls.collecting or Messages()).add(severity, text)
 
 
 @contextmanager
-def listening() -> Iterator[Messages]:
-    """Collect what is said while entered; other threads that would listen wait their turn."""
-    with _Ear.busy:
-        _Ear.listener = messages = Messages()
+def collect_messages() -> Iterator[Messages]:
+    """Collect the messages of all threads while entered; one thread at a time can enter."""
+    with _LogSink.lock:
+        _LogSink.collecting = messages = Messages()
         try:
             yield messages
         finally:
-            _Ear.listener = None
-            _Ear.recent.clear()
+            _LogSink.collecting = None
+            _LogSink.recent.clear()
 
 
-def overheard() -> Messages:
-    """The errors since it was last asked for.
+def take_recent_errors() -> Messages:
+    """Return the errors since the last call.
 
-    Painting does not listen: pictures would wait for the build of an engine.
+    Painting does not collect messages: pictures would wait for the build of an engine.
     """
-    messages = Messages(list(_Ear.recent))
-    _Ear.recent.clear()
+    messages = Messages(list(_LogSink.recent))
+    _LogSink.recent.clear()
     return messages
 
 
 @cache
-def logger_of(trt: ModuleType) -> trt.ILogger:
-    """The one logger of this process: TensorRT keeps the first that it is given."""
+def shared_logger(trt: ModuleType) -> trt.ILogger:
+    """Return the one logger of this process: TensorRT keeps the first that it is given."""
 
     class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
 
         def log(self, severity: Any, msg: str) -> None:
-            _Ear.hear(severity.name, msg)
+            _LogSink.write(severity.name, msg)
 
     return Logger()

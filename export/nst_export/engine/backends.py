@@ -11,7 +11,7 @@ from nst_export.engine.messages import refusal
 from nst_rt.errors import MissingExtraError, ModelError, NstError, ProviderError
 from nst_rt.nvidia.driver import GpuInfo, query_driver
 from nst_rt.nvidia.tensorrt import LIBRARIES, BackendName, Library, import_library
-from nst_rt.nvidia.tensorrt_log import Messages, logger_of
+from nst_rt.nvidia.tensorrt_log import Messages, shared_logger
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -45,7 +45,7 @@ class Backend:
         """
         trt = self.module
         try:
-            return trt.Builder(logger_of(trt))
+            return trt.Builder(shared_logger(trt))
         except TypeError as error:  # what a null pointer becomes
             raise _does_not_start(messages, self.title) from error
 

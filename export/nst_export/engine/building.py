@@ -40,7 +40,7 @@ from nst_rt.engines.side_car import (
 from nst_rt.engines.trust import remember_built
 from nst_rt.errors import NstError, OutputError, UsageError
 from nst_rt.model import ModelFile
-from nst_rt.nvidia.tensorrt_log import Messages, listening
+from nst_rt.nvidia.tensorrt_log import Messages, collect_messages
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -98,7 +98,7 @@ def build_engine(
 
     name = target.name.removesuffix(SUFFIX)
     model = model_for(source, name, options, facts or {}, remember, progress)
-    with build_lock(), listening() as messages:
+    with build_lock(), collect_messages() as messages:
         _check_target(target, overwrite)  # another process may have built it meanwhile
         builder = backend.builder(messages)
         built = _Build(backend, model, options, messages, progress)

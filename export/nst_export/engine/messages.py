@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nst_rt.errors import ModelError, NstError, ProviderError, UsageError
-from nst_rt.nvidia.tensorrt_log import Messages, meanings, meant
+from nst_rt.nvidia.tensorrt_log import Messages, error_from, error_rules
 
 _SMALLER = "raise --workspace, or lower --max or --batch"
-_MEANINGS = meanings(
+_RULES = error_rules(
     (
         r"no optimization profile has been defined",
         UsageError, "the model takes any size, and no range of sizes was given",
@@ -68,4 +68,4 @@ def refusal(messages: Messages, name: str) -> NstError:
         messages: what was said until nothing came.
         name: what the library is called.
     """
-    return meant(messages, name, _MEANINGS)
+    return error_from(messages, name, _RULES)

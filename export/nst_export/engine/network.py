@@ -13,7 +13,7 @@ from nst_export.engine.messages import refusal
 from nst_export.engine.profiles import Profile, Shape
 from nst_rt.engines.side_car import written
 from nst_rt.errors import ModelError, NstError, UsageError
-from nst_rt.nvidia.tensorrt_log import Messages, essence
+from nst_rt.nvidia.tensorrt_log import Messages, strip_locations
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -150,7 +150,7 @@ def _refused(error: trt.ParserError, name: str) -> NstError:
     known = refusal(Messages([error.desc()]), name)
     if not known.what.startswith(f"{name} cannot build it"):
         return type(known)(f"{known.what} ({at})", cure=known.cure)
-    reason = essence(error.desc()).partition("\n")[0]
+    reason = strip_locations(error.desc()).partition("\n")[0]
     return ModelError(
         f"{name} does not take {at} ({reason})",
         cure="export it without, or run the .onnx file itself",

@@ -11,7 +11,7 @@ import pytest
 from nst_export.engine.backends import Backend, open_backend
 from nst_export.engine.network import parse
 from nst_rt import zoo
-from nst_rt.nvidia.tensorrt_log import Messages, listening
+from nst_rt.nvidia.tensorrt_log import Messages, collect_messages
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def rtx() -> Backend:
 
 @pytest.fixture
 def messages() -> Iterator[Messages]:
-    with listening() as messages:
+    with collect_messages() as messages:
         yield messages
 
 

@@ -104,11 +104,11 @@ def test_a_library_that_does_not_start_and_says_why(tensorrt_of: TensorRtOf) -> 
     code = """
     from nst_export.engine.backends import open_backend
     from nst_rt.errors import NstError
-    from nst_rt.nvidia.tensorrt_log import listening
+    from nst_rt.nvidia.tensorrt_log import collect_messages
 
     backend = open_backend("tensorrt")
-    with listening() as messages:
-        messages.take("ERROR", "CUDA initialization failure with error: 35")
+    with collect_messages() as messages:
+        messages.add("ERROR", "CUDA initialization failure with error: 35")
         try:
             backend.builder(messages)
         except NstError as error:

@@ -111,7 +111,7 @@ def test_silence(rtx: Backend) -> None:
 def test_only_serious_warnings_are_shown_unasked(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "nst_rt.nvidia")
     messages = Messages()
-    messages.take("WARNING", "Detected layernorm nodes in FP16: norm_3")
-    messages.take("WARNING", "Make sure input x has Int64 binding.")
-    messages.take("VERBOSE", "Registered plugin creator")
+    messages.add("WARNING", "Detected layernorm nodes in FP16: norm_3")
+    messages.add("WARNING", "Make sure input x has Int64 binding.")
+    messages.add("VERBOSE", "Registered plugin creator")
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
