@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from nst_rt.engines.command import outside
+from nst_rt.engines.rebuild_command import size_error
 from nst_rt.errors import InputError, ModelError, ProviderError, shown
 from nst_rt.images import working_size
 from nst_rt.model import ModelFile
@@ -62,7 +62,7 @@ class Fitting:
         in_parts = not steadily and at[0] >= engine.smallest[0] and at[1] >= engine.smallest[1]
         smaller = engine.fitted(at) if shrinks else None
         if smaller is None:
-            raise outside(model.path, engine, at, instead=self._lacks(in_parts))
+            raise size_error(model.path, engine, at, instead=self._lacks(in_parts))
         if not self._told_limit:
             self._told_limit = True
             logger.warning(

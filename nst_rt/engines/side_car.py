@@ -91,7 +91,7 @@ class EngineFacts:
 
     def range_text(self) -> str:
         """The sizes that it takes, as "16x16 … 1280x720 … 1920x1080"."""
-        sizes = (written(self._size(name)) for name in _SHAPES)
+        sizes = (size_text(self._size(name)) for name in _SHAPES)
         return " … ".join(dict.fromkeys(sizes))
 
     def summary(self) -> dict[str, object]:
@@ -115,17 +115,17 @@ class EngineFacts:
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1, sort_keys=True) + "\n"
 
 
-def side_car_of(engine: Path) -> Path:
+def side_car_path(engine: Path) -> Path:
     """Where the facts of an engine lie."""
     return engine.with_name(engine.name + ".json")
 
 
-def platform_here() -> str:
+def this_platform() -> str:
     """Operating system and processor of this machine, as a side-car names them."""
     return f"{sys.platform}-{platform.machine().lower()}"
 
 
-def written(size: tuple[int, int]) -> str:
+def size_text(size: tuple[int, int]) -> str:
     """Height and width as on the command line: WIDTHxHEIGHT."""
     return f"{size[1]}x{size[0]}"
 
@@ -136,7 +136,7 @@ def read_engine_facts(engine: Path) -> EngineFacts:
     Raises:
         ModelError: absent, damaged, or of another schema.
     """
-    path = side_car_of(engine)
+    path = side_car_path(engine)
     cure = "build the engine again: nst-rt export MODEL OUT.engine"
     try:
         told = json.loads(path.read_text(encoding="utf-8"))

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from nst_rt.atomic import replace_file
 from nst_rt.cache import engines_folder
-from nst_rt.engines.command import rebuild
-from nst_rt.engines.side_car import EngineFacts, side_car_of
+from nst_rt.engines.rebuild_command import rebuild_command
+from nst_rt.engines.side_car import EngineFacts, side_car_path
 from nst_rt.errors import ModelError, shown
 from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
 
@@ -25,16 +25,16 @@ SHOWN = 16
 """Digits of a hash that tell two apart in a message."""
 
 
-def check_whole(engine: Path, data: bytes, facts: EngineFacts) -> None:
+def check_integrity(engine: Path, data: bytes, facts: EngineFacts) -> None:
     """Hold the bytes of an engine against its side-car.
 
     Raises:
         ModelError: truncated, modified, or the side-car is another engine's.
     """
-    again = f"build it again: {rebuild(engine, facts)}"
+    again = f"build it again: {rebuild_command(engine, facts)}"
     if len(data) != facts.engine_bytes:
         raise ModelError(
-            f"has {len(data):,} bytes where {shown(side_car_of(engine).name)} says "
+            f"has {len(data):,} bytes where {shown(side_car_path(engine).name)} says "
             f"{facts.engine_bytes:,}",
             path=engine,
             cure=again,
@@ -42,7 +42,7 @@ def check_whole(engine: Path, data: bytes, facts: EngineFacts) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != facts.engine_sha256:
         raise ModelError(
-            f"its SHA-256 is {found[:SHOWN]}…, {shown(side_car_of(engine).name)} says "
+            f"its SHA-256 is {found[:SHOWN]}…, {shown(side_car_path(engine).name)} says "
             f"{facts.engine_sha256[:SHOWN]}…",
             path=engine,
             cure=again,
@@ -80,11 +80,11 @@ def check_trust(engine: Path, facts: EngineFacts, *, trusted: bool = False) -> N
         raise ModelError(
             f"is an engine, which is code, and is not among those that you built, by {where}",
             path=engine,
-            cure=f"build it here: {rebuild(engine, facts)}; or {answer}",
+            cure=f"build it here: {rebuild_command(engine, facts)}; or {answer}",
         ) from error
 
 
-def remember_built(engine: Path, facts: EngineFacts) -> None:
+def record_built(engine: Path, facts: EngineFacts) -> None:
     """Note that this user built an engine here; a warning where that cannot be noted."""
     told = {
         "engine": str(engine.absolute()),

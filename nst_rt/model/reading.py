@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from nst_rt import zoo
-from nst_rt.engines.command import build_steady
+from nst_rt.engines.rebuild_command import steady_build_command
 from nst_rt.engines.side_car import SUFFIX, read_engine_facts
-from nst_rt.engines.trust import check_whole
+from nst_rt.engines.trust import check_integrity
 from nst_rt.errors import ModelError, UsageError, shown
 from nst_rt.model.checking import check_model, refuse_nonsense
 from nst_rt.model.file import Adaptation, ModelFile
@@ -115,7 +115,7 @@ def _read_engine(path: Path) -> ModelFile:
     """An engine whose bytes are those that its side-car is of. They are not looked into."""
     facts = read_engine_facts(path)
     data = _read(path)
-    check_whole(path, data, facts)
+    check_integrity(path, data, facts)
     refuse_nonsense(path, facts.model)
     ends = zip(facts.profiles[0]["min"], facts.profiles[0]["max"], "NHW3", strict=True)
     shape = tuple(low if low == high else axis for low, high, axis in ends)
@@ -149,7 +149,7 @@ def _twin(path: Path) -> Path:
         raise ModelError(
             f"has no {shown(twin.name)} beside it, which takes statistics",
             path=path,
-            cure=build_steady(twin, read_engine_facts(path)) if is_engine else command,
+            cure=steady_build_command(twin, read_engine_facts(path)) if is_engine else command,
         )
     return twin
 

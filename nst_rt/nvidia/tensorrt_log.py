@@ -61,7 +61,7 @@ class ErrorRule(NamedTuple):
 
 
 def error_rules(*rows: tuple[str, type[NstError], str, str]) -> tuple[ErrorRule, ...]:
-    """Make a table of rules. The first that matches counts, so the last one has to match anything."""
+    """Make a table of rules. The first that matches counts, so the last one must match anything."""
     return tuple(
         ErrorRule(re.compile(pattern, re.DOTALL), kind, what, cure)
         for pattern, kind, what, cure in rows

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from nst_rt.engines.cache import BuildTarget, writable_folder
-from nst_rt.engines.command import outside
+from nst_rt.engines.rebuild_command import size_error
 from nst_rt.engines.side_car import EngineFacts
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.model import ModelFile
@@ -103,7 +103,7 @@ def _bind(
     painting: int,
 ) -> EngineBinding:
     if not facts.takes(shape):
-        raise outside(model.path, facts, (shape[1], shape[2]), shape[0])
+        raise size_error(model.path, facts, (shape[1], shape[2]), shape[0])
     extra = ExtraTensors(engine.cuda, model, shape[0])
     launch = engine.launch(shape, image, painting, extra.device_buffers)
     keep_in_children(launch)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from nst_rt.engines.command import rebuild
-from nst_rt.engines.side_car import PORTABLE, EngineFacts, platform_here
+from nst_rt.engines.rebuild_command import rebuild_command
+from nst_rt.engines.side_car import PORTABLE, EngineFacts, this_platform
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.nvidia.driver import DriverInfo, GpuInfo, query_driver
 from nst_rt.nvidia.tensorrt import LIBRARIES, Library, import_library
@@ -49,7 +49,7 @@ def check_fit(path: Path, facts: EngineFacts, data: bytes) -> Fit:
     name = next((name for name in LIBRARIES if name == facts.backend), None)
     if name is None:
         raise ModelError(f"was built by {facts.backend}, which nst-rt does not know", path=path)
-    library, here = LIBRARIES[name], platform_here()
+    library, here = LIBRARIES[name], this_platform()
     if not _same_platform(facts.platform, here, library):
         raise _misfit(path, facts, f"for {facts.platform}", here)
     trt = import_library(name)
@@ -77,7 +77,7 @@ def _misfit(
 ) -> ModelError:
     """The error that names both, and the command that builds for what is here."""
     what = f"was built {built}, here is {here}"
-    again = rebuild(path, facts, target=target)
+    again = rebuild_command(path, facts, target=target)
     return ModelError(what, path=path, cure=f"build it here: {again}")
 
 

@@ -12,7 +12,7 @@ from nst_export.engine.profiles import make_profile
 from nst_rt.commands.export import export
 from nst_rt.commands.stylize import stylize
 from nst_rt.commands.video import video
-from nst_rt.engines.side_car import written
+from nst_rt.engines.side_car import size_text
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def test_options_and_defaults_exist(page: str) -> None:
     known = {option for parameter in params for option in parameter.opts}
     assert set(re.findall(r"--[a-z][a-z-]+", page)) <= known
     profile = make_profile()
-    sizes = [written(size) for size in (profile.min, profile.opt, profile.max)]
+    sizes = [size_text(size) for size in (profile.min, profile.opt, profile.max)]
     assert f"{sizes[0]}, {sizes[1]} and {sizes[2]} if you say nothing" in " ".join(page.split())
     assert f"{', '.join(PORTABLE_TO[:-1])} and {PORTABLE_TO[-1]}" in page
 

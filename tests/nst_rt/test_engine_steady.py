@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nst_rt.engines.side_car import side_car_of
+from nst_rt.engines.side_car import side_car_path
 from tests.cuda.scripts import ON_DEVICE
 from tests.nst_rt.test_engine_style import COMMAND, OPEN
 from tests.nst_rt.video.clips import make_clip
@@ -192,13 +192,13 @@ def test_each_of_both_needs_somebody_who_answers_for_it(
     """Here the plain one was built by this user, and the steady one by nobody knows whom."""
     code = """
     from nst_rt.engines.side_car import read_engine_facts
-    from nst_rt.engines.trust import remember_built
+    from nst_rt.engines.trust import record_built
     from pathlib import Path
     plain, steady = map(Path, sys.argv[1:])
-    remember_built(plain, read_engine_facts(plain))
+    record_built(plain, read_engine_facts(plain))
     stylizer = Stylizer(plain)
     print(told(stylizer.prepare_steady))
-    remember_built(steady, read_engine_facts(steady))
+    record_built(steady, read_engine_facts(steady))
     print(told(stylizer.prepare_steady))
     """
     before = OPEN.replace("stylizer = Stylizer(sys.argv[1], trust_engine=True)", "")
@@ -219,7 +219,7 @@ def test_command_that_builds_it_is_that_of_the_plain_one(
         f"ModelError 4: {engine}: has no wave.steady.engine beside it, which takes statistics; "
         f"nst-rt export CHECKPOINT {steady} --variant steady --min 8x8 --opt 48x32 --max 240x200\n"
     ), ended.err
-    side_car = side_car_of(engine)
+    side_car = side_car_path(engine)
     side_car.write_text(json.dumps(json.loads(side_car.read_text()) | {"precision": "fp32"}))
     ended = machine.run("print(told(stylizer.prepare_steady))", engine, before=OPEN)
     assert f"{steady} --variant steady --precision fp32 --min" in ended.out

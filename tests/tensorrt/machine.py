@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nst_rt.engines.side_car import EngineFacts, platform_here, side_car_of
+from nst_rt.engines.side_car import EngineFacts, side_car_path, this_platform
 from tests.cuda.machine import CudaMachine
 from tests.cuda.stand_ins import SOURCES as CUDA_SOURCES
 from tests.tensorrt.bindings import TensorRt
@@ -89,7 +89,7 @@ def stand_in_engine(
         "backend": "tensorrt-rtx" if is_rtx else "tensorrt",
         "backend_version": machine.version,
         "creator": "the tests",
-        "platform": platform_here(),
+        "platform": this_platform(),
         "gpu": "portable" if is_rtx else "Stand-in GPU",
         "compute_capabilities": ["8.9"],
         "precision": "fp16",
@@ -98,7 +98,7 @@ def stand_in_engine(
         "memory": {},
     }
     path.write_bytes(data)
-    side_car_of(path).write_text(EngineFacts(**{**facts, **changes}).as_json())
+    side_car_path(path).write_text(EngineFacts(**{**facts, **changes}).as_json())
     return path
 
 

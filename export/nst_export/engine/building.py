@@ -33,11 +33,11 @@ from nst_rt.engines.side_car import (
     PORTABLE,
     SUFFIX,
     EngineFacts,
-    platform_here,
-    side_car_of,
-    written,
+    side_car_path,
+    size_text,
+    this_platform,
 )
-from nst_rt.engines.trust import remember_built
+from nst_rt.engines.trust import record_built
 from nst_rt.errors import NstError, OutputError, UsageError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.tensorrt_log import Messages, collect_messages
@@ -110,7 +110,7 @@ def build_engine(
             raise
         engine = built.facts(plan)
         _write(target, plan, engine)
-    remember_built(target, engine)
+    record_built(target, engine)
     return BuiltEngine(target, engine, rows)
 
 
@@ -175,7 +175,7 @@ class _Build:
             backend=self.backend.name,
             backend_version=self.backend.version,
             creator=f"nst-rt {__version__}",
-            platform=platform_here(),
+            platform=this_platform(),
             gpu=gpu.name if gpu and not self.backend.library.portable else PORTABLE,
             compute_capabilities=list(capabilities_of(self.backend, self.options)),
             precision=self.precision,
@@ -216,14 +216,14 @@ class _Build:
                 logger.warning(
                     "no --max was given: the engine takes pictures of up to %s, which --opt or "
                     "--min asks for, and plans memory for them",
-                    written(profile.max),
+                    size_text(profile.max),
                 )
             return profile
         size = (fixed[1], fixed[2])
         ranged = options.smallest or options.usual or options.largest or options.batch != 1
         if ranged or options.fixed not in (None, size):
             raise UsageError(
-                f"takes pictures of {written(size)} and no others, one at a time",
+                f"takes pictures of {size_text(size)} and no others, one at a time",
                 path=self.model.path,
                 cure="leave out sizes and --batch, or give a model of any size",
             )
@@ -244,7 +244,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise UsageError("is no name of an engine", path=target, cure=f"end it in {SUFFIX}")
     if target.is_dir():
         raise OutputError("is a folder", path=target, cure="give a file in it")
-    for path in (target, side_car_of(target)):
+    for path in (target, side_car_path(target)):
         if path.exists() and not overwrite:
             raise UsageError("exists already", path=path, cure="add --overwrite")
     folder = next(path for path in target.absolute().parents if path.exists())
@@ -258,7 +258,7 @@ def _write(target: Path, plan: bytes, facts: EngineFacts) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, plan)
         try:
-            replace_file(side_car_of(target), facts.as_json().encode())
+            replace_file(side_car_path(target), facts.as_json().encode())
         except BaseException:  # Ctrl-C too
             target.unlink(missing_ok=True)
             raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from nst_export.engine.messages import refusal
 from nst_export.engine.profiles import Profile, Shape
-from nst_rt.engines.side_car import written
+from nst_rt.engines.side_car import size_text
 from nst_rt.errors import ModelError, NstError, UsageError
 from nst_rt.nvidia.tensorrt_log import Messages, strip_locations
 
@@ -80,7 +80,7 @@ def rehearse(
     for name in ("min", "max"):
         batch, height, width, _ = shapes[name]
         network.get_input(0).shape = shapes[name]
-        asked = f"--{name} {written((height, width))} and --batch {batch} do not work"
+        asked = f"--{name} {size_text((height, width))} and --batch {batch} do not work"
         try:
             numbers = max(_numbers(trt, layer) for layer in _layers(network))
             given = tuple(network.get_output(0).shape)
@@ -92,7 +92,7 @@ def rehearse(
             raise UsageError(what, path=path, cure=cure) from error
         if numbers > MOST_NUMBERS:
             side = math.sqrt(MOST_NUMBERS / numbers)
-            most = written((int(height * side) // 16 * 16, int(width * side) // 16 * 16))
+            most = size_text((int(height * side) // 16 * 16, int(width * side) // 16 * 16))
             raise UsageError(
                 f"{asked} (a tensor would have {numbers:,} numbers, {MOST_NUMBERS:,} can be had)",
                 path=path,

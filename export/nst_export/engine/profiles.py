@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nst_rt.engines.side_car import written
+from nst_rt.engines.side_car import size_text
 from nst_rt.errors import UsageError
 
 Shape = tuple[int, int, int, int]
@@ -28,12 +28,12 @@ class Profile:
             raise UsageError(f"batch is {self.batch}", cure="choose 1 or more")
         for name, size in (("min", self.min), ("opt", self.opt), ("max", self.max)):
             if min(size) < 1:
-                raise UsageError(f"{name} is {written(size)}", cure="choose 1x1 or more")
+                raise UsageError(f"{name} is {size_text(size)}", cure="choose 1x1 or more")
         for low, high in (("min", "opt"), ("opt", "max")):
             small, large = getattr(self, low), getattr(self, high)
             if small[0] > large[0] or small[1] > large[1]:
                 raise UsageError(
-                    f"{low} {written(small)} does not fit into {high} {written(large)}",
+                    f"{low} {size_text(small)} does not fit into {high} {size_text(large)}",
                     cure="choose min ≤ opt ≤ max in width and in height",
                 )
 

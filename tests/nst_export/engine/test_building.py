@@ -22,7 +22,7 @@ from nst_rt import zoo
 from nst_rt._version import __version__
 from nst_rt.engines.cache import build_lock
 from nst_rt.engines.side_car import read_engine_facts
-from nst_rt.engines.trust import check_trust, check_whole
+from nst_rt.engines.trust import check_integrity, check_trust
 from nst_rt.errors import ModelError, OutputError, ProviderError, UsageError
 from nst_rt.model import read_model
 from tests.nst_export.engine.small_models import FLOAT8, convolution, node, quantized, save
@@ -67,7 +67,7 @@ def test_engine_whose_side_car_cannot_be_written_does_not_stay(tmp_path: Path) -
 
 def test_what_was_built_here_is_trusted_here(tmp_path: Path) -> None:
     built = build_engine(convolution(tmp_path / "x.onnx"), tmp_path / "x.engine")
-    check_whole(built.path, built.path.read_bytes(), built.facts)
+    check_integrity(built.path, built.path.read_bytes(), built.facts)
     check_trust(built.path, built.facts)
 
 

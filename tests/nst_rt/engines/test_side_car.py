@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.engines.side_car import EngineFacts, read_engine_facts, side_car_of
+from nst_rt.engines.side_car import EngineFacts, read_engine_facts, side_car_path
 from nst_rt.errors import ModelError
 
 PROFILE = {"min": [1, 16, 16, 3], "opt": [1, 64, 64, 3], "max": [1, 64, 64, 3]}
@@ -33,18 +33,18 @@ FACTS = EngineFacts(
 @pytest.fixture
 def engine(tmp_path: Path) -> Path:
     path = tmp_path / "wave.engine"
-    side_car_of(path).write_text(FACTS.as_json())
+    side_car_path(path).write_text(FACTS.as_json())
     return path
 
 
 def test_facts_come_back(engine: Path) -> None:
-    assert side_car_of(engine).name == "wave.engine.json"
+    assert side_car_path(engine).name == "wave.engine.json"
     assert read_engine_facts(engine) == FACTS
 
 
 def test_steady_engine_tells_of_its_statistics(engine: Path) -> None:
     steady = replace(FACTS, model={**FACTS.model, "variant": "steady"}, statistics=800)
-    side_car_of(engine).write_text(steady.as_json())
+    side_car_path(engine).write_text(steady.as_json())
     assert read_engine_facts(engine) == steady
     assert (steady.steady, FACTS.steady) == (True, False)
 
@@ -52,13 +52,13 @@ def test_steady_engine_tells_of_its_statistics(engine: Path) -> None:
 def test_engine_of_before_there_were_statistics_takes_none(engine: Path) -> None:
     told = json.loads(FACTS.as_json())
     del told["statistics"]
-    side_car_of(engine).write_text(json.dumps(told))
+    side_car_path(engine).write_text(json.dumps(told))
     assert read_engine_facts(engine) == FACTS
 
 
 def test_what_a_later_version_adds_is_passed_over(engine: Path) -> None:
     told = json.loads(FACTS.as_json())
-    side_car_of(engine).write_text(json.dumps({**told, "more": 1}))
+    side_car_path(engine).write_text(json.dumps({**told, "more": 1}))
     assert read_engine_facts(engine) == FACTS
 
 
@@ -84,14 +84,14 @@ def test_what_a_later_version_adds_is_passed_over(engine: Path) -> None:
 )
 def test_other_contents_are_refused(engine: Path, change: dict, message: str) -> None:
     told = {**json.loads(FACTS.as_json()), **change}
-    side_car_of(engine).write_text(json.dumps(told))
+    side_car_path(engine).write_text(json.dumps(told))
     with pytest.raises(ModelError, match=rf"{message}.*; build the engine again: nst-rt export"):
         read_engine_facts(engine)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"schema": 1}', "", "no JSON", "\udcff"])
 def test_what_is_no_side_car_is_refused(engine: Path, text: str) -> None:
-    side_car_of(engine).write_bytes(text.encode(errors="surrogateescape"))
+    side_car_path(engine).write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ModelError, match="build the engine again"):
         read_engine_facts(engine)
 

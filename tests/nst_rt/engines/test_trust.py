@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.engines.trust import check_trust, check_whole, remember_built
+from nst_rt.engines.trust import check_integrity, check_trust, record_built
 from nst_rt.errors import ModelError
 from tests.nst_rt.engines.test_side_car import FACTS as WAVE
 
@@ -40,12 +40,12 @@ def test_engine_that_was_built_here_is_trusted() -> None:
         check_trust(ENGINE, FACTS)
     assert caught.value.exit_code == 4
     assert "--trust-engine" in str(caught.value)
-    remember_built(ENGINE, FACTS)
+    record_built(ENGINE, FACTS)
     check_trust(ENGINE, FACTS)
 
 
 def test_another_engine_under_the_same_name_is_not() -> None:
-    remember_built(ENGINE, FACTS)
+    record_built(ENGINE, FACTS)
     with pytest.raises(ModelError, match=UNKNOWN):
         check_trust(ENGINE, replace(FACTS, engine_sha256="0" * 64))
 
@@ -64,7 +64,7 @@ def test_asking_makes_no_folder(cache: Path) -> None:
 @pytest.mark.parametrize("how", ["group", "others", "owner", "link"])
 @pytest.mark.skipif(os.name == "nt", reason="files have no such owners")
 def test_notes_that_others_could_have_written_prove_nothing(cache, place, how, tmp_path) -> None:
-    remember_built(ENGINE, FACTS)
+    record_built(ENGINE, FACTS)
     note = cache / f"engines/built/{FACTS.engine_sha256}.json"
     path = note if place == "note" else cache / place
     if how == "owner":
@@ -83,7 +83,7 @@ def test_notes_that_others_could_have_written_prove_nothing(cache, place, how, t
 
 def test_where_files_have_no_such_owners_none_are_asked_for(cache, monkeypatch) -> None:
     """On Windows the user's folders are closed by their access lists."""
-    remember_built(ENGINE, FACTS)
+    record_built(ENGINE, FACTS)
     (cache / "engines").chmod(0o777)
     monkeypatch.setattr(sys, "platform", "win32")
     check_trust(ENGINE, FACTS)
@@ -92,7 +92,7 @@ def test_where_files_have_no_such_owners_none_are_asked_for(cache, monkeypatch) 
 def test_notes_are_closed_to_others_whatever_the_umask(cache: Path) -> None:
     before = os.umask(0)
     try:
-        remember_built(ENGINE, FACTS)
+        record_built(ENGINE, FACTS)
     finally:
         os.umask(before)
     check_trust(ENGINE, FACTS)
@@ -101,7 +101,7 @@ def test_notes_are_closed_to_others_whatever_the_umask(cache: Path) -> None:
 def test_build_that_cannot_be_noted_says_so_and_goes_on(cache, caplog) -> None:
     cache.write_text("no folder")
     with caplog.at_level(logging.WARNING):
-        remember_built(ENGINE, FACTS)
+        record_built(ENGINE, FACTS)
     assert "wave.engine: cannot be noted as built by you (" in caplog.text
     assert "it takes --trust-engine to load it; " in caplog.text
 
@@ -109,10 +109,10 @@ def test_build_that_cannot_be_noted_says_so_and_goes_on(cache, caplog) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="files have no such owners")
 @pytest.mark.parametrize("place", ["engines", "engines/built"])
 def test_folder_that_others_can_write_is_told_at_the_build_and_mended(cache, caplog, place) -> None:
-    remember_built(ENGINE, FACTS)
+    record_built(ENGINE, FACTS)
     (cache / place).chmod(0o775)
     with caplog.at_level(logging.WARNING):
-        remember_built(ENGINE, FACTS)
+        record_built(ENGINE, FACTS)
     assert f"{cache / place}: can be written by others (mode 775)" in caplog.text
     with pytest.raises(ModelError, match=r"make that folder yours alone \(chmod go-w, chown\)"):
         check_trust(ENGINE, FACTS)
@@ -121,13 +121,13 @@ def test_folder_that_others_can_write_is_told_at_the_build_and_mended(cache, cap
 
 
 def test_damaged_engine_is_told_with_both_sizes_or_hashes() -> None:
-    check_whole(ENGINE, DATA, FACTS)
+    check_integrity(ENGINE, DATA, FACTS)
     with pytest.raises(ModelError, match=r"has 8 bytes where wave\.engine\.json says 9; "):
-        check_whole(ENGINE, DATA[:-1], FACTS)
+        check_integrity(ENGINE, DATA[:-1], FACTS)
     one, other = (hashlib.sha256(data).hexdigest()[:16] for data in (b"an enginE", DATA))
     with pytest.raises(
         ModelError, match=rf"its SHA-256 is {one}…, wave\.engine\.json says {other}…"
     ):
-        check_whole(ENGINE, b"an enginE", FACTS)
+        check_integrity(ENGINE, b"an enginE", FACTS)
     with pytest.raises(ModelError):
-        check_whole(ENGINE, DATA, replace(FACTS, engine_sha256="0" * 64))
+        check_integrity(ENGINE, DATA, replace(FACTS, engine_sha256="0" * 64))

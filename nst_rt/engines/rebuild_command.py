@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nst_rt import zoo
-from nst_rt.engines.side_car import PORTABLE, EngineFacts, written
+from nst_rt.engines.side_car import PORTABLE, EngineFacts, size_text
 from nst_rt.errors import SizeError, shown
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
 
 Size = tuple[int, int]
 
 
-def rebuild(
+def rebuild_command(
     engine: Path,
     facts: EngineFacts,
     *,
@@ -45,7 +45,7 @@ def rebuild(
     return " ".join([*words, *(_target(facts) if target is None else target)])
 
 
-def build_steady(engine: Path, plain: EngineFacts) -> str:
+def steady_build_command(engine: Path, plain: EngineFacts) -> str:
     """The command that builds the steady engine for the same GPUs and pictures as a plain one.
 
     Args:
@@ -59,7 +59,7 @@ def build_steady(engine: Path, plain: EngineFacts) -> str:
     return " ".join([*words, *_target(plain)])
 
 
-def outside(
+def size_error(
     engine: Path, facts: EngineFacts, size: Size, count: int = 1, *, instead: str = ""
 ) -> SizeError:
     """The error for pictures that an engine does not take.
@@ -71,22 +71,22 @@ def outside(
         count: how many at once.
         instead: what else may be done, after a semicolon.
     """
-    taken, given = facts.range_text(), written(size)
+    taken, given = facts.range_text(), size_text(size)
     if count > 1:
         taken, given = f"{taken}, {facts.batch} at once", f"{given} in batches of {count}"
     return SizeError(
         f"takes pictures of {taken}, not of {given}",
         path=engine,
-        cure=f"build it for them: {rebuild(engine, facts, size=size, batch=count)}{instead}",
+        cure=f"build it for them: {rebuild_command(engine, facts, size=size, batch=count)}{instead}",
     )
 
 
 def _sizes(low: Size, usual: Size, high: Size) -> list[str]:
     """Options that say heights and widths."""
     if low == high:
-        return [f"--size {written(low)}"]
+        return [f"--size {size_text(low)}"]
     sizes = {"min": low, "opt": usual, "max": high}
-    return [f"--{name} {written(at)}" for name, at in sizes.items()]
+    return [f"--{name} {size_text(at)}" for name, at in sizes.items()]
 
 
 def _source(facts: EngineFacts) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from nst_rt import zoo
 from nst_rt.commands.export import export
-from nst_rt.engines.command import build_steady, outside, rebuild
+from nst_rt.engines.rebuild_command import rebuild_command, size_error, steady_build_command
 from nst_rt.engines.side_car import PORTABLE, EngineFacts
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
 from tests.nst_rt.engines.test_side_car import FACTS
@@ -58,7 +58,7 @@ BATCH = {"min": [1, 8, 8, 3], "opt": [4, 64, 96, 3], "max": [4, 64, 96, 3]}
     ],
 )
 def test_it_builds_the_same(facts: EngineFacts, command: str) -> None:
-    told = rebuild(ENGINE, facts)
+    told = rebuild_command(ENGINE, facts)
     assert told == f"nst-rt export {command}".replace("…", "'folder/my wave.engine' --overwrite")
     assert shlex.split(told)[3] == str(ENGINE)
     known = {option for parameter in export.params for option in parameter.opts}
@@ -79,13 +79,13 @@ def test_it_builds_the_same(facts: EngineFacts, command: str) -> None:
 def test_steady_engine_is_built_for_the_same_pictures_one_at_a_time(
     facts: EngineFacts, command: str
 ) -> None:
-    told = build_steady(ENGINE, facts)
+    told = steady_build_command(ENGINE, facts)
     expected = f"nst-rt export {command}"
     assert told == expected.replace("…", "'folder/my wave.engine' --variant steady")
 
 
 def test_it_builds_for_other_pictures() -> None:
-    error = outside(ENGINE, FACTS, (100, 8), 3)
+    error = size_error(ENGINE, FACTS, (100, 8), 3)
     assert str(error) == (
         f"{ENGINE}: takes pictures of 16x16 … 64x64, 1 at once, not of 8x100 in batches of 3; "
         "build it for them: nst-rt export MODEL.onnx 'folder/my wave.engine' --overwrite "
