@@ -137,7 +137,7 @@ def painters_of(stylizer: Stylizer) -> dict[str, Callable[[], Painter]]:
     """What paints a video from its first frame on, by name."""
 
     def steady(flow: float) -> Painter:
-        return SteadyPainter(stylizer, smoothing=SMOOTHING, flow=flow).paint
+        return SteadyPainter(stylizer, smoothing=SMOOTHING, flow=flow).paint_rgb
 
     return {
         VIDEO: lambda: lambda frame: frame,

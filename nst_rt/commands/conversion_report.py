@@ -1,39 +1,33 @@
-"""What is told while a video is painted, and at the end."""
+"""Progress and result of a conversion on the command line."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from nst_rt.commands.console import PROGRAM, Console
 from nst_rt.commands.naming import STANDARD
 from nst_rt.commands.stdout import Results
 from nst_rt.errors import ModelError, OutputError, ProviderError, shown
-
-if TYPE_CHECKING:
-    from nst_rt.video import Converted
-
-Progress = Callable[[int, int | None], None]
+from nst_rt.video.converted import Converted, Progress
+from nst_rt.video.job import is_unfinished
+from nst_rt.video.opening import is_video_file
 
 
 @contextmanager
-def telling_how_to_resume(console: Console, target: str) -> Iterator[None]:
-    """Whatever stops a conversion, the command that goes on with it is told."""
-    from nst_rt.video.job import is_unfinished
-
+def hint_at_resuming(console: Console, target: str) -> Iterator[None]:
+    """Print the command that resumes the conversion if something stops it."""
     try:
         yield
     except (KeyboardInterrupt, OutputError, ProviderError, ModelError):
-        if not is_unfinished(Path(target)):
-            raise
-        again = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
-        console.note(f"go on with: {PROGRAM} {shlex.join([*again, '--resume'])}")
+        if is_video_file(target) and is_unfinished(Path(target)):
+            again = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
+            console.note(f"resume with: {PROGRAM} {shlex.join([*again, '--resume'])}")
         raise
 
 
@@ -41,7 +35,7 @@ def telling_how_to_resume(console: Console, target: str) -> Iterator[None]:
 def shown_progress(
     console: Console, results: Results, target: str, *, as_json: bool
 ) -> Iterator[Progress | None]:
-    """A bar with frames per second for a person, a JSON line a second for a program."""
+    """Show a bar with frames per second on a terminal; print a JSON line a second if asked."""
     if as_json:
         yield _json_lines(results, target)
         return
@@ -49,11 +43,12 @@ def shown_progress(
         yield None
         return
     from rich.console import Console as Terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
     from rich.progress import TimeRemainingColumn as Remaining
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[fps]}"), Remaining())
-    with Progress(
+    with Bar(
         *columns, console=Terminal(stderr=True), transient=True, redirect_stdout=False
     ) as bar:
         task = bar.add_task("", total=None, fps="")
@@ -83,10 +78,10 @@ def _json_lines(results: Results, target: str) -> Progress:
     return progress
 
 
-def tell(
+def report_result(
     done: Converted, console: Console, results: Results, *, as_json: bool, profile: bool
 ) -> None:
-    """Say what was made, and where the time went if that was asked."""
+    """Report the finished conversion, and with `profile` the time spent in each stage."""
     if as_json:
         facts = {**asdict(done), "fps": round(done.rate, 2)}
         if not profile:

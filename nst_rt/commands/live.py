@@ -248,7 +248,7 @@ def _run(request: Request, console: Console, results: Results) -> None:
     styles = request.styles(console)
     with _reported(request, console, results) as report:
         live = Live(
-            source, styles, sink, request.options(), tell=console.note, clock=clock, report=report
+            source, styles, sink, request.options(), notify=console.note, clock=clock, report=report
         )
         totals = live.run()
     if not totals["frames"]:

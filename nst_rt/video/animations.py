@@ -163,7 +163,7 @@ class AnimationSink:
     def finish(self) -> None:
         buffer = io.BytesIO()
         if not self._images:
-            raise OutputError("has no frame to hold", path=self._target)
+            raise OutputError("there is no frame to write", path=self._target)
         try:
             self._images[0].save(
                 buffer, self._kind, save_all=True, append_images=self._images[1:], **self._options()

@@ -82,7 +82,11 @@ def open_input(
     av = pyav()
     if is_address(source):
         if not allow_network:
-            raise UnsafeError("is on a network", path=str(source), cure="add --allow-network")
+            raise UnsafeError(
+                "is on a network",
+                path=str(source),
+                cure="pass allow_network=True (--allow-network)",
+            )
         options = {
             "protocol_whitelist": _NETWORK_PROTOCOLS,
             "format_whitelist": _NETWORK_FORMATS,

@@ -1,214 +1,140 @@
-"""A video file painted into another: every frame at its time, everything else copied."""
+"""Painting a video of any kind into a video of any kind."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager, closing, nullcontext
 from fractions import Fraction
+from os import PathLike
 from pathlib import Path
-from time import perf_counter
-from typing import Any
 
-from nst_rt._version import __version__
-from nst_rt.arguments import file_path, seconds
-from nst_rt.errors import InputError, UsageError
-from nst_rt.pipeline import Pipeline, Stage, StageProfile
-from nst_rt.video.color import from_rgb
-from nst_rt.video.containers import pyav
-from nst_rt.video.encoding import DEFAULT_ENCODING, ChosenEncoder, Encoding, choose_encoder
-from nst_rt.video.frames import Frame
-from nst_rt.video.job import Job, is_unfinished
-from nst_rt.video.joining import join
+from nst_rt.arguments import file_path
+from nst_rt.errors import UnsafeError, UsageError
+from nst_rt.lock import locked
+from nst_rt.video.containers import is_address
+from nst_rt.video.converted import Converted, Progress
+from nst_rt.video.encoding import DEFAULT_ENCODING, Encoding
+from nst_rt.video.file_conversion import PART_SECONDS, convert_file
+from nst_rt.video.frame_conversion import convert_frames
+from nst_rt.video.opening import is_video_file, open_sink, open_source
 from nst_rt.video.painters import FramePainter
-from nst_rt.video.parts import PartWriter
-from nst_rt.video.reading import EVERYTHING, VideoReader
-from nst_rt.video.selection import Selection
-from nst_rt.video.timing import Decoded
-from nst_rt.video.tracks import plan_tracks
-
-PART_SECONDS = 10.0
-"""Length of the parts that a conversion is made of, and the most that a kill can cost."""
-
-Progress = Callable[[int, int | None], None]
-"""Called after each frame with how many are done and how many there will be, if that is known."""
-
-
-@dataclass(frozen=True)
-class Converted:
-    """A finished conversion.
-
-    Attributes:
-        frames: in the output; `painted` of them by this call, the others were there already.
-        damaged_packets: of the source that could not be decoded.
-        profile: where the time went, stage by stage.
-    """
-
-    output: str
-    frames: int
-    painted: int
-    seconds: float
-    width: int
-    height: int
-    encoder: str
-    damaged_packets: int
-    profile: list[StageProfile]
-
-    @property
-    def rate(self) -> float:
-        """Frames painted per second."""
-        return self.painted / self.seconds if self.seconds else 0.0
+from nst_rt.video.pipes import STANDARD, Write
+from nst_rt.video.rawvideo import PixelFormat
+from nst_rt.video.selection import EVERYTHING, Selection
+from nst_rt.video.sequences import is_sequence, pattern_of
+from nst_rt.video.targets import refuse_source_as_target
 
 
 def convert(
-    source: str | Path,
-    target: str | Path,
+    source: str | PathLike[str],
+    target: str | PathLike[str],
     painter: FramePainter,
     *,
     encoding: Encoding = DEFAULT_ENCODING,
     selection: Selection = EVERYTHING,
+    size: tuple[int, int] | None = None,
+    rate: Fraction | None = None,
+    pixel_format: PixelFormat | None = None,
     resume: bool = False,
     overwrite: bool = False,
     part_seconds: float = PART_SECONDS,
+    write: Write | None = None,
     progress: Progress | None = None,
 ) -> Converted:
-    """Paint a video file. It can be stopped at any moment and resumed with the same arguments.
+    """Paint a video file, an animation, a folder of pictures or a pipe into any of these.
+
+    From video file to video file, sound and everything else is copied and the conversion can be
+    resumed (see `convert_file`). All other conversions carry pictures and their times alone.
 
     Args:
-        source: a file that holds a video.
-        target: .mp4, .m4v, .mov, .mkv or .webm.
+        source: a video file; a .y4m, .rgb, .bgr, .gif, .webp, .apng or .png file; a folder; a
+            pattern such as `frames/%05d.png`; "-" for standard input.
+        target: as `source`, with "-" for standard output; a folder that does not exist ends in a
+            slash. Video files are .mp4, .m4v, .mov, .mkv or .webm.
         painter: paints the frames.
-        encoding: of the video; by default H.264 at constant quality (VP9 for .webm).
-        selection: which frames; by default all of the largest video stream.
-        resume: go on with an unfinished job.
-        overwrite: replace an output that exists, and begin an unfinished job anew.
-        part_seconds: length of the parts; the most that is painted twice after a kill.
-        progress: told of every frame.
+        encoding: of a video file; by default H.264 at constant quality (VP9 for .webm).
+        selection: which frames; by default all, of a video file those of the largest stream. Other
+            sources have `start` and `duration` alone.
+        size: height and width of raw pixels, which do not contain them.
+        rate: frames per second of raw pixels and pictures in a folder (25 by default), or in place
+            of what a y4m header says.
+        pixel_format: order of raw pixels on standard input and output.
+        resume: continue an unfinished conversion from video file to video file.
+        overwrite: replace existing outputs, and restart an unfinished conversion.
+        part_seconds: length of the parts of a conversion that can be resumed.
+        write: takes the bytes for standard output; by default they go there.
+        progress: called after every frame.
 
     Raises:
         InputError: the source cannot be used.
-        UsageError: something about the output does not fit, or an unfinished job differs.
-        ProviderError: the encoder is absent.
-        OutputError: the output cannot be written; what is done can be resumed.
+        UnsafeError: the source is an address, or a list of other files.
+        UsageError: the arguments do not fit together, the output exists or is being written, or an
+            unfinished conversion differs.
+        ProviderError: the encoder is not available.
+        OutputError: the output cannot be written.
+
+    Example:
+        >>> from nst_rt import Stylizer
+        >>> with Stylizer("great-wave") as stylizer:  # doctest: +SKIP
+        ...     convert("dance.gif", "dance.mp4", StylePainter(stylizer))
     """
-    source, target = file_path("source", source), file_path("target", target)
-    part_seconds = float(seconds("part_seconds", part_seconds))
-    begun_before = resume and is_unfinished(target)  # then that it is replaced was said
-    refuse_target(source, target, overwrite=overwrite or begun_before)
-    reader = VideoReader(source, selection)
-    facts = reader.facts
-    size = painter.output_size(*reader.size)
-    encoder = choose_encoder(encoding, target, facts, size)
-    tracks = plan_tracks(source, target, facts.index)
-    identity = {
-        "source": _hash(source),
-        "painter": painter.identity(),
-        "encoder": encoder.as_dict(),
-        "selection": {key: str(value) for key, value in asdict(selection).items()},
-        "part_seconds": part_seconds,
-        "versions": {"nst_rt": __version__, "av": pyav().__version__},
-    }
-    begun = perf_counter()
-    with Job(target, identity, resume=resume, overwrite=overwrite) as job:
-        done = job.frames
-        if job.parts:
-            painter.restore(job.parts[-1].state)
-        writer = PartWriter(job, encoder, facts, size, seconds=part_seconds)
-        run = _Run(reader, painter, encoder, writer, done)
-        profile = run.all_frames(progress)
-        if not job.parts:
-            raise InputError("has no frame in that stretch", path=source)
-        join(
-            job.parts,
+    source, target = _name("source", source), _name("target", target)
+    if is_address(source):
+        raise UnsafeError(
+            "is an address on a network, not a file",
+            path=source,
+            cure="download it, or paint it live (nst-rt live ADDRESS --allow-network)",
+        )
+    if is_video_file(source) and is_video_file(target) and rate is None:
+        return convert_file(
             source,
             target,
-            tracks,
-            facts,
-            last_duration=run.last_duration,
-            start=selection.start,
-            end=selection.end,
-            turned=selection.upright,
+            painter,
+            encoding=encoding,
+            selection=selection,
+            resume=resume,
+            overwrite=overwrite,
+            part_seconds=part_seconds,
+            progress=progress,
         )
-        frames = job.frames
-        job.discard()
-    return Converted(
-        output=str(target),
-        frames=frames,
-        painted=frames - done,
-        seconds=perf_counter() - begun,
-        width=size[1],
-        height=size[0],
-        encoder=encoder.codec,
-        damaged_packets=reader.repairs.damaged_packets,
-        profile=profile,
+    frames = open_source(
+        source, selection=selection, size=size, rate=rate, pixel_format=pixel_format
     )
+    with closing(frames):
+        if resume:
+            raise UsageError(
+                "only a conversion from video file to video file can be resumed",
+                cure="leave resume (--resume) out",
+            )
+        if STANDARD not in (source, target):
+            refuse_source_as_target(_place(source), _place(target))
+        with _locked(target):
+            sink = open_sink(
+                target,
+                frames,
+                painter.output_size(frames.height, frames.width),
+                encoding=encoding,
+                pixel_format=pixel_format,
+                write=write,
+                overwrite=overwrite,
+            )
+            return convert_frames(frames, sink, painter, progress=progress, name=target)
 
 
-class _Run:
-    """The frames' way through the pipeline, from the file to its parts."""
-
-    def __init__(
-        self,
-        reader: VideoReader,
-        painter: FramePainter,
-        encoder: ChosenEncoder,
-        writer: PartWriter,
-        done: int,
-    ) -> None:
-        self._reader, self._painter, self._encoder = reader, painter, encoder
-        self._writer, self._done = writer, done
-        self.last_duration = Fraction(0)
-
-    def all_frames(self, progress: Progress | None) -> list[StageProfile]:
-        """Paint all that is not done; what was encoded when something fails can be resumed."""
-        stages = Pipeline(
-            self._left(),
-            Stage("to rgb", self._reader.frame),
-            Stage("paint", self._paint, workers=self._painter.workers),
-            Stage("to yuv", self._to_yuv),
-            Stage("encode", self._encode),
-        )
-        total = self._reader.count
-        try:
-            with stages as encoded:
-                for number, _ in enumerate(encoded, self._done + 1):
-                    if progress is not None:
-                        progress(number, total)
-        finally:
-            if stages.ended:  # else who stopped it twice does not wait, and the encoder is in use
-                self._writer.finish()
-        return stages.profile()
-
-    def _left(self) -> Iterator[Decoded]:
-        """The frames of the selection, but for those that are done."""
-        for number, decoded in enumerate(self._reader.selected()):
-            self.last_duration = decoded.duration
-            if number >= self._done:
-                yield decoded
-
-    def _paint(self, frame: Frame) -> tuple[Frame, Any]:
-        return self._painter.paint(frame), self._painter.state()
-
-    def _to_yuv(self, painted: tuple[Frame, Any]) -> tuple[Any, Frame, Any]:
-        frame, state = painted
-        color = self._reader.facts.color
-        return from_rgb(frame.rgb, color, self._encoder.pixel_format), frame, state
-
-    def _encode(self, coded: tuple[Any, Frame, Any]) -> None:
-        picture, frame, state = coded
-        self._writer.write(picture, frame.time, frame.duration, state)
+def _name(argument: str, value: object) -> str:
+    """Return a name as it was given: a `Path` would drop the slash that marks a new folder."""
+    name = os.fsdecode(value) if isinstance(value, str | bytes | PathLike) else ""
+    if Path(name).name or not name:  # "." and "/" are folders, which have no name
+        file_path(argument, value)
+    return name
 
 
-def refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:
-    """Raise `UsageError` where the output would replace its source, or what is there unasked."""
-    if os.path.lexists(target):
-        if source.exists() and target.exists() and source.samefile(target):
-            raise UsageError("is the video itself", path=target, cure="choose another output")
-        if not overwrite:
-            raise UsageError("exists already", path=target, cure="add --overwrite")
+def _place(name: str) -> Path:
+    """Return the path that holds a video: its file, or the folder of its pictures."""
+    return pattern_of(name).parent if is_sequence(name) else Path(name)
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _locked(target: str) -> AbstractContextManager[None]:
+    if target == STANDARD:
+        return nullcontext()
+    return locked(pattern_of(target) if is_sequence(target) else Path(target))

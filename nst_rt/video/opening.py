@@ -1,4 +1,4 @@
-"""Pipes, animations and pictures in folders, told apart by name."""
+"""Choosing the source or sink of frames that a name stands for."""
 
 from __future__ import annotations
 
@@ -11,69 +11,98 @@ from nst_rt.arguments import whole_number
 from nst_rt.errors import UsageError
 from nst_rt.images import DEFAULT_MAX_PIXELS
 from nst_rt.video.animations import ANIMATIONS, AnimationSink, AnimationSource
+from nst_rt.video.encoding import DEFAULT_ENCODING, Encoding
+from nst_rt.video.files import VideoFileSink, VideoFileSource
 from nst_rt.video.frames import FrameSink, FrameSource
-from nst_rt.video.pipes import STANDARD, Inflow, Outflow, Write
+from nst_rt.video.pipes import STANDARD, ByteReader, ByteWriter, Write
 from nst_rt.video.rate import DEFAULT_RATE, checked_rate
 from nst_rt.video.rawvideo import PixelFormat, RawVideoSink, RawVideoSource
+from nst_rt.video.selection import EVERYTHING, Selection
 from nst_rt.video.sequences import ImageSequenceSink, ImageSequenceSource, is_sequence
+from nst_rt.video.targets import refuse_existing
+from nst_rt.video.trimmed import TrimmedSource
 from nst_rt.video.yuv4mpeg import MAGIC, Y4mSink, Y4mSource
 
 _RAW: dict[str, PixelFormat] = {".rgb": "rgb24", ".bgr": "bgr24"}
 _Y4M = ".y4m"
 
 
-def is_of_frames(name: str) -> bool:
-    """Whether a name is that of a pipe, an animation or a sequence, and not of a video file."""
-    known = (*ANIMATIONS, *_RAW, _Y4M)
-    return name == STANDARD or is_sequence(name) or Path(name).suffix.lower() in known
+def is_video_file(name: str) -> bool:
+    """Return whether a name stands for a video file: no pipe, animation or sequence of pictures."""
+    others = (*ANIMATIONS, *_RAW, _Y4M)
+    return name != STANDARD and not is_sequence(name) and Path(name).suffix.lower() not in others
 
 
 def open_source(
     name: str | PathLike[str],
     *,
+    selection: Selection = EVERYTHING,
     size: tuple[int, int] | None = None,
     rate: Fraction | None = None,
     pixel_format: PixelFormat | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> FrameSource | None:
-    """Open what is a pipe, an animation or a sequence of pictures; None for a file of other kinds.
+) -> FrameSource:
+    """Open a source of frames.
 
     Args:
         name: "-" for standard input; a .y4m, .rgb, .bgr, .gif, .webp, .apng or .png file; a folder;
-            a pattern such as `frames/%05d.png`.
-        size: height and width of raw pixels, which do not say them.
-        rate: frames per second of what does not say it (25 otherwise), or in place of what a y4m
-            header says.
-        pixel_format: that of raw pixels; on standard input it says that there are some.
-        max_pixels: larger frames are refused.
+            a pattern such as `frames/%05d.png`; any other name is that of a video file.
+        selection: which frames.
+        size: height and width of raw pixels, which do not contain them.
+        rate: frames per second of sources that do not contain it (25 by default), or in place of
+            what a y4m header says.
+        pixel_format: order of raw pixels; on standard input it announces raw pixels.
+        max_pixels: larger frames of any source but a video file are refused.
 
     Raises:
-        UsageError: raw pixels without a size, or a rate that is none.
+        UsageError: raw pixels without a size, or a rate that is invalid or does not apply.
         InputError: it cannot be read, or is something else.
     """
-    name, suffix = os.fspath(name), Path(name).suffix.lower()
-    constant = DEFAULT_RATE if rate is None else checked_rate(rate)
+    name = os.fspath(name)
     max_pixels = whole_number("max_pixels", max_pixels)
+    if is_video_file(name):
+        if rate is not None:
+            raise UsageError("a video file has its own times", cure="leave rate (--rate) out")
+        return VideoFileSource(Path(name), selection)
+    rate = None if rate is None else checked_rate(rate)
+    source: FrameSource
     if name != STANDARD and is_sequence(name):
-        return ImageSequenceSource(name, rate=constant, max_pixels=max_pixels)
-    if suffix in ANIMATIONS:
-        return AnimationSource(Path(name), max_pixels=max_pixels)
-    if name != STANDARD and suffix not in (*_RAW, _Y4M):
-        return None
-    inflow = Inflow(name)
+        source = ImageSequenceSource(name, rate=rate or DEFAULT_RATE, max_pixels=max_pixels)
+    elif Path(name).suffix.lower() in ANIMATIONS:
+        source = AnimationSource(Path(name), max_pixels=max_pixels)
+    else:
+        source = _open_pipe(name, size, rate, pixel_format, max_pixels)
+    if selection.start or selection.duration is not None:
+        return TrimmedSource(source, selection)
+    return source
+
+
+def _open_pipe(
+    name: str,
+    size: tuple[int, int] | None,
+    rate: Fraction | None,
+    pixel_format: PixelFormat | None,
+    max_pixels: int,
+) -> FrameSource:
+    """Open y4m or raw pixels, from standard input or a file."""
+    reader = ByteReader(name)
     try:
-        raw = pixel_format or _RAW.get(suffix)
-        if name == STANDARD and size and not raw and inflow.peek(len(MAGIC)) != MAGIC:
+        raw = pixel_format or _RAW.get(Path(name).suffix.lower())
+        if name == STANDARD and size and not raw and reader.peek(len(MAGIC)) != MAGIC:
             raw = "rgb24"
         if not raw:
-            return Y4mSource(inflow, rate=rate, max_pixels=max_pixels)
+            return Y4mSource(reader, rate=rate, max_pixels=max_pixels)
         if size is None:
             raise UsageError(
-                "raw pixels do not say their size", path=inflow.name, cure="add --size WIDTHxHEIGHT"
+                "raw pixels do not contain their size",
+                path=reader.name,
+                cure="pass size=(height, width) (--size WIDTHxHEIGHT)",
             )
-        return RawVideoSource(inflow, size, rate=constant, pixel_format=raw, max_pixels=max_pixels)
+        return RawVideoSource(
+            reader, size, rate=rate or DEFAULT_RATE, pixel_format=raw, max_pixels=max_pixels
+        )
     except BaseException:
-        inflow.close()
+        reader.close()
         raise
 
 
@@ -82,38 +111,43 @@ def open_sink(
     like: FrameSource,
     size: tuple[int, int],
     *,
+    encoding: Encoding = DEFAULT_ENCODING,
     pixel_format: PixelFormat | None = None,
     write: Write | None = None,
     overwrite: bool = False,
     quality: int = 95,
-) -> FrameSink | None:
-    """Open an output of these kinds; None for a video file.
+) -> FrameSink:
+    """Open a sink of frames.
 
     Args:
         name: "-" for standard output, or as in `open_source`.
-        like: gives rate and number of plays; on standard output, raw pixels come out where raw
-            pixels went in, and y4m otherwise.
+        like: source whose rate and number of plays are kept; raw pixels from it leave standard
+            output as raw pixels, everything else as y4m.
         size: height and width of the frames.
-        pixel_format: raw pixels of this order on standard output, whatever went in.
+        encoding: of a video file.
+        pixel_format: order of raw pixels on standard output, whatever the source.
         write: takes the bytes for standard output; by default they go there.
-        overwrite: whether files that are there may be replaced.
-        quality: of formats that lose some, 1 to 100.
+        overwrite: whether existing files may be replaced.
+        quality: of lossy picture formats, 1 to 100.
 
     Raises:
-        UsageError: it exists already.
+        UsageError: it exists already, or a video file of this kind cannot be written.
+        ProviderError: the encoder is not available.
         OutputError: it cannot be written.
     """
-    name, path, suffix = os.fspath(name), Path(name), Path(name).suffix.lower()
-    if name != STANDARD and is_sequence(name):
-        return ImageSequenceSink(name, overwrite=overwrite, quality=quality)
-    if name != STANDARD and suffix not in (*ANIMATIONS, *_RAW, _Y4M):
-        return None
-    if name != STANDARD and os.path.lexists(path) and not overwrite:
-        raise UsageError("exists already", path=path, cure="add --overwrite")
-    if suffix in ANIMATIONS:
-        return AnimationSink(path, like, quality=quality)
-    raw = _RAW.get(suffix)
+    name, path = os.fspath(name), Path(name)
+    suffix = path.suffix.lower()
     if name == STANDARD:
         raw = pixel_format or getattr(like, "pixel_format", None)
-    outflow = Outflow(name, write)
-    return RawVideoSink(outflow, pixel_format=raw) if raw else Y4mSink(outflow, like, size)
+        writer = ByteWriter(name, write)
+        return RawVideoSink(writer, pixel_format=raw) if raw else Y4mSink(writer, like, size)
+    if is_sequence(name):
+        return ImageSequenceSink(name, overwrite=overwrite, quality=quality)
+    refuse_existing(path, overwrite=overwrite)
+    if suffix in ANIMATIONS:
+        return AnimationSink(path, like, quality=quality)
+    if suffix in _RAW:
+        return RawVideoSink(ByteWriter(name), pixel_format=_RAW[suffix])
+    if suffix == _Y4M:
+        return Y4mSink(ByteWriter(name), like, size)
+    return VideoFileSink(path, like, size, encoding)

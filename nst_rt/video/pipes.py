@@ -23,7 +23,7 @@ _WAIT_MS = 100
 Write = Callable[[bytes | memoryview], object]
 
 
-class Inflow:
+class ByteReader:
     """A file, or standard input, that is read from its beginning to its end without seeking.
 
     Args:
@@ -103,7 +103,7 @@ class Inflow:
             raise_if_cancelled()
 
 
-class Outflow:
+class ByteWriter:
     """Standard output, or a file that has its name when it is finished.
 
     Args:

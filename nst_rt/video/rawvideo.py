@@ -13,7 +13,7 @@ from nst_rt.arguments import whole_number
 from nst_rt.errors import InputError
 from nst_rt.images import DEFAULT_MAX_PIXELS, check_pixels
 from nst_rt.video.frames import Frame, on_white
-from nst_rt.video.pipes import Inflow, Outflow
+from nst_rt.video.pipes import ByteReader, ByteWriter
 from nst_rt.video.rate import DEFAULT_RATE, checked_rate
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class RawVideoSource:
     """Frames without a header: three bytes a pixel, rows from the top, no padding.
 
     Args:
-        inflow: where they come from; is closed with the source.
+        reader: where they come from; is closed with the source.
         size: height and width.
         rate: frames per second.
         pixel_format: "rgb24" or "bgr24".
@@ -38,7 +38,7 @@ class RawVideoSource:
 
     def __init__(
         self,
-        inflow: Inflow,
+        reader: ByteReader,
         size: tuple[int, int],
         *,
         rate: Fraction = DEFAULT_RATE,
@@ -50,18 +50,18 @@ class RawVideoSource:
         rate = checked_rate(rate)
         self.rate: Fraction | None = rate
         self.pixel_format = pixel_format
-        self._inflow, self._bytes = inflow, self.height * self.width * 3
-        self.count = inflow.total // self._bytes if inflow.total is not None else None
+        self._reader, self._bytes = reader, self.height * self.width * 3
+        self.count = reader.total // self._bytes if reader.total is not None else None
         self._step = 1 / rate
 
     def __iter__(self) -> Iterator[Frame]:
         shape = self.height, self.width, 3
         number = 0
-        while data := self._inflow.read(self._bytes):
+        while data := self._reader.read(self._bytes):
             if len(data) < self._bytes:
                 logger.warning(
                     "%s: frame %d ends after %d of %d bytes and is left out; is %dx%d its size?",
-                    self._inflow.name, number + 1, len(data), self._bytes, self.width, self.height,
+                    self._reader.name, number + 1, len(data), self._bytes, self.width, self.height,
                 )  # fmt: skip
                 break
             pixels = np.frombuffer(data, np.uint8).reshape(shape)
@@ -70,26 +70,26 @@ class RawVideoSource:
             yield Frame(pixels, number * self._step, self._step)
             number += 1
         if not number:
-            raise InputError("has no frame", path=self._inflow.name)
+            raise InputError("has no frame", path=self._reader.name)
 
     def close(self) -> None:
-        self._inflow.close()
+        self._reader.close()
 
 
 class RawVideoSink:
     """The same for writing; times are not written, and what is transparent is laid on white."""
 
-    def __init__(self, outflow: Outflow, *, pixel_format: PixelFormat = "rgb24") -> None:
-        self._outflow, self._reversed = outflow, pixel_format == "bgr24"
+    def __init__(self, writer: ByteWriter, *, pixel_format: PixelFormat = "rgb24") -> None:
+        self._writer, self._reversed = writer, pixel_format == "bgr24"
 
     def write(self, frame: Frame) -> None:
         pixels = on_white(frame)
         if self._reversed:
             pixels = pixels[..., ::-1]
-        self._outflow.write(np.ascontiguousarray(pixels).data.cast("B"))
+        self._writer.write(np.ascontiguousarray(pixels).data.cast("B"))
 
     def finish(self) -> None:
-        self._outflow.finish()
+        self._writer.finish()
 
     def abort(self) -> None:
-        self._outflow.abort()
+        self._writer.abort()

@@ -16,13 +16,11 @@ from nst_rt.video.containers import open_input, pyav
 from nst_rt.video.cut_off import missing_bytes
 from nst_rt.video.facts import facts_of
 from nst_rt.video.frames import Frame
-from nst_rt.video.selection import Selection
+from nst_rt.video.selection import EVERYTHING, Selection
 from nst_rt.video.timing import Decoded, timed
 from nst_rt.video.tonemap import ToneMap
 
 logger = logging.getLogger(__name__)
-
-EVERYTHING = Selection()
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Which frames of a video file are painted, and how they are read."""
+"""The selection of frames to paint, and how to read them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Hdr = Literal["refuse", "tonemap", "passthrough"]
 
 
 def seconds_of(text: str) -> Fraction:
-    """Seconds of `12.5` or `1:02:03`.
+    """Return the seconds of `12.5` or `1:02:03`.
 
     Raises:
-        ValueError: it is no time.
+        ValueError: it is not a time.
     """
     total = Fraction(0)
     for part in text.split(":"):
@@ -25,16 +25,16 @@ def seconds_of(text: str) -> Fraction:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which frames of a file, and how they are read.
+    """The frames to paint of a source; all but `start` and `duration` are for video files only.
 
     Args:
         start: seconds at which the output begins.
         duration: seconds that it lasts; None for all.
-        stream: number of the video stream; None for the largest that is not a cover picture.
-        deinterlace: make whole pictures of interlaced ones, one for each.
-        upright: turn the pictures upright instead of telling the player to.
-        hdr: what to do about a video of high dynamic range: refuse it, map it to standard range
-            before it is painted, or paint its code values as they are and keep its tags.
+        stream: index of the video stream; None for the largest that is not a cover picture.
+        deinterlace: turn each interlaced frame into a progressive one.
+        upright: rotate the pixels instead of leaving the rotation to the player.
+        hdr: handling of high dynamic range: refuse it, map it to standard range before painting, or
+            paint its code values as they are and keep its tags.
         hwaccel: name of a hardware decoder ("cuda", "vaapi", …); it falls back to software.
     """
 
@@ -58,3 +58,7 @@ class Selection:
     def end(self) -> Fraction | None:
         """Seconds in the source at which the output ends; None for all."""
         return None if self.duration is None else self.start + self.duration
+
+
+EVERYTHING = Selection()
+"""All frames of the source."""

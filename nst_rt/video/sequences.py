@@ -1,4 +1,4 @@
-"""Pictures in a folder as the frames of a video, and a video's frames as pictures."""
+"""Numbered pictures in a folder as a source and a sink of frames."""
 
 from __future__ import annotations
 
@@ -10,38 +10,46 @@ from pathlib import Path
 
 import numpy as np
 
-from nst_rt.errors import InputError, OutputError, UsageError
+from nst_rt.errors import InputError, OutputError
 from nst_rt.images import (
     DEFAULT_MAX_PIXELS,
     PICTURE_SUFFIXES,
     Picture,
+    PictureLimits,
     format_of,
     read_picture,
     write_picture,
 )
 from nst_rt.video.frames import Frame
 from nst_rt.video.rate import DEFAULT_RATE, checked_rate
+from nst_rt.video.targets import refuse_existing
 
 logger = logging.getLogger(__name__)
 
 FOLDER_PATTERN = "%05d.png"
-"""What frames are called in an output that is a folder."""
+"""Names of the frames if the output is a folder."""
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
 
 
 def is_sequence(name: str) -> bool:
-    """Whether this is a folder, or a pattern such as `frames/%05d.png` and no file."""
+    """Return whether this is a folder, or a pattern such as `frames/%05d.png` and not a file."""
     path = Path(name)
     if _NUMBER.search(path.name) and path.suffix.lower() in PICTURE_SUFFIXES:
         return not path.is_file()
     return name.endswith("/") or path.is_dir()
 
 
+def pattern_of(name: str) -> Path:
+    """Return the pattern of the pictures that a sequence of this name is written as."""
+    path = Path(name)
+    return path if _NUMBER.search(path.name) else path / FOLDER_PATTERN
+
+
 class ImageSequenceSource:
-    """The pictures of a folder, by name with numbers by their value, or those of a pattern.
+    """The pictures of a folder in natural order (2 before 10), or those of a pattern.
 
     Args:
-        name: a folder, or a path whose last part holds %d or %05d.
+        name: a folder, or a path whose last part contains %d or %05d.
         rate: frames per second.
         max_pixels: larger pictures are refused before they are decoded.
 
@@ -59,9 +67,9 @@ class ImageSequenceSource:
         rate = checked_rate(rate)
         self._max_pixels = max_pixels
         path = Path(name)
-        self._paths = _in_folder(path) if path.is_dir() else _without_gaps(path)
+        self._paths = _in_folder(path) if path.is_dir() else _in_order(path)
         if not self._paths:
-            raise InputError("no pictures there", path=name)
+            raise InputError("contains no pictures", path=name)
         first = self._read(self._paths[0])
         self.height, self.width = first.height, first.width
         self.rate: Fraction | None = rate
@@ -83,36 +91,34 @@ class ImageSequenceSource:
             yield Frame(picture.rgb, index / self.rate, 1 / self.rate, picture.alpha)
 
     def close(self) -> None:
-        """Nothing stays open between two pictures."""
+        """Do nothing: no file stays open between two pictures."""
 
     def _read(self, path: Path) -> Picture:
-        return read_picture(path, max_pixels=self._max_pixels)
+        return read_picture(path, PictureLimits(self._max_pixels))
 
 
 class ImageSequenceSink:
-    """Writes every frame as a picture, numbered from 1, each whole or not at all.
+    """Writes every frame as a picture, numbered from 1, each completely or not at all.
 
-    What is written stays, also when the work is broken off.
+    Written pictures stay if the conversion fails.
 
     Args:
-        name: a path whose last part holds %d or %05d, or a folder.
-        overwrite: whether pictures that are there may be replaced.
-        quality: of formats that lose some, 1 to 100.
+        name: a path whose last part contains %d or %05d, or a folder.
+        overwrite: whether existing pictures may be replaced.
+        quality: of lossy formats, 1 to 100.
 
     Raises:
-        UsageError: pictures are there already.
-        OutputError: the suffix is that of no picture format.
+        UsageError: there are such pictures already.
+        OutputError: no picture format has this suffix.
     """
 
     def __init__(self, name: str, *, overwrite: bool = False, quality: int = 95) -> None:
-        path = Path(name)
-        self._pattern = path if _NUMBER.search(path.name) else path / FOLDER_PATTERN
+        self._pattern = pattern_of(name)
         format_of(self._pattern)
         self._quality, self._number = quality, 0
-        there = _of_pattern(self._pattern)
-        if there and not overwrite:
-            first = there[min(there)]
-            raise UsageError("exists already", path=first, cure="add --overwrite")
+        existing = _matching(self._pattern)
+        if existing:
+            refuse_existing(existing[min(existing)], overwrite=overwrite)
 
     def write(self, frame: Frame) -> None:
         self._number += 1
@@ -121,16 +127,16 @@ class ImageSequenceSink:
 
     def finish(self) -> None:
         if not self._number:
-            raise OutputError("has no frame to hold", path=self._pattern)
-        older = _of_pattern(self._pattern).keys() - range(1, self._number + 1)
+            raise OutputError("there is no frame to write", path=self._pattern)
+        older = _matching(self._pattern).keys() - range(1, self._number + 1)
         if older:
             logger.warning(
-                "%s: %d pictures are of an earlier video and stay, the first is number %d",
+                "%s: %d pictures of an earlier video stay, the first is number %d",
                 self._pattern, len(older), min(older),
             )  # fmt: skip
 
     def abort(self) -> None:
-        """What is written stays."""
+        """Do nothing: written pictures stay."""
 
 
 def _in_folder(folder: Path) -> list[Path]:
@@ -143,7 +149,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def _natural(name: str) -> list[tuple[str, int]]:
-    """A key by which frame2 comes before frame10."""
+    """Return a sort key by which frame2 comes before frame10."""
     pieces = re.split(r"(\d+)", name.casefold())
     return [
         (text, int(number or 0))
@@ -151,9 +157,9 @@ def _natural(name: str) -> list[tuple[str, int]]:
     ]
 
 
-def _without_gaps(pattern: Path) -> list[Path]:
-    """The files of a pattern by their numbers; that some are missing is told."""
-    found = _of_pattern(pattern)
+def _in_order(pattern: Path) -> list[Path]:
+    """Return the files of a pattern by number; log a warning if numbers are missing."""
+    found = _matching(pattern)
     numbers = sorted(found)
     if numbers and numbers[-1] - numbers[0] >= len(numbers):
         missing = numbers[-1] - numbers[0] + 1 - len(numbers)
@@ -164,8 +170,8 @@ def _without_gaps(pattern: Path) -> list[Path]:
     return [found[number] for number in numbers]
 
 
-def _of_pattern(pattern: Path) -> dict[int, Path]:
-    """The files whose names are numbers in this pattern."""
+def _matching(pattern: Path) -> dict[int, Path]:
+    """Return the existing files of a pattern by number."""
     found = _NUMBER.search(pattern.name)
     if found is None or not pattern.parent.is_dir():
         return {}
@@ -184,7 +190,7 @@ def _numbered(pattern: Path, number: int) -> Path:
 
 
 def _scaled(picture: Picture, height: int, width: int) -> Picture:
-    """The picture inside a frame of this size, black bars where its shape is another."""
+    """Scale a picture into a frame of this size, with black bars if the proportions differ."""
     from PIL import Image, ImageOps
 
     def fitted(pixels: np.ndarray) -> np.ndarray:

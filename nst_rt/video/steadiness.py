@@ -1,7 +1,8 @@
-"""The frames of one video painted so that what does not change keeps its looks.
+"""Painting the frames of a video so that what does not change keeps its appearance.
 
-A style network takes mean and deviation of each frame anew, so whatever enters the picture changes
-the colours of all of it. Here they are averaged over the frames of a scene, and never across a cut.
+A style network normalizes each frame with its own mean and deviation, so whatever enters the
+picture changes the colours of all of it. `SteadyPainter` averages these statistics over the frames
+of a scene, and never across a cut.
 """
 
 from __future__ import annotations
@@ -19,44 +20,55 @@ from nst_rt.steady import Statistics
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.cuts import Thumbnail
 from nst_rt.video.flow import FlowBlend
+from nst_rt.video.frames import Frame
+from nst_rt.video.painters import FramePainter, style_identity
 
 Pixels = NDArray[np.uint8]
 FLASH = 5
-"""Frames after which another scene is no flash any more: what was before is forgotten."""
+"""Longest flash in frames; a scene that lasts longer replaces the one before it."""
 
 
 @dataclass(frozen=True)
 class _Scene:
-    """What is kept of a scene after a frame."""
+    """The memory of a scene after one of its frames."""
 
     thumbnail: Thumbnail
     statistics: Statistics
     frame: Pixels | None = None
-    """The frame as it was painted, at working size; None without flow."""
+    """The last frame at working size; None without flow."""
     painting: Pixels | None = None
+    """The painting of `frame`."""
 
 
-class SteadyPainter:
+class SteadyPainter(FramePainter):
     """Paints the frames of one video, in order, one at a time.
 
     Args:
         stylizer: of a style with a steady file; its size, strength and colours apply.
-        smoothing: share of the statistics of earlier frames, 0…1: 0 paints every frame for itself,
-            1 as the first of its scene.
-        flow: share of the painting before, 0…1, blended in along the motion where both frames show
-            the same; 0 does without OpenCV.
+        smoothing: share of the statistics of earlier frames, 0…1: 0 paints every frame on its own,
+            1 with the statistics of the first of its scene.
+        flow: share of the previous painting, 0…1, blended in along the motion where both frames
+            show the same; 0 does not need OpenCV.
 
     Raises:
         ModelError: the style has no steady file.
-        ProviderError: the device does not paint it, or OpenCV is wanted and absent.
-        UsageError: a share out of range.
+        ProviderError: the device does not paint it, or `flow` needs OpenCV, which is absent.
+        UsageError: a share is out of range.
     """
+
+    workers = 1
 
     def __init__(self, stylizer: Stylizer, *, smoothing: float = 0.9, flow: float = 0.0) -> None:
         self._smoothing, flow = share("smoothing", smoothing), share("flow", flow)
         stylizer.prepare_steady()
         self._stylizer = stylizer
         self._flow = FlowBlend(flow) if flow else None
+        self._identity = {
+            "style": style_identity(stylizer),
+            "steady_sha256": stylizer.info.steady_sha256,
+            "steady": self._smoothing,
+            "flow": flow,
+        }
         self.reset()
 
     def reset(self) -> None:
@@ -65,8 +77,11 @@ class SteadyPainter:
         self._before: _Scene | None = None
         self._since = 0
 
-    def paint(self, rgb: Pixels) -> Pixels:
-        """Paint the next frame, uint8 H×W×3."""
+    def paint(self, frame: Frame) -> Frame:
+        return frame.painted(self.paint_rgb(frame.rgb))
+
+    def paint_rgb(self, rgb: Pixels) -> Pixels:
+        """Paint the pixels of the next frame, uint8 H×W×3."""
         thumbnail = Thumbnail.of(rgb)
         scene = self._scene_of(thumbnail)
         kept: list[Pixels] = []
@@ -76,7 +91,7 @@ class SteadyPainter:
                 return painting
             if scene and scene.frame is not None and scene.painting is not None:
                 painting = self._flow.blend(frame, painting, scene.frame, scene.painting)
-            kept.extend((frame.copy(), painting.copy()))  # the caller's to change
+            kept.extend((frame.copy(), painting.copy()))  # the caller may change its own
             return painting
 
         painted, used = self._stylizer.paint_steadily(
@@ -87,14 +102,14 @@ class SteadyPainter:
         )
         if not thumbnail.is_flat:
             self._scene = _Scene(thumbnail, used, *kept)
-        elif scene:  # what shows nothing has no statistics worth keeping: those of its scene go on
+        elif scene:  # a flat frame has no useful statistics: keep those of its scene
             self._scene = _Scene(scene.thumbnail, scene.statistics, *kept)
         return painted
 
     def state(self) -> dict[str, Any]:
-        """What it knows after the last frame, as JSON can hold it.
+        """Return the memory after the last frame, as JSON can hold it.
 
-        Some kilobytes; with `flow` also the last frame and its painting, losslessly.
+        It takes some kilobytes; with `flow` it includes the last frame and its painting, lossless.
         """
         return {
             "scene": _packed_scene(self._scene),
@@ -103,14 +118,17 @@ class SteadyPainter:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on as after the frame that `state` was taken at, to the last bit."""
+        """Continue as after the frame at which `state` was taken, to the last bit."""
         self._scene, self._before = (_unpacked_scene(state[key]) for key in ("scene", "before"))
         self._since = state["since"]
 
-    def _scene_of(self, thumbnail: Thumbnail) -> _Scene | None:
-        """The scene that goes on with this frame; None where one begins.
+    def identity(self) -> dict[str, Any]:
+        return self._identity
 
-        A flash is a scene of a few frames, after which the one before it goes on.
+    def _scene_of(self, thumbnail: Thumbnail) -> _Scene | None:
+        """Return the scene that this frame continues; None if it starts a new one.
+
+        A flash is a scene of a few frames, after which the scene before it continues.
         """
         self._since += 1
         if self._since > FLASH:

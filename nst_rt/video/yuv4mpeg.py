@@ -20,7 +20,7 @@ from nst_rt.images import DEFAULT_MAX_PIXELS, check_pixels
 from nst_rt.video.color import FULL, LIMITED, Color, assumed_color, from_rgb, to_rgb
 from nst_rt.video.containers import pyav
 from nst_rt.video.frames import Frame, FrameSource, on_white
-from nst_rt.video.pipes import Inflow, Outflow
+from nst_rt.video.pipes import ByteReader, ByteWriter
 from nst_rt.video.rate import DEFAULT_RATE, checked_rate
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Y4mSource:
     """The frames of a y4m stream.
 
     Args:
-        inflow: where it comes from; is closed with the source.
+        reader: where it comes from; is closed with the source.
         rate: frames per second, in place of what the header says.
         max_pixels: larger frames are refused.
 
@@ -99,54 +99,54 @@ class Y4mSource:
 
     def __init__(
         self,
-        inflow: Inflow,
+        reader: ByteReader,
         *,
         rate: Fraction | None = None,
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> None:
-        line = inflow.line(_LONGEST_LINE)
-        self.header = header = parse(line, inflow.name)
+        line = reader.line(_LONGEST_LINE)
+        self.header = header = parse(line, reader.name)
         check_pixels(header.height, header.width, max_pixels)
         self.width, self.height = header.width, header.height
         self.rate = header.rate if rate is None else checked_rate(rate)
         if self.rate is None:
             self.rate = DEFAULT_RATE
-            logger.warning("%s: says no frame rate; %s is taken", inflow.name, DEFAULT_RATE)
+            logger.warning("%s: says no frame rate; %s is taken", reader.name, DEFAULT_RATE)
         if header.interlacing in ("t", "b", "m"):
-            logger.warning("%s: is interlaced and painted as it is", inflow.name)
-        self._inflow, self._step = inflow, 1 / self.rate
+            logger.warning("%s: is interlaced and painted as it is", reader.name)
+        self._reader, self._step = reader, 1 / self.rate
         self._planes = header.planes()
         self._bytes = sum(height * row for height, row in self._planes)
         self.count = None
-        if inflow.total is not None:
-            self.count = (inflow.total - len(line) - 1) // (len(_FRAME) + self._bytes)
+        if reader.total is not None:
+            self.count = (reader.total - len(line) - 1) // (len(_FRAME) + self._bytes)
 
     def __iter__(self) -> Iterator[Frame]:
         number = 0
-        while mark := self._inflow.read(len(_FRAME)):
+        while mark := self._reader.read(len(_FRAME)):
             if mark == _FRAME[:-1] + b" ":  # parameters of the frame, none of which matter here
-                self._inflow.line(_LONGEST_LINE)
+                self._reader.line(_LONGEST_LINE)
             elif mark != _FRAME[: len(mark)]:
                 raise InputError(
                     f"frame {number + 1} does not begin with FRAME",
-                    path=self._inflow.name,
+                    path=self._reader.name,
                     cure="the program that writes it lost bytes; run it again",
                 )
-            data = self._inflow.read(self._bytes)
+            data = self._reader.read(self._bytes)
             if len(data) < self._bytes:
                 logger.warning(
                     "%s: frame %d ends after %d of %d bytes and is left out",
-                    self._inflow.name, number + 1, len(data), self._bytes,
+                    self._reader.name, number + 1, len(data), self._bytes,
                 )  # fmt: skip
                 break
             rgb = to_rgb(self._coded(data), self.header.color, self.width, self.height)
             yield Frame(rgb, number * self._step, self._step)
             number += 1
         if not number:
-            raise InputError("has no frame", path=self._inflow.name)
+            raise InputError("has no frame", path=self._reader.name)
 
     def close(self) -> None:
-        self._inflow.close()
+        self._reader.close()
 
     def _coded(self, data: bytearray) -> Any:
         """A frame of FFmpeg's with these planes, which it pads at the end of every row."""
@@ -167,12 +167,12 @@ class Y4mSink:
     """Writes 8 bits a sample of limited range, in 4:2:0 where no y4m of another kind went in.
 
     Args:
-        outflow: where it goes.
+        writer: where it goes.
         like: gives the rate, and if it is y4m also the kind of 4:x:x, interlacing and pixel shape.
         size: height and width of the frames.
     """
 
-    def __init__(self, outflow: Outflow, like: FrameSource, size: tuple[int, int]) -> None:
+    def __init__(self, writer: ByteWriter, like: FrameSource, size: tuple[int, int]) -> None:
         height, width = size
         rate = like.rate or DEFAULT_RATE
         model: Header = getattr(like, "header", None) or Header(width, height, rate)
@@ -185,7 +185,7 @@ class Y4mSink:
             bits=8,
             full_range=False,
         )
-        self._outflow, self._header = outflow, header
+        self._writer, self._header = writer, header
         self._before = header.line + b"\n"
         self._planes = header.planes()
 
@@ -196,15 +196,15 @@ class Y4mSink:
         for plane, (height, row) in zip(coded.planes, self._planes, strict=True):
             parts.append(_rows(plane, height)[:, :row].tobytes())
         self._before = b""
-        self._outflow.write(b"".join(parts))
+        self._writer.write(b"".join(parts))
 
     def finish(self) -> None:
         if self._before:
-            self._outflow.write(self._before)
-        self._outflow.finish()
+            self._writer.write(self._before)
+        self._writer.finish()
 
     def abort(self) -> None:
-        self._outflow.abort()
+        self._writer.abort()
 
 
 def parse(line: bytes, name: str) -> Header:

@@ -9,7 +9,7 @@ import pytest
 
 from nst_rt.commands.video import video
 from nst_rt.video.animations import _MAX_PICTURES, _SOLID, ANIMATIONS
-from nst_rt.video.opening import is_of_frames
+from nst_rt.video.opening import is_video_file
 from nst_rt.video.sequences import FOLDER_PATTERN
 
 
@@ -28,7 +28,7 @@ def test_names_are_told_apart_as_it_says(page: str, tmp_path: Path) -> None:
     named = re.findall(r"`([^`]+)`", " ".join(rows))
     assert {name for name in named if name in ANIMATIONS} == set(ANIMATIONS)
     for name in (*named, str(tmp_path)):
-        assert is_of_frames(name if "/" in name or name == "-" else f"video{name}")
+        assert not is_video_file(name if "/" in name or name == "-" else f"video{name}")
 
 
 def test_numbers_are_those_of_the_code(page: str) -> None:

@@ -1,4 +1,4 @@
-"""Cameras, streams and screens, painted as they come."""
+"""Live video: cameras, network streams and screens, painted as frames arrive."""
 
 from nst_rt.video.live.live import Live, LiveOptions
 from nst_rt.video.live.meter import Second

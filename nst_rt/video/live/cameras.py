@@ -1,4 +1,4 @@
-"""Webcams, through OpenCV."""
+"""Webcams, read with OpenCV."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Camera:
 
     Args:
         device: its number or, on Linux, `/dev/videoN`.
-        size: height and width to ask it for; it gives what it can.
-        fps: frames a second to ask it for.
+        size: height and width to request; the camera chooses the nearest that it has.
+        fps: frames per second to request.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class Camera:
         if not self._capture.isOpened():
             self._capture.release()
             raise InputError("cannot be opened", path=self.name, cure=_cure())
-        self._ask(cv2)
+        self._request(cv2)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = float(rate) if 0 < rate < 1000 else None
 
     def read(self) -> Shot:
-        there, bgr = self._capture.read()
-        if not there:
-            raise InputError("it gives no frame")
+        found, bgr = self._capture.read()
+        if not found:
+            raise InputError("the camera returns no frame")
         rgb: Pixels = opencv().cvtColor(bgr, opencv().COLOR_BGR2RGB)
         return rgb, None
 
@@ -54,10 +54,10 @@ class Camera:
         if self._capture is not None:
             self._capture.release()
 
-    def _ask(self, cv2: Any) -> None:
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a queue of old frames would be a delay
+    def _request(self, cv2: Any) -> None:
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # a queue of old frames adds delay
         if self._size:
-            # uncompressed, USB carries large pictures at a few frames a second
+            # uncompressed, USB carries only a few large pictures per second
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[0])
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[1])
@@ -66,11 +66,11 @@ class Camera:
 
 
 def _cure() -> str:
-    """What to try instead, with the cameras that are here."""
+    """Return the cure for a camera that does not open, with the cameras of this machine."""
     if sys.platform != "linux":
         return "close other programs that use it, or try another number"
     here = sorted(path.name for path in Path("/dev").glob("video*"))
     if not here:
-        return "no camera is here; plug one in, or allow it into the container"
+        return "there is no camera; plug one in, or pass it to the container"
     names = ", ".join(f"/dev/{name}" for name in here)
-    return f"close other programs that use it, or take one of {names}"
+    return f"close other programs that use it, or choose one of {names}"

@@ -1,4 +1,4 @@
-"""Reading a live source in a thread of its own, and getting it back when it is lost."""
+"""Reading a live source in its own thread, and reopening it after it is lost."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import InputError
 from nst_rt.video.live.newest import Newest
-from nst_rt.video.live.pacing import Clock, Tell
+from nst_rt.video.live.pacing import Clock, Notify
 from nst_rt.video.opencv import CAMERA_TIMEOUT_S
 
 Pixels = NDArray[np.uint8]
 Shot = tuple[Pixels, float | None]
-"""RGB H×W×3, and the second of the recording that it belongs to; None for "now"."""
+"""RGB H×W×3, and its time in a recording in seconds; None for a frame to show at once."""
 
 SILENCE = float(CAMERA_TIMEOUT_S)
 """Seconds without a frame after which a source counts as lost."""
-_LONGEST_WAIT = 30.0
-"""Seconds between two tries at most; the first come after 1, 2, 4, …"""
-_MEMORY = 3.0
+_LONGEST_WAIT_S = 30.0
+"""Longest time between two attempts in seconds; the first follow after 1, 2, 4, …"""
+_RATE_WINDOW_S = 3.0
 """Seconds over which the rate is measured."""
-_LET_GO = 0.5
-"""Seconds that a driver gets to return from its call when all ends."""
+_CLOSING_S = 0.5
+"""Seconds that `close` waits for a driver to return from its call."""
 
 
 class LiveSource(Protocol):
-    """Where frames come from; used by one thread, which opens it again after it was lost."""
+    """A source of live frames; used by one thread, which reopens it after it was lost."""
 
     name: str
-    """For messages."""
+    """Name for messages."""
     rate: float | None
-    """Frames a second, as far as the source says; known once it is open."""
+    """Frames per second that the source states, None if it states none; valid once it is open."""
 
     def open(self) -> None:
-        """Raises `InputError` where it is not there."""
+        """Open the source; raise `InputError` if it is not available."""
         ...
 
     def read(self) -> Shot | None:
-        """The next frame, None at the end; raises `InputError` where it is lost."""
+        """Return the next frame, None at the end; raise `InputError` if the source is lost."""
         ...
 
     def close(self) -> None: ...
@@ -50,7 +50,7 @@ class LiveSource(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Captured:
-    """A frame and the moment at which it came."""
+    """A frame and its time of arrival by the live clock."""
 
     rgb: Pixels
     at: float
@@ -61,27 +61,27 @@ class Capture:
 
     Args:
         source: read and closed by the thread.
-        clock: tells when frames come.
-        tell: hears when they stop coming, and when they come again.
-        reconnect: whether a lost source is tried again.
-        give_up: seconds without a frame after which it is not.
+        clock: the clock of arrival times and waits.
+        notify: called with a line when frames stop arriving and when they resume.
+        reconnect: whether to reopen a lost source.
+        give_up: seconds without a frame after which not to reopen it any more.
     """
 
     def __init__(
         self,
         source: LiveSource,
         clock: Clock,
-        tell: Tell,
+        notify: Notify,
         *,
         reconnect: bool = True,
         give_up: float = 300.0,
     ) -> None:
         self.frames: Newest[Captured] = Newest(clock)
         self.count = 0
-        self._source, self._clock, self._tell = source, clock, tell
+        self._source, self._clock, self._notify = source, clock, notify
         self._reconnect, self._give_up = reconnect, give_up
         self._changed = clock.condition()
-        self._settled = self._closed = self._paused = self._holding = self._told = False
+        self._settled = self._closed = self._paused = self._holding = self._reported = False
         self._refusal: BaseException | None = None
         self._failures = 0
         self._reason = ""
@@ -92,9 +92,9 @@ class Capture:
 
     @property
     def rate(self) -> float | None:
-        """Frames a second: what came in the last seconds, before that what the source says.
+        """Frames per second of the last seconds; before there are any, what the source states.
 
-        Cameras give fewer in the dark than they say, and addresses often do not know.
+        In the dark cameras deliver fewer than they state, and addresses often state nothing.
         """
         with self._changed:
             passed = self._moments[-1] - self._moments[0] if self._moments else 0.0
@@ -104,11 +104,11 @@ class Capture:
 
     @property
     def lost(self) -> bool:
-        """Whether it was told that no frames come."""
-        return self._told
+        """Whether the source is lost and that was reported."""
+        return self._reported
 
     def start(self) -> None:
-        """Open the source and begin to read.
+        """Open the source and start reading.
 
         Raises:
             NstError: it cannot be opened.
@@ -120,42 +120,42 @@ class Capture:
             raise self._refusal
 
     def pause(self, paused: bool) -> None:
-        """Stop a recording at its place, or go on; what is live goes on by itself."""
+        """Pause a recording where it is, or resume it; live sources continue on their own."""
         with self._changed:
             self._paused = paused
             self._changed.notify_all()
 
     def watch(self) -> None:
-        """Tell once when the source is silent, and once when it is back.
+        """Report once that the source is lost, and once that it is back.
 
         Raises:
-            InputError: it is lost and not tried again.
+            InputError: it is lost and not reopened any more.
         """
         with self._changed:
             silent = 0.0 if self._holding else self._clock.now() - self._last
             reason = self._reason
         why = f" ({reason})" if reason else ""
         if not self._reconnect and (reason or silent >= SILENCE):
-            raise InputError(f"no frame comes any more{why}", path=self._source.name)
+            raise InputError(f"no more frames arrive{why}", path=self._source.name)
         if silent >= self._give_up:
             raise InputError(f"no frame for {silent:.0f} s{why}: given up", path=self._source.name)
-        if silent >= SILENCE and not self._told:
-            self._told = True
-            self._tell(
-                f"{self._source.name}: no frame for {SILENCE:.0f} s{why}; it is tried again, the "
-                "last frame stays"
+        if silent >= SILENCE and not self._reported:
+            self._reported = True
+            self._notify(
+                f"{self._source.name}: no frame for {SILENCE:.0f} s{why}; trying again, the last "
+                "frame stays"
             )
-        elif self._told and silent < SILENCE:
-            self._told = False
-            self._tell(f"{self._source.name}: frames come again")
+        elif self._reported and silent < SILENCE:
+            self._reported = False
+            self._notify(f"{self._source.name}: frames arrive again")
 
     def close(self) -> None:
-        """Stop reading and free the source, unless its driver does not return."""
+        """Stop reading and close the source, unless its driver does not return in time."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self.frames.finish()
-        self._clock.join(self._thread, _LET_GO)
+        self._clock.join(self._thread, _CLOSING_S)
 
     def _run(self) -> None:
         try:
@@ -182,7 +182,7 @@ class Capture:
                 self._changed.notify_all()
 
     def _read_until_lost(self) -> bool:
-        """Read on; whether there may be more after the source is opened again."""
+        """Read frames; return whether more may follow after the source is reopened."""
         while not self._closed:
             try:
                 shot = self._source.read()
@@ -200,7 +200,7 @@ class Capture:
         with self._changed:
             self._last = self._clock.now()
             self._moments.append(self._last)
-            while self._last - self._moments[0] > _MEMORY:
+            while self._last - self._moments[0] > _RATE_WINDOW_S:
                 self._moments.popleft()
             self.count += 1
             self._failures, self._reason = 0, ""
@@ -212,10 +212,10 @@ class Capture:
             self._moments.clear()
 
     def _open_again(self) -> None:
-        """Try until it opens, or all ends; who watches gives up."""
+        """Try until the source opens or `close` is called; `watch` decides when to give up."""
         while not self._closed:
             with self._changed:
-                wait = min(2.0**self._failures, _LONGEST_WAIT)
+                wait = min(2.0**self._failures, _LONGEST_WAIT_S)
                 self._failures += 1
                 if self._clock.wait_for(self._changed, lambda: self._closed, wait):
                     return
@@ -227,7 +227,7 @@ class Capture:
                 return
 
     def _wait_until(self, time: float) -> bool:
-        """Wait for the moment of a recording; pauses put it off. False if all ends before."""
+        """Wait for a time of the recording, later by all pauses; return False if closed before."""
         with self._changed:
             self._holding = True
             try:
@@ -235,10 +235,10 @@ class Capture:
                     self._base = self._clock.now() - time
                 while not self._closed:
                     left = self._base + time - self._clock.now()
-                    stirred = self._clock.wait_for(
+                    changed = self._clock.wait_for(
                         self._changed, lambda: self._closed or self._paused, max(0.0, left)
                     )
-                    if not stirred:
+                    if not changed:
                         return True
                     begun = self._clock.now()
                     self._clock.wait_for(self._changed, lambda: self._closed or not self._paused)

@@ -1,4 +1,4 @@
-"""Pictures of any size in a frame of one size."""
+"""Fitting pictures of any size into frames of one size."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from nst_rt.video.opencv import opencv
 
 
 def fitted(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Scale uint8 H×W×3 into `height`×`width`, black bars where its shape is another."""
+    """Scale uint8 H×W×3 into `height`×`width`, with black bars if the proportions differ."""
     if rgb.shape[:2] == (height, width):
         return rgb
     scale = min(height / rgb.shape[0], width / rgb.shape[1])
     inner = (max(1, round(rgb.shape[0] * scale)), max(1, round(rgb.shape[1] * scale)))
     scaled = resized(rgb, *inner)
-    # a bar of a pixel or two is a rounding of the working size, no bar
+    # a bar of one or two pixels only comes from rounding the working size
     if height - inner[0] <= 2 and width - inner[1] <= 2:
         return resized(rgb, height, width)
     frame = np.zeros((height, width, 3), np.uint8)
@@ -25,7 +25,7 @@ def fitted(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]
 
 
 def resized(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Scale uint8 H×W×3 quickly, without aliasing when it becomes smaller."""
+    """Scale uint8 H×W×3 quickly, without aliasing when it shrinks."""
     if rgb.shape[:2] == (height, width):
         return rgb
     cv2 = opencv()

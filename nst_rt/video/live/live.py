@@ -1,4 +1,4 @@
-"""Painting what comes, as it comes: a thread reads, a thread paints, the caller's shows."""
+"""Painting live frames: one thread reads, one paints, and the caller's shows."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nst_rt.video.live.capture import Capture, Captured, LiveSource, Pixels
 from nst_rt.video.live.framing import resized
 from nst_rt.video.live.meter import Meter, Second
 from nst_rt.video.live.newest import Ended, Newest
-from nst_rt.video.live.pacing import Clock, Pace, Tell
+from nst_rt.video.live.pacing import Clock, Notify, Pace
 from nst_rt.video.live.screenshots import save_screenshot
 from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
 from nst_rt.video.live.styles import StyleChanger
 from nst_rt.video.live.working_sizes import WorkingSizes
 
-_NOTE_STAYS = 3.0
-"""Seconds that a note stays in sight."""
+_NOTE_S = 3.0
+"""Seconds for which a note is shown."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class LiveOptions:
     """How live video is painted.
 
     Attributes:
-        size: long side in pixels to paint at, at most.
-        fixed_size: paint at that size even where it is too slow.
-        fps: frames a second to paint, at most; None for all that come.
-        strength: 0 shows what comes, 1 the painting.
-        keep_color: the colours of what comes.
-        reconnect: whether a lost source is tried again.
-        give_up: seconds without a frame after which it is not.
-        frames: end after that many.
-        seconds: end after that time.
+        size: largest long side in pixels to paint at.
+        fixed_size: paint at that size even if it is too slow.
+        fps: largest number of frames to paint per second; None for all that arrive.
+        strength: 0 shows the source's frame, 1 the painting.
+        keep_color: keep the colours of the source.
+        reconnect: whether to reopen a lost source.
+        give_up: seconds without a frame after which not to reopen it any more.
+        frames: number of shown frames after which to end.
+        seconds: time after which to end.
     """
 
     size: int
@@ -52,19 +52,20 @@ class LiveOptions:
 
 
 class Live:
-    """One source, painted into one sink.
+    """Paints the frames of one source into one sink.
 
-    Between the threads is a place for one frame. What is too slow leaves frames out, and nothing
-    waits in a queue: a frame is shown within two frame times of the slower of camera and painter.
+    Between two threads there is room for one frame. A thread that is too slow skips frames, and
+    none wait in a queue: a frame is shown within two frame times of the slower of camera and
+    painter.
 
     Args:
-        source: where frames come from.
-        styles: what paints; closed at the end.
-        sink: where they go; closed at the end.
-        options: how.
-        tell: hears of everything that changes by itself.
-        clock: all pacing goes by it.
-        report: told of every second.
+        source: delivers the frames.
+        styles: paint them; closed at the end.
+        sink: takes the paintings; closed at the end.
+        options: how to paint and when to end.
+        notify: called with a line about each change that happens on its own.
+        clock: the clock of all pacing.
+        report: called once a second.
     """
 
     def __init__(
@@ -74,15 +75,15 @@ class Live:
         sink: LiveSink,
         options: LiveOptions,
         *,
-        tell: Tell = lambda line: None,
+        notify: Notify = lambda line: None,
         clock: Clock | None = None,
         report: Callable[[Second, State], None] = lambda second, state: None,
     ) -> None:
         self._clock = clock or Clock()
         self._styles, self._sink, self._options, self._report = styles, sink, options, report
-        self._tell_watcher, self._note, self._noted = tell, "", 0.0
+        self._notify_caller, self._note, self._noted = notify, "", 0.0
         self._capture = Capture(
-            source, self._clock, self._tell,
+            source, self._clock, self._notify,
             reconnect=options.reconnect, give_up=options.give_up,
         )  # fmt: skip
         self._painted: Newest[PaintedFrame] = Newest(self._clock)
@@ -93,14 +94,14 @@ class Live:
         self._painter = threading.Thread(target=self._paint_all, name="nst-paint", daemon=True)
 
     def run(self) -> dict[str, float | int]:
-        """Paint until the source ends, somebody quits or a limit is reached.
+        """Paint until the source ends, a key quits or a limit is reached.
 
         Returns:
-            Frames shown and dropped, and the seconds that it took.
+            `frames` shown, frames `dropped`, and the `seconds` that it took.
 
         Raises:
-            InputError: the source cannot be opened, or was lost and given up.
-            NstError: painting or putting out failed.
+            InputError: the source cannot be opened, or was lost and did not come back.
+            NstError: painting or the sink failed.
         """
         try:
             self._capture.start()
@@ -108,7 +109,7 @@ class Live:
             self._meter = Meter(self._clock.now())
             self._painter.start()
             while not self._done:
-                self._turn()
+                self._show_next()
         except Ended:
             pass
         finally:
@@ -119,15 +120,15 @@ class Live:
     def _dropped(self) -> int:
         return self._capture.frames.dropped + self._painted.dropped + self._sink.dropped
 
-    def _turn(self) -> None:
-        """Show the next frame or hold the last, and look after everything else."""
-        shown = self._painted.take(self._sink.patience)
-        if shown is None:
+    def _show_next(self) -> None:
+        """Show the next frame or hold the last; handle keys, a lost source, reports and limits."""
+        frame = self._painted.take(self._sink.patience)
+        if frame is None:
             self._sink.hold(self._state(), self._clock.now())
         else:
-            self._last = shown
-            self._sink.show(shown, self._state())
-            self._meter.show(self._clock.now() - shown.at)
+            self._last = frame
+            self._sink.show(frame, self._state())
+            self._meter.show(self._clock.now() - frame.at)
         for key in self._sink.pressed():
             self._obey(key)
         self._capture.watch()
@@ -149,10 +150,10 @@ class Live:
 
     def _current_note(self) -> str:
         if self._capture.lost:
-            return "no frames come"
+            return "no frames arrive"
         if self._styles.opening:
             return f"opening {self._styles.opening}"
-        if self._clock.now() - self._noted < _NOTE_STAYS:
+        if self._clock.now() - self._noted < _NOTE_S:
             return self._note
         return "paused" if self._paused else ""
 
@@ -169,30 +170,30 @@ class Live:
         elif key in ("+", "=", "-"):
             change = -1 if key == "-" else 1
             self._strength = min(1.0, max(0.0, round(self._strength + 0.1 * change, 1)))
-            self._tell(f"strength {self._strength:.1f}")
+            self._notify(f"strength {self._strength:.1f}")
         elif key == "s" and self._last:
             try:
-                self._tell(f"saved {save_screenshot(self._last, self._styles.name)}")
+                self._notify(f"saved {save_screenshot(self._last, self._styles.name)}")
             except OutputError as error:
-                self._tell(str(error))
+                self._notify(str(error))
 
-    def _tell(self, line: str) -> None:
+    def _notify(self, line: str) -> None:
         self._note, self._noted = line, self._clock.now()
-        self._tell_watcher(line)
+        self._notify_caller(line)
 
     def _paint_all(self) -> None:
         with cancelled_by(self._token):
-            self._paint_on()
+            self._paint_until_end()
 
-    def _paint_on(self) -> None:
+    def _paint_until_end(self) -> None:
         pace = Pace(self._options.fps) if self._options.fps else None
-        asleep = self._clock.condition()
+        pacing = self._clock.condition()
         try:
             while True:
                 if pace:
-                    with asleep:
+                    with pacing:
                         wait = pace.wait(self._clock.now())
-                        self._clock.wait_for(asleep, lambda: self._done, wait)
+                        self._clock.wait_for(pacing, lambda: self._done, wait)
                 captured = self._capture.frames.take()
                 if captured and not self._paused:
                     self._painted.put(self._paint(captured))
@@ -205,7 +206,7 @@ class Live:
         size = _size(captured.rgb)
         if self._sizes is None:
             largest = min(self._options.size, max(size))
-            self._sizes = WorkingSizes(largest, self._tell, fixed=self._options.fixed_size)
+            self._sizes = WorkingSizes(largest, self._notify, fixed=self._options.fixed_size)
         begun = self._clock.now()
         small = resized(captured.rgb, *working_size(*size, self._sizes.long_side))
         painting = self._styles.paint(
@@ -216,7 +217,7 @@ class Live:
         return PaintedFrame(painting, captured.at, size)
 
     def _end(self) -> None:
-        """End the threads and free everything, the sink last so that it can complete its file."""
+        """End the threads and close everything, the sink last so that it can complete its file."""
         self._done = True
         self._token.cancel()
         self._painted.finish()
@@ -227,5 +228,5 @@ class Live:
 
 
 def _size(rgb: Pixels) -> tuple[int, int]:
-    """Height and width."""
+    """Return height and width."""
     return rgb.shape[0], rgb.shape[1]

@@ -1,4 +1,4 @@
-"""How fast and how late live video is, second by second."""
+"""Rate and latency of live video, second by second."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Second:
-    """What happened since the second before.
+    """Measurements of one second of live video.
 
     Attributes:
         time: seconds since the start.
-        fps: painted frames shown a second.
+        fps: painted frames shown per second.
         latency_ms: mean age of a frame when it was shown, in milliseconds; None without frames.
-        dropped: frames that came and were not shown, since newer ones were there.
+        dropped: number of frames that arrived and were not shown, because newer ones were there.
     """
 
     time: float
@@ -23,11 +23,11 @@ class Second:
 
 
 class Meter:
-    """Counts frames that are shown and tells of each second once.
+    """Counts the frames that are shown and measures each second.
 
     Attributes:
-        shown: frames since the start.
-        latest: the last second that is over.
+        shown: number of frames since the start.
+        latest: the last complete second.
     """
 
     def __init__(self, now: float) -> None:
@@ -38,12 +38,12 @@ class Meter:
         self.latest = Second(0.0, 0.0, None, 0)
 
     def show(self, age: float) -> None:
-        """A frame was shown, `age` seconds after it came."""
+        """Count a frame that was shown `age` seconds after it arrived."""
         self.shown += 1
         self._ages.append(age)
 
     def tick(self, now: float, dropped: int) -> Second | None:
-        """The second that is over, None in the midst of one; `dropped` is the sum so far."""
+        """Return the second that just ended, None within one; `dropped` is the total so far."""
         passed = now - self._since
         if passed < 1:
             return None
@@ -58,9 +58,9 @@ class Meter:
         return self.latest
 
     def elapsed(self, now: float) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return now - self._start
 
     def totals(self, now: float, dropped: int) -> dict[str, float | int]:
-        """All of it: frames shown and dropped, seconds."""
+        """Return the totals: frames shown and dropped, seconds."""
         return {"frames": self.shown, "dropped": dropped, "seconds": round(now - self._start, 3)}

@@ -1,4 +1,4 @@
-"""A place for one item: what is not taken in time gives way to what is newer."""
+"""A slot for one item: a newer item replaces one that was not taken in time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ T = TypeVar("T")
 
 
 class Ended(Exception):  # noqa: N818 - a signal, no error
-    """Nothing more comes."""
+    """Signals that no more items follow."""
 
 
 class Newest(Generic[T]):
     """Passes the newest item from one thread to another, so that no delay can build up.
 
     Attributes:
-        dropped: items that gave way before they were taken.
+        dropped: number of items that were replaced before they were taken.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -29,7 +29,7 @@ class Newest(Generic[T]):
         self.dropped = 0
 
     def put(self, item: T) -> None:
-        """Leave an item; after the end it is ignored."""
+        """Put an item into the slot; after the end it is ignored."""
         with self._changed:
             if self._ended:
                 return
@@ -38,10 +38,10 @@ class Newest(Generic[T]):
             self._changed.notify_all()
 
     def take(self, timeout: float | None = None) -> T | None:
-        """The newest item, None after `timeout` seconds without one.
+        """Take the newest item; return None after `timeout` seconds without one.
 
         Raises:
-            Ended: nothing more comes; or the error that was the end.
+            Ended: no more items follow; or the error that was the reason.
         """
         with self._changed:
             self._clock.wait_for(
@@ -53,7 +53,7 @@ class Newest(Generic[T]):
             return item
 
     def finish(self, error: BaseException | None = None) -> None:
-        """Nothing more comes, because of `error` if there is one; the first reason stays."""
+        """End the items, because of `error` if there is one; the first reason stays."""
         with self._changed:
             if not self._ended:
                 self._ended, self._error = True, error

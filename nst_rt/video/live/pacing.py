@@ -1,4 +1,4 @@
-"""The clock of live video: seconds that never go back, and turns that come at a rate."""
+"""The monotonic clock of live video, and turns at a constant rate."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import threading
 import time
 from collections.abc import Callable
 
-Tell = Callable[[str], None]
-"""Takes a line for whoever watches."""
+Notify = Callable[[str], None]
+"""A callback that takes one line of text for the user."""
 
 
 class Clock:
-    """Tells the time and waits by it. The computer's date plays no part, whoever sets it."""
+    """Measures time and waits, independently of the computer's date and its changes."""
 
     def now(self) -> float:
-        """Seconds since some moment in the past."""
+        """Return the seconds since some moment in the past."""
         return time.monotonic()
 
     def condition(self) -> threading.Condition:
-        """A condition to be waited for with `wait_for`."""
+        """Return a condition for `wait_for`."""
         return threading.Condition()
 
     def wait_for(
@@ -30,21 +30,21 @@ class Clock:
         """Wait, with `condition` held, until it is notified and `predicate` holds.
 
         Returns:
-            Whether it holds; False after `timeout` seconds without.
+            Whether it holds; False after `timeout` seconds if it does not.
         """
         return condition.wait_for(predicate, timeout)
 
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
-        """Wait for the end of a thread, if it was started."""
+        """Wait until a thread ends, if it was started."""
         if thread.ident is not None:
             thread.join(timeout)
 
 
 class Pace:
-    """Turns at a rate: who is early waits, who is late by more than a turn starts anew.
+    """Turns at a constant rate: an early caller waits, one late by more than a turn restarts.
 
     Args:
-        rate: turns a second.
+        rate: turns per second.
     """
 
     def __init__(self, rate: float) -> None:
@@ -52,7 +52,7 @@ class Pace:
         self._due: float | None = None
 
     def wait(self, now: float) -> float:
-        """Take the next turn; the seconds from `now` until it begins."""
+        """Take the next turn and return the seconds from `now` until it begins."""
         due = now if self._due is None else self._due + self._interval
         if now - due > self._interval:
             due = now

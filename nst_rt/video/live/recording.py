@@ -1,4 +1,4 @@
-"""A file or an RTMP server that takes live frames, each at the moment at which it came."""
+"""Recording live frames into a file or to an RTMP server, each at its time of arrival."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from nst_rt.video.containers import is_address, pyav
 from nst_rt.video.live.capture import SILENCE
 from nst_rt.video.live.framing import fitted
 from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
+from nst_rt.video.targets import refuse_existing
 
-# a fragment is complete when it is written: what a kill leaves can be played
+# every written fragment is complete, so that a recording can be played after a kill
 _FRAGMENTS = {
     "movflags": "frag_keyframe+empty_moov+default_base_moof",
     "frag_duration": "500000",
@@ -27,25 +28,25 @@ _FORMATS = {
     ".mkv": ("matroska", {"cluster_time_limit": "500", "flush_packets": "1"}),
     ".ts": ("mpegts", {"flush_packets": "1"}),
 }
-_UNIT = Fraction(1, 1000)
-"""Of timestamps, in seconds; FLV and Matroska have no finer one."""
+_TIME_BASE = Fraction(1, 1000)
+"""Unit of timestamps in seconds; FLV and Matroska have no finer one."""
 _ENCODER = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
 
 
 class Recording(LiveSink):
-    """Encodes H.264 of the size of the first frame; frames of other sizes get bars.
+    """Encodes H.264 at the size of the first frame; frames of other proportions get bars.
 
     Args:
         target: a file, or an address that begins with `rtmp://` or `rtmps://`.
-        rate: frames a second that are expected; a server gets the last one again where none comes.
-        overwrite: whether a file that exists may be replaced.
+        rate: expected frames per second; a server gets the last one again if none arrives.
+        overwrite: whether an existing file may be replaced.
         allow_network: whether an address may be opened.
-        split: begin another file, `wall-2.mp4` after `wall.mp4`, where nothing came for so long
-            that the source counts as lost; otherwise the last frame is shown meanwhile.
+        split: after a gap so long that the source counts as lost, continue in another file,
+            `wall-2.mp4` after `wall.mp4`; otherwise the last frame fills the gap.
 
     Raises:
         UsageError: the file exists, or its suffix or scheme is unknown.
-        UnsafeError: an address without leave.
+        UnsafeError: an address without `allow_network`.
     """
 
     def __init__(
@@ -71,18 +72,18 @@ class Recording(LiveSink):
         self._last = -1
         self._held: PaintedFrame | None = None
 
-    def show(self, shown: PaintedFrame, state: State) -> None:
-        if self._split and self._held and shown.at - self._held.at > SILENCE:
+    def show(self, frame: PaintedFrame, state: State) -> None:
+        if self._split and self._held and frame.at - self._held.at > SILENCE:
             self.close()
-            self._begin_another()
+            self._choose_next_file()
         if self._container is None:
-            self._open(*shown.size)
-            self._start, self._last = shown.at, -1
-        self._held = shown
-        self._write(shown, shown.at)
+            self._open(*frame.size)
+            self._start, self._last = frame.at, -1
+        self._held = frame
+        self._write(frame, frame.at)
 
     def hold(self, state: State, now: float) -> None:
-        """A server ends a stream that falls silent; a file just shows the frame for longer."""
+        """Repeat the frame for a server, which ends a silent stream; a file needs no repetition."""
         if self._is_address and self._held:
             self._write(self._held, now)
 
@@ -98,8 +99,8 @@ class Recording(LiveSink):
         except (errors, OSError) as error:
             raise self._refusal(error) from error
 
-    def _begin_another(self) -> None:
-        """The next file is called after the first; one that is there is kept, as that was."""
+    def _choose_next_file(self) -> None:
+        """Name the next file after the first; existing files are kept unless `overwrite`."""
         first = Path(self._target)
         stem = first.stem.removesuffix(f"-{self._number}") if self._number > 1 else first.stem
         while True:
@@ -124,19 +125,20 @@ class Recording(LiveSink):
             context = self._stream.codec_context
             context.height, context.width = max(2, height & ~1), max(2, width & ~1)
             context.pix_fmt = "yuv420p"
-            context.time_base = _UNIT
+            context.time_base = _TIME_BASE
             context.gop_size = max(1, round(2 * self._rate))
             BT709_VIDEO.tag(context)
         except (av.FFmpegError, OSError) as error:
             raise self._refusal(error) from error
 
-    def _write(self, shown: PaintedFrame, at: float) -> None:
+    def _write(self, frame: PaintedFrame, at: float) -> None:
         context = self._stream.codec_context
-        frame = from_rgb(fitted(shown.rgb, context.height, context.width), BT709_VIDEO, "yuv420p")
-        frame.time_base = _UNIT
-        frame.pts = self._last = max(self._last + 1, round((at - self._start) / _UNIT))
+        rgb = fitted(frame.rgb, context.height, context.width)
+        coded = from_rgb(rgb, BT709_VIDEO, "yuv420p")
+        coded.time_base = _TIME_BASE
+        coded.pts = self._last = max(self._last + 1, round((at - self._start) / _TIME_BASE))
         try:
-            for packet in self._stream.encode(frame):
+            for packet in self._stream.encode(coded):
                 self._container.mux(packet)
         except (pyav().FFmpegError, OSError) as error:
             raise self._refusal(error) from error
@@ -149,20 +151,23 @@ class Recording(LiveSink):
 def _of_address(target: str, *, allow_network: bool) -> tuple[str, dict[str, str]]:
     if target.split("://")[0].lower() not in ("rtmp", "rtmps"):
         raise UsageError(
-            "is no address that is written to", path=target, cure="choose rtmp://… or rtmps://…"
+            "is not an address that can be written to",
+            path=target,
+            cure="choose rtmp://… or rtmps://…",
         )
     if not allow_network:
-        raise UnsafeError("is on a network", path=target, cure="add --allow-network")
+        raise UnsafeError(
+            "is on a network", path=target, cure="pass allow_network=True (--allow-network)"
+        )
     return "flv", {"flush_packets": "1"}
 
 
 def _of_file(path: Path, *, overwrite: bool) -> tuple[str, dict[str, str]]:
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(
-            f"{path.suffix or 'no suffix'} is no format for recordings",
+            f"{path.suffix or 'no suffix'} is not a format for recordings",
             path=path,
             cure=f"choose {', '.join(_FORMATS)}",
         )
-    if os.path.lexists(path) and not overwrite:
-        raise UsageError("exists already", path=path, cure="add --overwrite")
+    refuse_existing(path, overwrite=overwrite)
     return _FORMATS[path.suffix.lower()]

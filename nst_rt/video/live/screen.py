@@ -1,4 +1,4 @@
-"""The computer's own screen."""
+"""The computer's own screen as a live source."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from nst_rt.video.opencv import opencv
 logger = logging.getLogger(__name__)
 
 RATE = 30.0
-"""Pictures a second unless another rate is asked for."""
+"""Default number of pictures per second."""
 
 
 def open_screens() -> Any:
-    """A connection to the screens, which one thread alone may use.
+    """Open a connection to the screens, which only one thread may use.
 
     Raises:
         MissingExtraError: mss is not installed.
-        ProviderError: there is no display that answers.
+        ProviderError: no display answers.
     """
     try:
         from mss import MSS
@@ -36,7 +36,7 @@ def open_screens() -> Any:
     try:
         return MSS()
     except (ScreenShotError, OSError) as error:
-        raise ProviderError(f"no display answers ({_first(error)})") from error
+        raise ProviderError(f"no display answers ({_first_line(error)})") from error
 
 
 class Screen:
@@ -44,8 +44,8 @@ class Screen:
 
     Args:
         number: 0 for all as one picture, 1 for the first.
-        clock: paces the pictures.
-        rate: pictures a second.
+        clock: the clock that paces the pictures.
+        rate: pictures per second.
     """
 
     def __init__(self, number: int, clock: Clock, rate: float | None = None) -> None:
@@ -53,7 +53,7 @@ class Screen:
         self.name = f"screen {number}" if number else "screen"
         self.rate: float | None = rate or RATE
         self._pace = Pace(self.rate or RATE)
-        self._nothing = clock.condition()
+        self._pacing = clock.condition()
         self._screens: Any = None
 
     def open(self) -> None:
@@ -62,25 +62,25 @@ class Screen:
         if self._number > count:
             self.close()
             raise InputError(
-                "is not there",
+                "does not exist",
                 path=self.name,
                 cure=f"choose screen or screen:1 to screen:{count}",
             )
         if os.environ.get("WAYLAND_DISPLAY"):
             logger.warning(
-                "Wayland shows other programs' windows to no one: they may be missing or black; "
-                "log in with an X11 session to see them"
+                "Wayland hides other programs' windows: they may be missing or black; log in with "
+                "an X11 session to see them"
             )
 
     def read(self) -> Shot:
-        with self._nothing:
-            self._clock.wait_for(self._nothing, lambda: False, self._pace.wait(self._clock.now()))
+        with self._pacing:
+            self._clock.wait_for(self._pacing, lambda: False, self._pace.wait(self._clock.now()))
         from mss.exception import ScreenShotError
 
         try:
             shot = self._screens.grab(self._screens.monitors[self._number])
         except ScreenShotError as error:
-            raise InputError(f"it cannot be seen ({_first(error)})") from error
+            raise InputError(f"it cannot be captured ({_first_line(error)})") from error
         bgra = np.frombuffer(shot.bgra, np.uint8).reshape(shot.height, shot.width, 4)
         rgb: Pixels = opencv().cvtColor(bgra, opencv().COLOR_BGRA2RGB)
         return rgb, None
@@ -90,5 +90,5 @@ class Screen:
             self._screens.close()
 
 
-def _first(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""A painted frame as a picture file."""
+"""Saving a painted frame as a picture file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from nst_rt.video.live.framing import fitted
 from nst_rt.video.live.sinks import PaintedFrame
 
 
-def save_screenshot(shown: PaintedFrame, style: str) -> Path:
-    """Save a frame at the size that it is shown at, in the current folder.
+def save_screenshot(frame: PaintedFrame, style: str) -> Path:
+    """Save a frame in the current folder, at the size at which it is shown.
 
     Returns:
         The new file.
@@ -25,5 +25,5 @@ def save_screenshot(shown: PaintedFrame, style: str) -> Path:
     while path.exists():
         count += 1
         path = Path(f"{stem}-{count}.png")
-    write_picture(Picture(fitted(shown.rgb, *shown.size)), path)
+    write_picture(Picture(fitted(frame.rgb, *frame.size)), path)
     return path

@@ -1,4 +1,4 @@
-"""What takes painted frames as they come."""
+"""Sinks of live video, which take painted frames one by one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PaintedFrame:
-    """A painted frame on its way out.
+    """A painted frame on its way to a sink.
 
     Attributes:
-        rgb: the painting, uint8 at working size.
-        at: when its frame came, by the live clock.
-        size: height and width of the frame as it came.
+        rgb: the painting, uint8 H×W×3 at working size.
+        at: when its frame arrived, by the live clock.
+        size: height and width of the frame as it arrived.
     """
 
     rgb: NDArray[np.uint8]
@@ -26,7 +26,7 @@ class PaintedFrame:
 
 @dataclass(frozen=True)
 class State:
-    """What a viewer may want to know; empty or 0 where it is not known yet."""
+    """Facts to display with a frame; empty or 0 while unknown."""
 
     style: str = ""
     fps: float = 0.0
@@ -36,31 +36,31 @@ class State:
 
 
 class LiveSink:
-    """A sink that does nothing yet; real ones say what is different.
+    """Base class of sinks, whose methods do nothing.
 
     Attributes:
-        patience: seconds after which it wants to hear that nothing new came.
+        patience: seconds without a new frame after which `hold` is called.
     """
 
     patience = 0.25
 
     @property
     def dropped(self) -> int:
-        """Frames that it was shown and left out."""
+        """Number of frames that it got and skipped."""
         return 0
 
     def open(self) -> None:
-        """The source is there and painting is about to begin."""
+        """Prepare the output: the source is open and painting is about to begin."""
 
-    def show(self, shown: PaintedFrame, state: State) -> None:
-        """Put a frame out; the first opens what needs a size."""
+    def show(self, frame: PaintedFrame, state: State) -> None:
+        """Output a frame; the first opens what needs a size."""
 
     def hold(self, state: State, now: float) -> None:
-        """Nothing new came until `now`: the last frame stays."""
+        """Keep the last frame: none has arrived until `now`."""
 
     def pressed(self) -> Iterable[str]:
-        """Keys that were pressed since the last call."""
+        """Return the keys pressed since the last call."""
         return ()
 
     def close(self) -> None:
-        """Complete and free everything; what was written is kept."""
+        """Complete the output and release everything; what was written is kept."""

@@ -1,4 +1,4 @@
-"""What the word after `nst-rt live` means."""
+"""Choosing a live source by its name."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SCREEN = re.compile(r"screen(?::(\d+))?")
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What may be said of a source; each is for some kinds alone.
+    """Options of a source; each applies to some kinds only.
 
     Attributes:
-        allow_network: addresses may be opened.
-        loop: a file begins again after its end.
-        camera_size: height and width to ask a camera for.
-        fps: frames a second to ask a camera for, or to take of a screen.
+        allow_network: whether addresses may be opened.
+        loop: whether a file restarts after its end.
+        camera_size: height and width to request from a camera.
+        fps: frames per second to request from a camera, or to capture from a screen.
     """
 
     allow_network: bool = False
@@ -35,18 +35,26 @@ class SourceOptions:
 
 
 def live_source(name: str, options: SourceOptions, clock: Clock) -> LiveSource:
-    """A camera by number or device, `screen`, `screen:N`, an address, or a file; not yet open.
+    """Return the source of a name, not yet open.
+
+    Args:
+        name: number or device of a camera, `screen`, `screen:N`, an address, or a file.
+        options: of the source.
+        clock: paces the pictures of a screen.
 
     Raises:
-        UsageError: an option is of another kind of source.
+        UsageError: an option does not apply to this kind of source.
     """
     is_camera = name.isdecimal() or name.startswith("/dev/video")
     if options.camera_size and not is_camera:
-        raise UsageError("--camera-size is for cameras alone", cure="leave it out")
+        raise UsageError(
+            "a size is requested from a source that is not a camera",
+            cure="leave camera_size (--camera-size) out",
+        )
     screen = _SCREEN.fullmatch(name)
     is_file = not (is_camera or screen or is_address(name))
     if options.loop and not is_file:
-        raise UsageError("--loop is for files alone", cure="leave it out")
+        raise UsageError("only a file can be repeated", cure="leave loop (--loop) out")
     if is_camera:
         device = int(name) if name.isdecimal() else name
         return Camera(device, size=options.camera_size, fps=options.fps)

@@ -1,4 +1,4 @@
-"""Addresses on a network, and video files that play at their own pace."""
+"""Network streams, and video files that play at their own pace."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nst_rt.video.live.capture import SILENCE, Shot
 from nst_rt.video.reading import VideoReader
 from nst_rt.video.timing import Decoded
 
-_ANSWER = 10.0
+_CONNECT_TIMEOUT_S = 10.0
 """Seconds that an address may take to answer."""
 
 
 class Stream:
-    """A stream on a network, its frames taken as they come.
+    """A network stream, whose frames are shown as they arrive.
 
-    What has a length (a film on a server, say) is played at its own pace and has an end; anything
-    else that ends is lost.
+    A stream of known length (such as a film on a server) plays at its own pace and ends; any other
+    stream that ends counts as lost.
 
     Args:
         address: `rtsp://…`, `http://…` and so on.
@@ -40,13 +40,13 @@ class Stream:
 
     def open(self) -> None:
         self._container = open_input(
-            self.name, allow_network=self._allow_network, timeout=(_ANSWER, SILENCE)
+            self.name, allow_network=self._allow_network, timeout=(_CONNECT_TIMEOUT_S, SILENCE)
         )
         if not self._container.streams.video:
             self.close()
             raise InputError("has no video", path=self.name)
         video = self._container.streams.video[0]
-        video.thread_type = "SLICE"  # threads that take a frame each hold as many back
+        video.thread_type = "SLICE"  # frame threads would delay by one frame each
         self.rate = float(video.average_rate) if video.average_rate else None
         self._has_length = bool(self._container.duration)
         self._frames = self._decoded(video)
@@ -76,7 +76,7 @@ class Stream:
             try:
                 yield from packet.decode()
             except pyav().error.InvalidDataError:
-                continue  # a stream is entered anywhere: what begins before cannot be decoded
+                continue  # a stream is joined anywhere, and lacks what its first frames refer to
 
 
 class PlayedFile:
@@ -84,7 +84,7 @@ class PlayedFile:
 
     Args:
         path: the file.
-        loop: whether it begins again after its end.
+        loop: whether it restarts after its end.
     """
 
     def __init__(self, path: Path, *, loop: bool = False) -> None:

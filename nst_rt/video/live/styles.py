@@ -1,4 +1,4 @@
-"""The styles that a stream may change to, while it goes on."""
+"""Changing the style while a stream is painted."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.stylizer import Stylizer
-from nst_rt.video.live.pacing import Tell
+from nst_rt.video.live.pacing import Notify
 
-_LET_GO = 1.0
-"""Seconds that an engine which is being opened gets to come to an end."""
+_CLOSING_S = 1.0
+"""Seconds that `close` waits for an engine that is still being opened."""
 
 
 class StyleChanger:
-    """Paints in one of several styles; the next is opened in a thread while the last still paints.
+    """Paints in one of several styles; opens the next in a thread while the current one paints.
 
     Args:
-        names: of styles or model files; the first is opened now.
+        names: names of styles or model files; the first is opened now.
         open_style: opens one of them.
-        tell: hears of one that does not open.
+        notify: called with a line about each style that does not open.
 
     Raises:
         NstError: the first does not open.
     """
 
     def __init__(
-        self, names: Sequence[str], open_style: Callable[[str], Stylizer], tell: Tell
+        self, names: Sequence[str], open_style: Callable[[str], Stylizer], notify: Notify
     ) -> None:
-        self._names, self._open_style, self._tell = names, open_style, tell
+        self._names, self._open_style, self._notify = names, open_style, notify
         self._lock = threading.Lock()
         self._index = self._wish = 0
         self._shape: tuple[int, ...] = ()
@@ -41,12 +41,12 @@ class StyleChanger:
 
     @property
     def name(self) -> str:
-        """Of the style that paints."""
+        """Name of the current style."""
         return self._stylizer.info.name
 
     @property
     def opening(self) -> str:
-        """The style that is being opened, empty if none is."""
+        """Name of the style that is being opened, empty if none is."""
         return self._names[self._wish] if self._opening else ""
 
     def paint(
@@ -54,7 +54,7 @@ class StyleChanger:
     ) -> NDArray[np.uint8]:
         """Paint uint8 H×W×3 at its own size, in the newest style that is ready.
 
-        One thread at a time.
+        Only one thread may call it at a time.
         """
         self._shape = rgb.shape
         with self._lock:
@@ -66,11 +66,11 @@ class StyleChanger:
         return self._stylizer(rgb, size="full", strength=strength, keep_color=keep_color)
 
     def step(self, count: int) -> None:
-        """Wish for the style `count` places on, around the end."""
+        """Choose the style `count` places further on, wrapping around at the end."""
         self.choose((self._wish + count) % len(self._names))
 
     def choose(self, index: int) -> None:
-        """Wish for a style by its place from 0; one that does not exist is no wish."""
+        """Choose a style by its index; one that does not exist is ignored."""
         if not index < len(self._names):
             return
         with self._lock:
@@ -83,17 +83,17 @@ class StyleChanger:
                 self._thread.start()
 
     def close(self) -> None:
-        """Free all engines."""
+        """Close all engines."""
         with self._lock:
             self._closed = True
             thread = self._thread
         if thread:
-            thread.join(_LET_GO)
+            thread.join(_CLOSING_S)
         self._replace_ready(None)
         self._stylizer.close()
 
     def _open_wished(self) -> None:
-        """Open what is wished for, and what is wished for meanwhile."""
+        """Open the chosen style, and again what is chosen meanwhile."""
         while True:
             with self._lock:
                 wish = self._wish
@@ -101,13 +101,13 @@ class StyleChanger:
                 if wish == there or self._closed:
                     self._opening = False
                     return
-            if wish == self._index:  # which still paints: what was to follow it is not wanted
+            if wish == self._index:  # the current style again: drop what was to replace it
                 self._replace_ready(None)
                 continue
             try:
                 self._replace_ready((wish, self._prepared(self._names[wish])))
             except Exception as error:
-                self._tell(f"{error}; the style stays")
+                self._notify(f"{error}; the style stays")
                 with self._lock:
                     if self._wish == wish:
                         self._wish = there
@@ -119,7 +119,7 @@ class StyleChanger:
             before[1].close()
 
     def _prepared(self, name: str) -> Stylizer:
-        """Opened, and warm for the pictures that come: the first painting is the slow one."""
+        """Open a style and paint one picture, since the first painting is the slow one."""
         stylizer = self._open_style(name)
         if self._shape:
             stylizer(np.zeros(self._shape, np.uint8), size="full")

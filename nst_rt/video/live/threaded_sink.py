@@ -1,4 +1,4 @@
-"""A thread of its own for a sink that may be held up, by a network say."""
+"""A sink in a thread of its own, for outputs that may block, such as a network."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from nst_rt.video.live.newest import Ended, Newest
 from nst_rt.video.live.pacing import Clock
 from nst_rt.video.live.sinks import LiveSink, PaintedFrame, State
 
-_LET_GO = 0.7
-"""Seconds that the sink gets at the end to complete what it does."""
+_CLOSING_S = 0.7
+"""Seconds that `close` waits for the sink to complete its output."""
 
 
 class ThreadedSink(LiveSink):
-    """Hands a sink the newest frame when it is ready for it; the caller never waits.
+    """Passes a sink the newest frame when it is ready for one; the caller never waits.
 
     Args:
-        sink: used by the thread alone.
-        clock: its waits go by it.
+        sink: the wrapped sink, used by the thread alone.
+        clock: the clock of all waits.
     """
 
     def __init__(self, sink: LiveSink, clock: Clock) -> None:
@@ -29,21 +29,21 @@ class ThreadedSink(LiveSink):
 
     @property
     def dropped(self) -> int:
-        """Frames that gave way to newer ones."""
+        """Number of frames that were replaced by newer ones."""
         return self._frames.dropped
 
-    def show(self, shown: PaintedFrame, state: State) -> None:
-        """Leave a frame; raises what the sink raised since the last call."""
+    def show(self, frame: PaintedFrame, state: State) -> None:
+        """Pass a frame on; raise what the sink raised since the last call."""
         self._raise()
-        self._frames.put((shown, state))
+        self._frames.put((frame, state))
 
     def hold(self, state: State, now: float) -> None:
         self._raise()
 
     def close(self) -> None:
-        """Close the sink, unless it does not come back."""
+        """Close the sink, unless it does not return in time."""
         self._frames.finish()
-        self._clock.join(self._thread, _LET_GO)
+        self._clock.join(self._thread, _CLOSING_S)
         self._raise()
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""A virtual camera, which video calls and browsers see as one that is plugged in."""
+"""A virtual camera, which video calls and browsers see as a webcam."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _INSTALL = {
 
 
 class VirtualCamera(LiveSink):
-    """Sends frames to a virtual camera, of the size of the first; others get bars.
+    """Sends frames to a virtual camera at the size of the first; other proportions get bars.
 
     Args:
-        rate: frames a second that programs are told; the last is repeated where none comes.
-        device: which one; by default the first that is free.
+        rate: frames per second announced to programs; the last frame repeats if none arrives.
+        device: which camera; by default the first free one.
 
     Raises:
-        ProviderError: pyvirtualcam is not installed.
+        MissingExtraError: pyvirtualcam is not installed.
     """
 
     def __init__(self, rate: float, device: str | None = None) -> None:
@@ -38,11 +38,11 @@ class VirtualCamera(LiveSink):
         self._camera: Any = None
         self._frame: NDArray[np.uint8] | None = None
 
-    def show(self, shown: PaintedFrame, state: State) -> None:
+    def show(self, frame: PaintedFrame, state: State) -> None:
         if self._camera is None:
-            self._open(*shown.size)
+            self._open(*frame.size)
         self._frame = np.ascontiguousarray(
-            fitted(shown.rgb, self._camera.height, self._camera.width)
+            fitted(frame.rgb, self._camera.height, self._camera.width)
         )
         self._camera.send(self._frame)
 
@@ -56,7 +56,7 @@ class VirtualCamera(LiveSink):
             self._camera = None
 
     def _open(self, height: int, width: int) -> None:
-        even = (max(2, height - height % 2), max(2, width - width % 2))  # its colours are 4:2:0
+        even = (max(2, height - height % 2), max(2, width - width % 2))  # its chroma is 4:2:0
         try:
             self._camera = self._module.Camera(
                 even[1], even[0], self._rate, fmt=self._module.PixelFormat.RGB, device=self._device

@@ -1,4 +1,4 @@
-"""A window on the screen, its keys, and what is written over the picture."""
+"""The window of live video, its keys, and the text over the picture."""
 
 from __future__ import annotations
 
@@ -18,45 +18,47 @@ from nst_rt.video.opencv import opencv
 
 TITLE = "nst-rt live"
 _LARGEST = 1280
-"""Long side in pixels of a window that opens; it can be pulled larger."""
+"""Largest long side in pixels of a new window; the user can resize it."""
 _SETTLING_MS = 100
-_INSTEAD = "or choose --output FILE, or --output virtual-camera"
+"""Milliseconds in which the toolkit draws a new window."""
+_INSTEAD = "or use another sink (--output FILE, --output virtual-camera)"
 
 
 class Window(LiveSink):
-    """Shows frames with their rate and age; `q`, Escape or the window's own button end it.
+    """Shows frames with their rate and age; `q`, Escape or the window's close button end it.
 
-    The thread that makes it has to be the one that uses it, and on macOS the first of the process.
+    The thread that creates it must be the one that uses it, on macOS the main thread.
 
     Raises:
+        MissingExtraError: OpenCV is not installed.
         ProviderError: no window can be opened here.
     """
 
     patience = 0.02
 
     def __init__(self) -> None:
-        # kept: an X server starts anew when its last program leaves, and Qt would meet it then
+        # kept open: an X server resets when its last client leaves, which would fail Qt
         self._connection = open_display()
         self._open = False
         self._frame: NDArray[np.uint8] | None = None
         self._drawn: State | None = None
 
     def open(self) -> None:
-        """Open the window while nothing is painted yet, since Qt has to be served at once then.
+        """Open the window while nothing is painted yet, since Qt's events must be handled at once.
 
-        Where other work holds it up as a window appears, it may never draw into that window.
+        If other work delays them while a window appears, Qt may never draw into that window.
         """
         cv2 = opencv()
         cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.waitKey(_SETTLING_MS)
         self._open = True
 
-    def show(self, shown: PaintedFrame, state: State) -> None:
+    def show(self, frame: PaintedFrame, state: State) -> None:
         if self._frame is None:
-            height, width = shown.size
+            height, width = frame.size
             scale = min(1.0, _LARGEST / max(height, width))
             opencv().resizeWindow(TITLE, round(width * scale), round(height * scale))
-        self._frame = fitted(shown.rgb, *shown.size)
+        self._frame = fitted(frame.rgb, *frame.size)
         self._draw(state)
 
     def hold(self, state: State, now: float) -> None:
@@ -72,7 +74,7 @@ class Window(LiveSink):
             keys.append(chr(code & 0xFF))
         try:
             visible = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
-        except cv2.error:  # Qt takes everything down with its last window
+        except cv2.error:  # Qt closes everything with its last window
             visible = False
         return keys if visible else [*keys, "q"]
 
@@ -83,9 +85,9 @@ class Window(LiveSink):
         if self._open:
             self._open = False
             cv2 = opencv()
-            with suppress(cv2.error):  # it was closed by its button
+            with suppress(cv2.error):  # it was closed with its button
                 cv2.destroyWindow(TITLE)
-                cv2.pollKey()  # lets it really go
+                cv2.pollKey()  # processes the event, so that it closes
 
     def _draw(self, state: State) -> None:
         if self._frame is None:
@@ -95,7 +97,7 @@ class Window(LiveSink):
 
 
 def with_state(rgb: NDArray[np.uint8], state: State) -> NDArray[np.uint8]:
-    """A copy in BGR, as OpenCV shows it, with what is known of the stream in its corner."""
+    """Return a copy in BGR, as OpenCV shows it, with the stream's state in its corner."""
     cv2 = opencv()
     height, width = state.working_size
     lines = [f"{state.fps:.1f} fps  {state.latency_ms:.0f} ms  {width}x{height}  {state.style}"]
@@ -110,7 +112,7 @@ def with_state(rgb: NDArray[np.uint8], state: State) -> NDArray[np.uint8]:
 
 
 def _write(cv2: Any, frame: NDArray[np.uint8], line: str, top: int, scale: float) -> int:
-    """Write a line below row `top`, on a ground dark enough for it; the row where it ends."""
+    """Write a line below row `top` on a darkened background and return the row where it ends."""
     text, font, margin = line.encode("ascii", "replace").decode(), cv2.FONT_HERSHEY_SIMPLEX, 6
     (width, height), below = cv2.getTextSize(text, font, scale, 1)
     bottom: int = top + height + below + margin
@@ -121,13 +123,14 @@ def _write(cv2: Any, frame: NDArray[np.uint8], line: str, top: int, scale: float
 
 
 def open_display() -> Any:
-    """Make sure that a window can be opened: where it cannot, Qt would end the process.
+    """Check that a window can be opened: if not, Qt would abort the process.
 
     Returns:
-        A connection to the display, to be closed; None where none is needed.
+        A connection to the display, to be closed; None if none is needed.
 
     Raises:
-        ProviderError: there is no display, or OpenCV has no windows.
+        MissingExtraError: OpenCV is not installed.
+        ProviderError: there is no display, or OpenCV is built without windows.
     """
     cv2 = opencv()
     toolkit = _toolkit(cv2.getBuildInformation())
@@ -148,7 +151,8 @@ def open_display() -> Any:
             )
         if not os.environ.get("WAYLAND_DISPLAY"):
             raise ProviderError(
-                "there is no screen here (DISPLAY is not set)", cure=f"log in at one, {_INSTEAD}"
+                "there is no screen here (DISPLAY is not set)",
+                cure=f"log in at one, {_INSTEAD}",
             )
         return None
     try:
@@ -158,7 +162,7 @@ def open_display() -> Any:
 
 
 def _toolkit(build: str) -> str:
-    """What OpenCV draws windows with, in its words: QT5, GTK3, COCOA, …; NONE for nothing."""
+    """Return OpenCV's name of its window toolkit: QT5, GTK3, COCOA, …, or NONE."""
     for line in build.splitlines():
         name, colon, value = line.strip().partition(":")
         if name == "GUI" and colon:

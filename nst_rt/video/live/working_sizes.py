@@ -1,36 +1,36 @@
-"""The size to paint at, so that painting keeps up with what comes."""
+"""The working size at which painting keeps up with the source."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from nst_rt.video.live.pacing import Tell
+from nst_rt.video.live.pacing import Notify
 
 STEPS = (1920, 1600, 1280, 1024, 832, 640, 512, 416, 320, 256)
 """Long sides in pixels; each costs about two thirds of the one before."""
 _SLOW = 1.1
-"""More than this share of the time that there is for a frame is too long."""
+"""Share of a frame's time above which painting is too slow."""
 _DOWN, _UP = 0.9, 0.75
-"""What a step may be foretold to take of it: going down, and going up."""
+"""Largest predicted share of a frame's time at the next size: stepping down, and stepping up."""
 _WINDOW, _FAR = 2.0, 1.5
-"""Seconds that are judged at a time; half of them where painting takes far too long."""
+"""Seconds of one measurement, halved above this share of a frame's time."""
 _PATIENCE, _MOST_PATIENCE = 5.0, 160.0
-"""Seconds that there has to be room for a larger step; doubled for one that was too large after
-all."""
+"""Seconds for which a larger size must have been affordable; doubled for one that proved too large,
+up to the second number."""
 
 
 class WorkingSizes:
     """Steps down when painting takes longer than a frame lasts, up again when there is room.
 
     Args:
-        largest: long side in pixels that is asked for; also where it begins.
-        tell: hears of every step.
-        fixed: whether it stays there.
+        largest: requested long side in pixels, which is also the first.
+        notify: called with a line about every step.
+        fixed: whether to stay at `largest`.
     """
 
-    def __init__(self, largest: int, tell: Tell, *, fixed: bool = False) -> None:
+    def __init__(self, largest: int, notify: Notify, *, fixed: bool = False) -> None:
         self._steps = [largest, *(step for step in STEPS if step < largest)]
-        self._index, self._fixed, self._tell = 0, fixed, tell
+        self._index, self._fixed, self._notify = 0, fixed, notify
         self._times: list[float] = []
         self._begun: float | None = None
         self._roomy_since: float | None = None
@@ -40,14 +40,14 @@ class WorkingSizes:
 
     @property
     def long_side(self) -> int:
-        """In pixels, of the picture that is painted next."""
+        """Long side in pixels of the next picture to paint."""
         return self._steps[self._index]
 
     def painted(self, seconds: float, now: float, rate: float | None) -> None:
-        """Take note of a painting that took `seconds` where `rate` frames come a second."""
+        """Record a painting that took `seconds` at `rate` frames per second."""
         if self._fixed or not rate:
             return
-        if self._begun is None:  # the first at a size is slower: engines prepare for it
+        if self._begun is None:  # the first at a size is slower: the engine prepares for it
             self._begun = now
             return
         self._times.append(seconds)
@@ -67,9 +67,9 @@ class WorkingSizes:
         if self._index == smallest:
             if not self._overwhelmed:
                 self._overwhelmed = True
-                self._tell(
+                self._notify(
                     f"painting takes {1e3 * typical:.0f} ms at {self.long_side} pixels, the "
-                    "smallest size: frames are left out"
+                    "smallest size: frames are dropped"
                 )
             return
         patience = self._patience[self._index]
@@ -78,18 +78,18 @@ class WorkingSizes:
         fitting = (
             index
             for index in range(self._index + 1, smallest)
-            if self._foretold(typical, index) <= _DOWN * budget
+            if self._predicted(typical, index) <= _DOWN * budget
         )
         before = self.long_side
         self._change(next(fitting, smallest))
-        self._tell(
+        self._notify(
             f"painting at {self.long_side} pixels instead of {before}, which takes "
-            f"{1e3 * typical:.0f} ms where a frame lasts {1e3 * budget:.0f}"
+            f"{1e3 * typical:.0f} ms when a frame lasts {1e3 * budget:.0f}"
         )
 
     def _consider_raising(self, typical: float, budget: float, now: float) -> None:
         self._overwhelmed = False
-        if self._index == 0 or self._foretold(typical, self._index - 1) > _UP * budget:
+        if self._index == 0 or self._predicted(typical, self._index - 1) > _UP * budget:
             self._roomy_since = None
             return
         if self._roomy_since is None:
@@ -98,10 +98,10 @@ class WorkingSizes:
             return
         self._roomy_since, self._raised = None, now
         self._change(self._index - 1)
-        self._tell(f"painting at {self.long_side} pixels again: there is time for it")
+        self._notify(f"painting at {self.long_side} pixels again: there is time for it")
 
-    def _foretold(self, typical: float, index: int) -> float:
-        """Seconds at another step, taken as in proportion to its pixels."""
+    def _predicted(self, typical: float, index: int) -> float:
+        """Predict the seconds at another size, in proportion to its pixels."""
         return typical * (self._steps[index] / self.long_side) ** 2
 
     def _change(self, index: int) -> None:

@@ -102,15 +102,15 @@ def test_limits(nst, clip, style) -> None:
     ("arguments", "code", "line"),
     [
         (["none.mp4", "-o", "x.mp4"], 3, "none.mp4: cannot be read"),
-        (["http://127.0.0.1:9/x", "-o", "x.mp4"], 3, "is on a network; add --allow-network"),
+        (["http://127.0.0.1:9/x", "-o", "x.mp4"], 3, "pass allow_network=True (--allow-network)"),
         (["97", "-o", "x.mp4"], 3, "camera 97: cannot be opened"),
         (["clip.mkv", "-o", "x.avi"], 2, "choose .mp4"),
         (["clip.mkv", "-o", "clip.mkv", "--overwrite"], 2, "is the source itself"),
-        (["clip.mkv", "-o", "rtmp://127.0.0.1/x"], 3, "add --allow-network"),
-        (["0", "-o", "x.mp4", "--loop"], 2, "--loop is for files alone"),
+        (["clip.mkv", "-o", "rtmp://127.0.0.1/x"], 3, "(--allow-network)"),
+        (["0", "-o", "x.mp4", "--loop"], 2, "leave loop (--loop) out"),
         (["clip.mkv", "-o", "x.mp4", "--camera-size", "big"], 2, "write it like 1280x720"),
         (["clip.mkv", "-o", "x.mp4", "--style", "starry-night,nonesuch"], 4, "nonesuch"),
-        (["clip.mkv"], 5, "or choose --output FILE, or --output virtual-camera"),
+        (["clip.mkv"], 5, "or use another sink (--output FILE, --output virtual-camera)"),
     ],
 )
 def test_what_does_not_work_is_one_line(
@@ -129,7 +129,8 @@ def test_what_does_not_work_is_one_line(
 def test_existing_recording_is_kept(nst, clip, style) -> None:
     Path("there.mp4").write_bytes(b"mine")
     ended = nst("live", clip, "-o", "there.mp4", *style)
-    assert (ended.code, ended.lines) == (2, ["nst-rt: there.mp4: exists already; add --overwrite"])
+    line = "nst-rt: there.mp4: exists already; pass overwrite=True (--overwrite)"
+    assert (ended.code, ended.lines) == (2, [line])
     assert Path("there.mp4").read_bytes() == b"mine"
 
 
@@ -189,7 +190,7 @@ def test_stream_that_dies_is_found_again_and_given_up_at_last(nst, folder, style
         ended = nst("live", address, "--allow-network", "-o", "wall.mkv", "--give-up", "3", *style)
     assert ended.code == 3
     assert ended.lines[-2].startswith(f"nst-rt: {address}: no frame for 2 s (")
-    assert ended.lines[-2].endswith("; it is tried again, the last frame stays")
+    assert ended.lines[-2].endswith("; trying again, the last frame stays")
     assert ended.lines[-1].startswith(f"nst-rt: {address}: no frame for 3 s (")
     assert ended.lines[-1].endswith("): given up")
     with av.open("wall.mkv") as container:

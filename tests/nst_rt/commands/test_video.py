@@ -82,7 +82,7 @@ def test_several_styles_are_a_file_each_or_side_by_side(nst, clip, model_path) -
         (("in.mp4", "o.mp4", "--codec", "none"), 5, "there is no encoder none here; choose libx2"),
         (("in.mp4", "o.webm", "--codec", "libx264"), 2, "o.webm: webm does not hold libx264; wri"),
         (("in.mp4", "o.mp4", "--stream", "9"), 2, "in.mp4: has no video stream 9; there are: 0"),
-        (("in.mp4", "o.mp4", "--start", "99"), 3, "in.mp4: has no frame in that stretch"),
+        (("in.mp4", "o.mp4", "--start", "99"), 3, "in.mp4: has no frame in that section"),
         (("http://127.0.0.1:9/a.mp4", "o.mp4"), 3, "http://127.0.0.1:9/a.mp4: is an address on "),
     ],
 )

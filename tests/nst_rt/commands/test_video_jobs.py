@@ -67,7 +67,7 @@ def test_stopped_conversion_keeps_its_frames_and_says_how_to_go_on(
     command = " ".join(["nst-rt video", *arguments, "--resume"])
     assert (ended.code, without_pace(ended)) == (
         code,
-        [f"nst-rt: go on with: {command}", f"nst-rt: stopped by {name}"],
+        [f"nst-rt: resume with: {command}", f"nst-rt: stopped by {name}"],
     )
     assert not Path("out.mp4").exists()
     (part,) = Path(".out.mp4.nst-rt-job").glob("*.mp4")
@@ -96,7 +96,7 @@ def test_stopped_twice_ends_at_once_and_damages_nothing(nst, clip, style) -> Non
     ended = finish(process)
     assert ended.code in (130, 143)
     assert set(without_pace(ended)) <= {
-        f"nst-rt: go on with: {' '.join(['nst-rt video', *arguments, '--resume'])}",
+        f"nst-rt: resume with: {' '.join(['nst-rt video', *arguments, '--resume'])}",
         "nst-rt: stopped by SIGINT",
     }
     assert nst("video", *arguments, "--resume").code == 0
@@ -174,7 +174,7 @@ def test_full_disk_keeps_what_is_done_and_goes_on_when_there_is_room(nst, folder
     assert ended.code == 6
     command = " ".join(["nst-rt video", *arguments, "--resume"])
     assert ended.lines == [
-        f"nst-rt: go on with: {command}",
+        f"nst-rt: resume with: {command}",
         "nst-rt: out.mp4: cannot be written (File too large); free some disk space and add "
         "--resume",
     ]

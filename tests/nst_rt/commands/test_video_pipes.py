@@ -154,7 +154,7 @@ def test_what_is_no_video_is_one_line(folder, style) -> None:
     for given, arguments, code, line in (
         (b"garbage" * 300, ("-", "out.mp4"), 3, "standard input: does not begin with YUV4MPEG2"),
         (b"", ("-", "out.gif", *SIZE), 3, "standard input: has no frame"),
-        (b"x" * 9, ("-", "out.gif", "--pixel-format", "rgb24"), 2, "do not say their size"),
+        (b"x" * 9, ("-", "out.gif", "--pixel-format", "rgb24"), 2, "do not contain their size"),
     ):
         process = start("video", *arguments, *style, stdin=subprocess.PIPE)
         out, err = process.communicate(given, timeout=60)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from nst_rt.video.pipes import Inflow
+from nst_rt.video.pipes import ByteReader
 
 
 @pytest.fixture(autouse=True)
-def inflows_are_closed(monkeypatch):
-    opened, begin = [], Inflow.__init__
+def readers_are_closed(monkeypatch):
+    opened, begin = [], ByteReader.__init__
 
-    def watched(inflow, name) -> None:
-        begin(inflow, name)
-        opened.append(inflow)
+    def watched(reader, name) -> None:
+        begin(reader, name)
+        opened.append(reader)
 
-    monkeypatch.setattr(Inflow, "__init__", watched)
+    monkeypatch.setattr(ByteReader, "__init__", watched)
     yield
-    for inflow in opened:
-        inflow.close()
+    for reader in opened:
+        reader.close()

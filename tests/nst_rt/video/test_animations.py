@@ -14,9 +14,10 @@ from PIL import Image
 
 from nst_rt.errors import InputError, LimitError, OutputError
 from nst_rt.video.animations import AnimationSink, AnimationSource
+from nst_rt.video.frame_conversion import convert_frames
 from nst_rt.video.frames import Frame
-from nst_rt.video.passing import Stretch, pass_through
 from nst_rt.video.selection import Selection
+from nst_rt.video.trimmed import TrimmedSource
 from tests.nst_rt.video.inverting import Inverting, Keeping
 
 SUFFIXES = (".gif", ".webp", ".apng")
@@ -85,7 +86,7 @@ def test_delays_plays_and_alpha_are_read(animation) -> None:
 def test_delays_plays_and_alpha_go_into_every_format(animation, suffix, tmp_path: Path) -> None:
     target = tmp_path / f"out{suffix}"
     source = AnimationSource(animation)
-    done = pass_through(source, AnimationSink(target, source), Keeping())
+    done = convert_frames(source, AnimationSink(target, source), Keeping())
     assert done.frames == 5
     got = AnimationSource(target)
     assert got.plays == source.plays
@@ -97,15 +98,15 @@ def test_delays_plays_and_alpha_go_into_every_format(animation, suffix, tmp_path
 def test_what_is_painted_is_what_is_seen(animation, tmp_path: Path) -> None:
     target = tmp_path / "out.apng"
     source = AnimationSource(animation)
-    pass_through(source, AnimationSink(target, source), Inverting())
+    convert_frames(source, AnimationSink(target, source), Inverting())
     for frame, other in zip(frames(animation), frames(target), strict=True):
         assert_close(frame.painted(255 - frame.rgb), other, 0)
 
 
 def test_a_stretch_of_an_animation_is_played_as_often(animation, tmp_path: Path) -> None:
     source = AnimationSource(animation)
-    stretch = Stretch(source, Selection(start=Fraction(1, 10), duration=Fraction(37, 100)))
-    pass_through(stretch, AnimationSink(tmp_path / "out.gif", stretch), Keeping())
+    section = TrimmedSource(source, Selection(start=Fraction(1, 10), duration=Fraction(37, 100)))
+    convert_frames(section, AnimationSink(tmp_path / "out.gif", section), Keeping())
     written = AnimationSource(tmp_path / "out.gif")
     assert written.plays == source.plays
     assert [1000 * frame.duration for frame in written] == DELAYS[1:4]
@@ -167,7 +168,7 @@ def test_delay_of_nothing_is_kept_and_counts_as_in_browsers(tmp_path: Path) -> N
     first.save(path, save_all=True, append_images=rest, duration=[0, 10, 0, 10, 0])
     source = AnimationSource(path)
     assert [frame.time for frame in source] == [0, *(Fraction(n, 100) for n in (10, 11, 21, 22))]
-    pass_through(source, AnimationSink(tmp_path / "out.gif", source), Keeping())
+    convert_frames(source, AnimationSink(tmp_path / "out.gif", source), Keeping())
     delays = [frame.duration for frame in frames(tmp_path / "out.gif")]
     assert delays == [0, Fraction(1, 100), 0, Fraction(1, 100), 0]
 
@@ -182,7 +183,7 @@ def test_gif_that_browsers_slow_down_is_told(tmp_path: Path, caplog) -> None:
 
 def test_no_frame_and_one_frame(tmp_path: Path) -> None:
     sink = AnimationSink(tmp_path / "out.gif", SimpleNamespace(rate=None))
-    with pytest.raises(OutputError, match="has no frame to hold"):
+    with pytest.raises(OutputError, match="there is no frame to write"):
         sink.finish()
     sink.write(Frame(np.zeros((4, 4, 3), np.uint8), Fraction(0), Fraction(1, 2)))
     sink.finish()

@@ -135,7 +135,7 @@ def test_name_that_looks_like_a_protocol_is_opened_as_the_file_that_it_is(
 @pytest.mark.parametrize("scheme", ["http", "HTTPS", "rtsp", "rtmp", "udp", "tcp"])
 def test_address_is_refused_without_leave(scheme) -> None:
     assert is_address(f"{scheme}://example.org/v.mp4")
-    with pytest.raises(UnsafeError, match="is on a network; add --allow-network"):
+    with pytest.raises(UnsafeError, match="is on a network; pass allow_network=True"):
         open_input(f"{scheme}://127.0.0.1:9/v.mp4")
 
 

@@ -11,8 +11,8 @@ import pytest
 from nst_rt.errors import OutputError, ProviderError, UsageError
 from nst_rt.video.encoding import Encoding
 from nst_rt.video.files import VideoFileSink, VideoFileSource
+from nst_rt.video.frame_conversion import convert_frames
 from nst_rt.video.frames import Frame
-from nst_rt.video.passing import pass_through
 from nst_rt.video.selection import Selection
 
 from .clips import make_clip, number_in, numbered
@@ -57,7 +57,7 @@ def test_source_gives_every_frame_at_its_time_upright(tmp_path: Path) -> None:
 def test_sink_keeps_times_and_the_last_duration(tmp_path: Path, suffix) -> None:
     times = [Fraction(moment, 1000) for moment in VARIABLE]
     source, target = Few(times, Fraction(25), Fraction(1, 4)), tmp_path / f"out{suffix}"
-    done = pass_through(source, sink(target, source), Inverting())
+    done = convert_frames(source, sink(target, source), Inverting())
     frames = shown(target)
     assert done.frames == 6
     assert [frame.number for frame in frames] == [255 - index for index in range(6)]
@@ -73,7 +73,7 @@ def test_times_of_any_rate_are_exact(tmp_path: Path, rate) -> None:
     step = 1 / (rate or Fraction(30))
     source = Few([index * step for index in range(30)], rate, step)
     target = tmp_path / "out.mp4"
-    pass_through(source, sink(target, source), Inverting())
+    convert_frames(source, sink(target, source), Inverting())
     assert [frame.time for frame in shown(target)] == [index * step for index in range(30)]
 
 

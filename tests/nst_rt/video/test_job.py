@@ -15,8 +15,8 @@ import pytest
 
 from nst_rt import Stylizer
 from nst_rt.errors import OutputError, UsageError
-from nst_rt.video import SteadyStylePainter, converting
-from nst_rt.video.converting import Converted, convert
+from nst_rt.video import Converted, SteadyPainter, file_conversion
+from nst_rt.video.converting import convert
 from nst_rt.video.frames import Frame
 from nst_rt.video.job import Job
 
@@ -89,7 +89,7 @@ def test_steady_video_goes_on_only_with_its_steady_file(steady_style, tmp_path: 
 
     def painted(**options: Any) -> Converted:
         with Stylizer(tmp_path / "thin.onnx", threads=1) as stylizer:
-            painter = SteadyStylePainter(stylizer, smoothing=np.float32(0.5))
+            painter = SteadyPainter(stylizer, smoothing=np.float32(0.5))
             return convert(clip, target, painter, part_seconds=0.4, **options)
 
     with pytest.raises(KeyboardInterrupt):
@@ -122,7 +122,7 @@ def test_resuming_what_is_all_painted_only_joins(tmp_path: Path, monkeypatch) ->
         raise OutputError("cannot be written")
 
     with monkeypatch.context() as patched:
-        patched.setattr(converting, "join", full)
+        patched.setattr(file_conversion, "join", full)
         with pytest.raises(OutputError):
             convert(clip, target, Inverting(), part_seconds=0.5)
     done = convert(clip, target, Inverting(), part_seconds=0.5, resume=True)

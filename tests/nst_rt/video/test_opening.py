@@ -16,20 +16,23 @@ from PIL import Image
 
 from nst_rt.errors import InputError, UsageError
 from nst_rt.video.animations import AnimationSink, AnimationSource
+from nst_rt.video.files import VideoFileSink, VideoFileSource
 from nst_rt.video.opening import open_sink, open_source
 from nst_rt.video.rawvideo import RawVideoSink, RawVideoSource
 from nst_rt.video.sequences import ImageSequenceSink, ImageSequenceSource
 from nst_rt.video.yuv4mpeg import Y4mSink, Y4mSource
 
+from .clips import make_clip
+
 PASS = """
 import sys
 from nst_rt.video.opening import open_sink, open_source
-from nst_rt.video.passing import pass_through
+from nst_rt.video.frame_conversion import convert_frames
 from tests.nst_rt.video.inverting import Inverting
 
 size = tuple(map(int, sys.argv[1:3])) or None
 source = open_source("-", size=size)
-pass_through(source, open_sink("-", source, (source.height, source.width)), Inverting())
+convert_frames(source, open_sink("-", source, (source.height, source.width)), Inverting())
 """
 LIKE = SimpleNamespace(rate=Fraction(25))
 
@@ -51,12 +54,13 @@ def test_names_mean_what_they_say(tmp_path: Path) -> None:
         source = open_source(str(tmp_path / name), size=(4, 4))
         assert isinstance(source, kind)
         source.close()
-    for name in ("v.mp4", "v.mkv", "v"):
-        assert open_source(name) is None
-        assert open_sink(name, LIKE, (4, 4)) is None
+    clip = make_clip(tmp_path / "v.mkv")
+    assert isinstance(open_source(clip), VideoFileSource)
+    with pytest.raises(UsageError, match=r"has its own times; leave rate \(--rate\) out"):
+        open_source(clip, rate=Fraction(5))
     sinks = {
         "o.y4m": Y4mSink, "o.rgb": RawVideoSink, "o.gif": AnimationSink, "o.WEBP": AnimationSink,
-        "o%d.png": ImageSequenceSink, "o/": ImageSequenceSink,
+        "o%d.png": ImageSequenceSink, "o/": ImageSequenceSink, "o.mp4": VideoFileSink,
     }  # fmt: skip
     for name, kind in sinks.items():
         sink = open_sink(f"{tmp_path}/{name}", LIKE, (4, 4))
@@ -66,7 +70,7 @@ def test_names_mean_what_they_say(tmp_path: Path) -> None:
 
 def test_raw_pixels_want_a_size(tmp_path: Path) -> None:
     (tmp_path / "v.rgb").touch()
-    with pytest.raises(UsageError, match="do not say their size; add --size WIDTHxHEIGHT"):
+    with pytest.raises(UsageError, match=r"do not contain their size; pass size=\(height, width\)"):
         open_source(str(tmp_path / "v.rgb"))
     (tmp_path / "v.y4m").write_bytes(b"nonsense")
     with pytest.raises(InputError, match="does not begin with YUV4MPEG2"):
@@ -76,7 +80,7 @@ def test_raw_pixels_want_a_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["o.gif", "o.y4m", "o.rgb"])
 def test_files_that_are_there_are_replaced_when_asked_alone(name, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"old")
-    with pytest.raises(UsageError, match="exists already; add --overwrite"):
+    with pytest.raises(UsageError, match=r"exists already; pass overwrite=True \(--overwrite\)"):
         open_sink(str(tmp_path / name), LIKE, (4, 4))
     sink = open_sink(str(tmp_path / name), LIKE, (4, 4), overwrite=True)
     assert sink is not None

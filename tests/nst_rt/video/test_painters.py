@@ -16,12 +16,12 @@ from nst_rt.video import (
     Frame,
     Selection,
     SideBySidePainter,
-    SteadyStylePainter,
+    SteadyPainter,
     StylePainter,
     TimelinePainter,
     convert,
 )
-from nst_rt.video.painters import painter_of, read_timeline
+from nst_rt.video.timeline import painter_for, read_timeline
 
 
 class Level:
@@ -124,7 +124,7 @@ def test_style_that_comes_twice_is_opened_once() -> None:
         opened.append(name)
         return Level(len(opened))
 
-    painter = painter_of("0:a,1:b,2:a", open_painter)
+    painter = painter_for("0:a,1:b,2:a", open_painter)
     assert opened == ["a", "b"]
     assert [painter.paint(frame(time)).rgb.max() for time in (0, 1, 2)] == [1, 2, 1]
 
@@ -133,11 +133,11 @@ def test_steady_painter_goes_on_as_if_it_had_never_stopped() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (40, 64, 3)).astype(np.uint8)
     frames = [frame(index, (40, 64)).painted(np.roll(pixels, index, 1)) for index in range(4)]
     with Stylizer("starry-night", device="cpu") as stylizer:
-        painter = SteadyStylePainter(stylizer, smoothing=0.9)
+        painter = SteadyPainter(stylizer, smoothing=0.9)
         painted = [painter.paint(one).rgb for one in frames[:2]]
         state = json.loads(json.dumps(painter.state()))
         painted += [painter.paint(one).rgb for one in frames[2:]]
-        again = SteadyStylePainter(stylizer, smoothing=0.9)
+        again = SteadyPainter(stylizer, smoothing=0.9)
         again.restore(state)
         resumed = [again.paint(one).rgb for one in frames[2:]]
     assert painter.workers == 1

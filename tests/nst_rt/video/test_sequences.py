@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from nst_rt.errors import InputError, LimitError, OutputError, UsageError
+from nst_rt.video.frame_conversion import convert_frames
 from nst_rt.video.frames import Frame
-from nst_rt.video.passing import pass_through
 from nst_rt.video.sequences import ImageSequenceSink, ImageSequenceSource, is_sequence
 from tests.nst_rt.video.inverting import Inverting
 
@@ -61,7 +61,7 @@ def test_frames_become_numbered_pictures_with_alpha(tmp_path: Path) -> None:
     last.save(tmp_path / "in/9.png")
     source = ImageSequenceSource(str(tmp_path / "in"))
     sink = ImageSequenceSink(str(tmp_path / "out/%03d.png"))
-    pass_through(source, sink, Inverting())
+    convert_frames(source, sink, Inverting())
     written = ImageSequenceSource(str(tmp_path / "out/%03d.png"))
     assert levels(written) == [255, 254, 253, 248]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
@@ -81,13 +81,13 @@ def test_folder_as_an_output_gets_numbers(tmp_path: Path) -> None:
 def test_pictures_that_are_there_are_replaced_when_asked_alone(tmp_path: Path, caplog) -> None:
     for number in (0, 2, 7):
         save(tmp_path / f"{number}.png", number)
-    with pytest.raises(UsageError, match=r"0\.png: exists already; add --overwrite"):
+    with pytest.raises(UsageError, match=r"0\.png: exists already; pass overwrite=True"):
         ImageSequenceSink(str(tmp_path / "%d.png"))
     sink = ImageSequenceSink(str(tmp_path / "%d.png"), overwrite=True)
     for _ in range(3):
         sink.write(Frame(np.full((2, 2, 3), 90, np.uint8), Fraction(0), Fraction(1)))
     sink.finish()
-    assert "2 pictures are of an earlier video and stay, the first is number 0" in caplog.text
+    assert "2 pictures of an earlier video stay, the first is number 0" in caplog.text
     assert np.asarray(Image.open(tmp_path / "2.png")).max() == 90
 
 
@@ -101,9 +101,9 @@ def test_other_sizes_are_scaled_and_told_once(tmp_path: Path, caplog) -> None:
 
 
 def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no pictures there"):
+    with pytest.raises(InputError, match="contains no pictures"):
         ImageSequenceSource(str(tmp_path))
-    with pytest.raises(InputError, match=r"%d\.png: no pictures there"):
+    with pytest.raises(InputError, match=r"%d\.png: contains no pictures"):
         ImageSequenceSource(str(tmp_path / "none" / "%d.png"))
     save(tmp_path / "1.png", 1)
     (tmp_path / "2.png").write_bytes((tmp_path / "1.png").read_bytes()[:40])
@@ -115,7 +115,7 @@ def test_what_cannot_be_used_is_one_line(tmp_path: Path) -> None:
         ImageSequenceSource(str(tmp_path), rate=Fraction(0))
     with pytest.raises(OutputError, match="no picture format"):
         ImageSequenceSink(str(tmp_path / "%d.svg"))
-    with pytest.raises(OutputError, match="has no frame"):
+    with pytest.raises(OutputError, match="there is no frame to write"):
         ImageSequenceSink(str(tmp_path / "new")).finish()
 
 

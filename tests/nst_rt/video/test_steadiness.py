@@ -45,7 +45,7 @@ def test_first_frame_of_every_scene_is_painted_for_itself(stylizer, scenes) -> N
     painter = SteadyPainter(stylizer)
     for scene in (scenes[0], scenes[1], scenes[0][::-1].copy()):
         for _ in range(3):
-            painted = painter.paint(scene)
+            painted = painter.paint_rgb(scene)
         assert np.abs(painted.astype(int) - stylizer(scene)).max() <= 1
 
 
@@ -55,7 +55,7 @@ def test_what_enters_changes_the_rest_less(stylizer, scenes) -> None:
     drift = {}
     for smoothing in (0.0, 0.9, 1.0):
         painter = SteadyPainter(stylizer, smoothing=smoothing)
-        painted = [painter.paint(frame)[still] for frame in frames]
+        painted = [painter.paint_rgb(frame)[still] for frame in frames]
         drift[smoothing] = apart(painted[0], painted[-1])
     plain = apart(stylizer(frames[0])[still], stylizer(frames[-1])[still])
     assert drift[0.0] == pytest.approx(plain, abs=0.2)
@@ -68,27 +68,27 @@ def test_scene_goes_on_after_a_flash_and_a_black_frame(stylizer, scenes) -> None
     for flash in (np.full_like(frames[0], 255), np.zeros_like(frames[0]), scenes[1]):
         painter, calm = (SteadyPainter(stylizer, smoothing=1.0) for _ in range(2))
         for frame in frames:
-            expected = calm.paint(frame)
-        painter.paint(frames[0])
-        painter.paint(flash)
-        assert (painter.paint(frames[-1]) == expected).all()
+            expected = calm.paint_rgb(frame)
+        painter.paint_rgb(frames[0])
+        painter.paint_rgb(flash)
+        assert (painter.paint_rgb(frames[-1]) == expected).all()
 
 
 def test_nothing_is_kept_of_the_black_before_a_scene_fades_in(stylizer, scenes) -> None:
     painter = SteadyPainter(stylizer)
     black, dim = np.zeros_like(scenes[0]), (scenes[0] * 0.05).astype(np.uint8)
     for _ in range(2):
-        painter.paint(black)
-    assert np.abs(painter.paint(dim).astype(int) - stylizer(dim)).max() <= 1
+        painter.paint_rgb(black)
+    assert np.abs(painter.paint_rgb(dim).astype(int) - stylizer(dim)).max() <= 1
 
 
 def test_scene_that_is_long_gone_begins_anew(stylizer, scenes) -> None:
     frames = entering(scenes[0], 4)
     painter = SteadyPainter(stylizer, smoothing=1.0)
-    painter.paint(frames[0])
+    painter.paint_rgb(frames[0])
     for _ in range(FLASH + 1):
-        painter.paint(scenes[1])
-    assert np.abs(painter.paint(frames[-1]).astype(int) - stylizer(frames[-1])).max() <= 1
+        painter.paint_rgb(scenes[1])
+    assert np.abs(painter.paint_rgb(frames[-1]).astype(int) - stylizer(frames[-1])).max() <= 1
 
 
 @pytest.mark.parametrize("flow", [0.0, 0.6])
@@ -96,18 +96,18 @@ def test_scene_that_is_long_gone_begins_anew(stylizer, scenes) -> None:
 def test_restored_state_goes_on_to_the_last_bit(stylizer, scenes, flow: float, stop: int) -> None:
     frames = [*entering(scenes[0], 5), scenes[1], scenes[1] // 2, *entering(scenes[0], 2)]
     whole = SteadyPainter(stylizer, flow=flow)
-    expected = [whole.paint(frame) for frame in frames]
+    expected = [whole.paint_rgb(frame) for frame in frames]
     first, second = (SteadyPainter(stylizer, flow=flow) for _ in range(2))
-    painted = [first.paint(frame) for frame in frames[:stop]]
+    painted = [first.paint_rgb(frame) for frame in frames[:stop]]
     text = json.dumps(first.state())
     second.restore(json.loads(text))
-    painted += [second.paint(frame) for frame in frames[stop:]]
+    painted += [second.paint_rgb(frame) for frame in frames[stop:]]
     assert all((a == b).all() for a, b in zip(painted, expected, strict=True))
     assert (json.dumps(second.state()) == json.dumps(whole.state())) is True
     if not flow:
         assert len(text) < 20_000
     whole.reset()
-    assert (whole.paint(frames[0]) == expected[0]).all()
+    assert (whole.paint_rgb(frames[0]) == expected[0]).all()
 
 
 def test_frames_that_the_caller_uses_again_are_not_kept(stylizer, scenes) -> None:
@@ -115,9 +115,9 @@ def test_frames_that_the_caller_uses_again_are_not_kept(stylizer, scenes) -> Non
     honest, reusing = (SteadyPainter(stylizer, flow=0.6) for _ in range(2))
     buffer = np.empty_like(frames[0])
     for frame in frames:
-        expected = honest.paint(frame)
+        expected = honest.paint_rgb(frame)
         buffer[...] = frame
-        painted = reusing.paint(buffer)
+        painted = reusing.paint_rgb(buffer)
         assert (painted == expected).all()
         painted[...] = 0
 
@@ -125,16 +125,16 @@ def test_frames_that_the_caller_uses_again_are_not_kept(stylizer, scenes) -> Non
 def test_working_size_and_strength_are_those_of_the_stylizer(steady_style, scenes) -> None:
     frame = np.tile(scenes[0], (2, 2, 1))
     with Stylizer(steady_style, size=100, strength=0.5, keep_color=True, **OPTIONS) as stylizer:
-        painted = SteadyPainter(stylizer, flow=0.5).paint(frame)
+        painted = SteadyPainter(stylizer, flow=0.5).paint_rgb(frame)
         assert painted.shape == frame.shape
         assert np.abs(painted.astype(int) - stylizer(frame)).max() <= 1
 
 
 def test_frames_of_another_size_follow(stylizer, scenes) -> None:
     painter = SteadyPainter(stylizer, flow=0.5)
-    painter.paint(scenes[0])
-    assert painter.paint(scenes[0][:50, :80].copy()).shape == (50, 80, 3)
-    assert painter.paint(scenes[0][:9, :9].copy()).shape == (9, 9, 3)
+    painter.paint_rgb(scenes[0])
+    assert painter.paint_rgb(scenes[0][:50, :80].copy()).shape == (50, 80, 3)
+    assert painter.paint_rgb(scenes[0][:9, :9].copy()).shape == (9, 9, 3)
 
 
 def test_what_cannot_be_is_said_before_the_first_frame(stylizer, model_path, monkeypatch) -> None:

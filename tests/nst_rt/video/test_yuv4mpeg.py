@@ -14,7 +14,7 @@ import pytest
 from nst_rt.errors import InputError, LimitError
 from nst_rt.video.color import assumed_color, to_rgb
 from nst_rt.video.frames import Frame
-from nst_rt.video.pipes import Inflow, Outflow
+from nst_rt.video.pipes import ByteReader, ByteWriter
 from nst_rt.video.yuv4mpeg import Y4mSink, Y4mSource, parse
 
 PATCHES = [(200, 30, 40), (20, 180, 60), (30, 50, 220), (128, 128, 128), (255, 255, 255), (0, 0, 0)]
@@ -48,9 +48,9 @@ def flat(
     return b"".join(plane.tobytes() for plane in planes)
 
 
-def written(path: Path, header: str, *frames: bytes, mark: bytes = b"FRAME\n") -> Inflow:
+def written(path: Path, header: str, *frames: bytes, mark: bytes = b"FRAME\n") -> ByteReader:
     path.write_bytes(f"YUV4MPEG2 {header}\n".encode() + b"".join(mark + data for data in frames))
-    return Inflow(str(path))
+    return ByteReader(str(path))
 
 
 @pytest.mark.parametrize("height", [47, 720])
@@ -95,7 +95,7 @@ def test_ffmpeg_reads_what_is_written(size, photo) -> None:
         *(np.full((*size, 3), rgb, np.uint8) for rgb in PATCHES),
     ]
     buffer = io.BytesIO()
-    sink = Y4mSink(Outflow("-", buffer.write), SimpleNamespace(rate=Fraction(24000, 1001)), size)
+    sink = Y4mSink(ByteWriter("-", buffer.write), SimpleNamespace(rate=Fraction(24000, 1001)), size)
     for number, rgb in enumerate(pictures):
         sink.write(Frame(rgb, Fraction(number), Fraction(1)))
     sink.finish()
@@ -118,25 +118,25 @@ def test_ffmpeg_reads_what_is_written(size, photo) -> None:
 def test_what_is_written_is_read_again(photo, tmp_path: Path) -> None:
     smooth = np.repeat(np.repeat(photo[:24, :32], 2, 0), 2, 1)  # 4:2:0 keeps one colour in four
     path = tmp_path / "v.y4m"
-    sink = Y4mSink(Outflow(str(path)), SimpleNamespace(rate=None), (48, 64))
+    sink = Y4mSink(ByteWriter(str(path)), SimpleNamespace(rate=None), (48, 64))
     sink.write(Frame(smooth, Fraction(0), Fraction(1)))
     sink.finish()
-    (frame,) = Y4mSource(Inflow(str(path)))
+    (frame,) = Y4mSource(ByteReader(str(path)))
     assert np.abs(frame.rgb.astype(int) - smooth).mean() < 1
 
 
 def test_parameters_of_frames_and_unknown_tags_are_passed_over(tmp_path: Path, caplog) -> None:
     frame = flat((128,) * 3, 4, 4, "420")
-    inflow = written(
+    reader = written(
         tmp_path / "v.y4m", "W4 H4 F0:0 It A0:0 XYSCSS=420JPEG XFOO=1", frame, frame,
         mark=b"FRAME Ip XBAR\n",
     )  # fmt: skip
-    source = Y4mSource(inflow)
+    source = Y4mSource(reader)
     assert [frame.time for frame in source] == [0, Fraction(1, 25)]
     assert "says no frame rate; 25 is taken" in caplog.text
     assert "is interlaced" in caplog.text
-    inflow = written(tmp_path / "v.y4m", "W4 H4 F0:0", frame)
-    assert Y4mSource(inflow, rate=Fraction(12)).rate == 12
+    reader = written(tmp_path / "v.y4m", "W4 H4 F0:0", frame)
+    assert Y4mSource(reader, rate=Fraction(12)).rate == 12
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_y4m_keeps_its_kind_its_lines_and_the_shape_of_its_pixels(
     header = f"W22 H10 F25:1 Ib A59:54 {chroma} XCOLORRANGE=FULL"
     frame = flat((100,) * 3, 22, 10, subsampling, bits, full=True)
     source = Y4mSource(written(tmp_path / "in.y4m", header, frame))
-    sink = Y4mSink(Outflow(str(tmp_path / "out.y4m")), source, (10, 22))
+    sink = Y4mSink(ByteWriter(str(tmp_path / "out.y4m")), source, (10, 22))
     pass_frames(source, sink)
     with av.open(str(tmp_path / "out.y4m")) as container:
         (stream,) = container.streams.video
@@ -183,7 +183,7 @@ def test_frame_that_is_cut_off_is_told_and_the_rest_kept(cut, tmp_path: Path, ca
     path, frame = tmp_path / "v.y4m", flat((128,) * 3, 4, 4, "420")
     written(path, "W4 H4 F25:1", frame, frame).close()
     path.write_bytes(path.read_bytes()[:-cut])
-    assert len(list(Y4mSource(Inflow(str(path))))) == 1
+    assert len(list(Y4mSource(ByteReader(str(path))))) == 1
     assert "frame 2 ends after" in caplog.text
 
 

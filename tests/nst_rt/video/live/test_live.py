@@ -26,7 +26,7 @@ def run(clock, source, *, cost=0.1, keys=None, told=None, report=None, patience=
         styles,
         gallery,
         LiveOptions(**options),
-        tell=[].append if told is None else told.append,
+        notify=[].append if told is None else told.append,
         clock=clock,
         **({"report": report} if report else {}),
     )
@@ -94,7 +94,7 @@ def test_too_slow_a_size_is_left_and_told(clock) -> None:
     )  # fmt: skip
     # no step below 160 pixels exists: that is told once, and it goes on
     assert {frame.size for frame in gallery.frames} == {(90, 160)}
-    assert told == ["painting takes 144 ms at 160 pixels, the smallest size: frames are left out"]
+    assert told == ["painting takes 144 ms at 160 pixels, the smallest size: frames are dropped"]
 
 
 def test_size_follows_the_machine(clock) -> None:
@@ -192,11 +192,11 @@ def test_lost_source_is_told_once_tried_again_and_found(clock) -> None:
     tries = [moment - 5 for moment in source.opened if 5 < moment < 60]
     assert tries == pytest.approx([1, 3, 7, 15], abs=0.2)
     assert told == [
-        "fake: no frame for 2 s (nothing answers); it is tried again, the last frame stays",
-        "fake: frames come again",
+        "fake: no frame for 2 s (nothing answers); trying again, the last frame stays",
+        "fake: frames arrive again",
     ]
     assert any(5 < moment < 20 for moment in gallery.held)
-    assert "no frames come" in gallery.notes
+    assert "no frames arrive" in gallery.notes
     assert gallery.frames[-1].time > 119
 
 
@@ -212,20 +212,20 @@ def test_source_that_just_falls_silent_is_lost_too(clock) -> None:
     told: list[str] = []
     source = NumberedSource(clock, comes=10, dark=[(5, 12)], hangs=True)
     gallery = run(clock, source, cost=0.01, told=told, seconds=20)
-    assert told[0] == "fake: no frame for 2 s; it is tried again, the last frame stays"
+    assert told[0] == "fake: no frame for 2 s; trying again, the last frame stays"
     assert gallery.frames[-1].time > 19
 
 
 def test_source_that_never_answers_does_not_hold_the_end_up(clock) -> None:
     source = NumberedSource(clock, dark=[(5, 1e9)], hangs=True)
-    with pytest.raises(InputError, match="no frame comes any more"):
+    with pytest.raises(InputError, match="no more frames arrive"):
         run(clock, source, reconnect=False)
     assert source.time() < 8
 
 
 def test_without_reconnect_a_lost_source_is_the_end(clock) -> None:
     source = NumberedSource(clock, comes=10, dark=[(5, 20)])
-    with pytest.raises(InputError, match=r"fake: no frame comes any more \(unplugged\)"):
+    with pytest.raises(InputError, match=r"fake: no more frames arrive \(unplugged\)"):
         run(clock, source, reconnect=False)
     assert len(source.opened) == 1
 

@@ -88,7 +88,7 @@ def test_frames_of_another_size_get_bars_and_odd_sizes_are_made_even(tmp_path) -
 def test_files_that_exist_are_kept(tmp_path) -> None:
     path = tmp_path / "there.mp4"
     path.write_bytes(b"mine")
-    with pytest.raises(UsageError, match="exists already; add --overwrite"):
+    with pytest.raises(UsageError, match=r"exists already; pass overwrite=True \(--overwrite\)"):
         Recording(str(path), 30)
     recording = Recording(str(path), 30, overwrite=True)
     assert path.read_bytes() == b"mine"  # until there is a frame

@@ -81,7 +81,7 @@ def test_screen_is_a_source(screen, monkeypatch, clock) -> None:
         assert (rgb.shape, time) == ((480, 640, 3), None)
     assert moments[2] - moments[0] == pytest.approx(0.2)
     source.close()
-    with pytest.raises(ValueError, match="screen 9: is not there; choose screen or screen:1"):
+    with pytest.raises(ValueError, match="screen 9: does not exist; choose screen or screen:1"):
         Screen(9, clock).open()
 
 

@@ -26,7 +26,7 @@ def test_it_goes_straight_to_the_size_that_fits() -> None:
     history, told = simulate(1280, 20, steady)
     assert {size for _, size in history} == {1280, 640}
     assert told == [
-        "painting at 640 pixels instead of 1280, which takes 100 ms where a frame lasts 33"
+        "painting at 640 pixels instead of 1280, which takes 100 ms when a frame lasts 33"
     ]
     assert next(now for now, size in history if size == 640) < 1.5
 
@@ -74,7 +74,7 @@ def test_smallest_size_that_is_too_slow_is_told_once() -> None:
     history, told = simulate(640, 60, lambda size, now: 0.2)
     assert history[-1][1] == 256
     assert [line for line in told if "smallest" in line] == [
-        "painting takes 200 ms at 256 pixels, the smallest size: frames are left out"
+        "painting takes 200 ms at 256 pixels, the smallest size: frames are dropped"
     ]
 
 
