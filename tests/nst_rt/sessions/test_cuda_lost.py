@@ -102,7 +102,7 @@ def test_frames_that_are_done_stay_and_a_command_goes_on(
     ended = cuda_machine.run(COMMAND, *arguments, lost="cuMemcpyHtoDAsync:40:719")
     assert ended.code == 5
     resume, error = ended.err.splitlines()[:2]
-    assert resume.startswith("nst-rt: go on with: nst-rt video ")
+    assert resume.startswith("nst-rt: resume with: nst-rt video ")
     assert resume.endswith(" --resume")
     assert "the GPU stopped in the middle of its work (CUDA error 719)" in error
     assert not output.exists()
