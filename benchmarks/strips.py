@@ -26,7 +26,7 @@ from nst_rt import zoo
 from nst_rt.errors import InputError
 from nst_rt.images import read_picture, shrink, working_size
 from nst_rt.model import read_model
-from nst_rt.sessions import Precision, open_session
+from nst_rt.sessions import Precision, SessionOptions, open_session
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.strips import (
     Parts,
@@ -144,7 +144,9 @@ def read_photos(folder: Path, count: int) -> list[tuple[str, Pixels]]:
 
 def steady_style(name: str, precision: Precision, threads: int) -> SteadyStyle:
     """A shipped style's steady file."""
-    opens = partial(open_session, device="cpu", precision=precision, threads=threads)
+    opens = partial(
+        open_session, options=SessionOptions(device="cpu", precision=precision, threads=threads)
+    )
     return SteadyStyle(name, read_model(name), verify=True, opens=opens)
 
 

@@ -81,8 +81,7 @@ class AnyPicturePainter:
         if isinstance(picture, bytes | bytearray | memoryview):
             return self._paint_bytes(bytes(picture), options)
         if _is_pil(picture):
-            limits = self.painter
-            decoded = from_pil(picture, max_pixels=limits.max_pixels, max_memory=limits.max_memory)
+            decoded = from_pil(picture, self.painter.limits)
             return to_pil(self.paint_decoded(decoded, options))
         if is_device_array(picture):
             if (color, layout) != ("rgb", "hwc"):
@@ -106,12 +105,7 @@ class AnyPicturePainter:
         return picture.replace_pixels(self.painter.paint(picture.rgb, options))
 
     def _read(self, source: Path | bytes) -> Picture:
-        return read_picture(
-            source,
-            max_pixels=self.painter.max_pixels,
-            max_memory=self.painter.max_memory,
-            allow_truncated=self.allow_truncated,
-        )
+        return read_picture(source, self.painter.limits, allow_truncated=self.allow_truncated)
 
     def _paint_file(
         self,

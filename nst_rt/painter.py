@@ -6,9 +6,10 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import ClosedError, ModelError, OutOfMemoryError, UsageError
 from nst_rt.fitting import Fitting
 from nst_rt.images import (
+    PictureLimits,
     blend,
     check_pixels,
     is_blank,
@@ -26,11 +28,10 @@ from nst_rt.images import (
 )
 from nst_rt.model import Adaptation, read_model
 from nst_rt.options import PaintOptions, Size
-from nst_rt.sessions import Device, Precision, Session, open_session, preferred_flavour
+from nst_rt.sessions import Session, SessionOptions, open_session, preferred_flavour
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.within_memory import Run, WithinMemory
-from nst_rt.zoo import find
 
 logger = logging.getLogger(__name__)
 
@@ -40,54 +41,50 @@ Adjust = Callable[[Pixels, Pixels], Pixels]
 """Is given a frame at working size and its painting, gives the painting that goes on."""
 
 
-class OpenOptions(TypedDict):
-    """How a style is opened; see `Stylizer`."""
-
-    device: Device
-    precision: Precision
-    threads: int | None
-    parallel: int
-    max_pixels: int
-    max_memory: int | None
-    verify: bool
-    trust_engine: bool
-    adaptation: Adaptation | None
-
-
 class Painter:
     """Paints uint8 H×W×3 in one style, from any thread of the process that made it.
 
-    Args and errors are those of `Stylizer`.
+    Args:
+        style: a shipped style's name, or a file.
+        session: how its models are opened.
+        limits: what one picture may be and take.
+        verify: whether a shipped style is held against its hash.
+        adaptation: how to feed a model that another program made.
+
+    Raises:
+        ModelError: the style is absent, damaged, or not a style.
+        ProviderError: an asked-for device or precision does not work here.
     """
 
-    def __init__(self, style: str | Path, **options: Unpack[OpenOptions]) -> None:
-        device, precision, verify = options["device"], options["precision"], options["verify"]
+    def __init__(
+        self,
+        style: str | Path,
+        session: SessionOptions,
+        limits: PictureLimits,
+        *,
+        verify: bool,
+        adaptation: Adaptation | None,
+    ) -> None:
         self._process, self._lock = os.getpid(), threading.Lock()
-        self.max_pixels, self.max_memory = options["max_pixels"], options["max_memory"]
-        self._read = partial(read_model, style, verify=verify, adaptation=options["adaptation"])
-        self.model = self._read(flavour=preferred_flavour(device, precision))
-        self._open = partial(
-            open_session,
-            device=device,
-            threads=options["threads"],
-            parallel=options["parallel"],
-            trust_engine=options["trust_engine"],
-        )
-        self._session: Session | None = self._open(self.model, precision=precision)
-        opens = partial(self._open, precision=precision)
+        self._options, self.limits = session, limits
+        self._read = partial(read_model, style, verify=verify, adaptation=adaptation)
+        self.model = self._read(flavour=preferred_flavour(session.device, session.precision))
+        self._session: Session | None = open_session(self.model, session)
+        opens = partial(open_session, options=session)
         self._steady = SteadyStyle(style, self.model, verify=verify, opens=opens)
-        on_cpu: OpenOptions = {
-            **options,
-            "device": "cpu",
-            "precision": "fp32" if precision == "fp32" else "auto",
-        }
-        self._open_on_cpu = partial(Painter, style, **on_cpu)
+        on_cpu = replace(
+            session, device="cpu", precision="fp32" if session.precision == "fp32" else "auto"
+        )
+        self._open_on_cpu = partial(
+            Painter, style, on_cpu, limits, verify=verify, adaptation=adaptation
+        )
         self._cpu: Painter | None = None
-        # what was asked for by name is not left: neither a GPU nor an arithmetic
-        leaves_gpu = device == "auto" and self._session.device != "cpu" and not self.model.engine
-        self._leaves_fp16 = precision == "auto" and find(str(style)) is not None
+        # neither a GPU nor an arithmetic that was asked for by name is left
+        on_gpu = self._session.device != "cpu" and not self.model.engine
+        leaves_gpu = session.device == "auto" and on_gpu
+        self._leaves_fp16 = session.precision == "auto" and self.model.is_shipped
         self._within_memory = WithinMemory(
-            self.model, self._steady, self.max_memory, self._paint_on_cpu if leaves_gpu else None
+            self.model, self._steady, limits.max_memory, self._paint_on_cpu if leaves_gpu else None
         )
         self._fitting = Fitting(self._steady, self._within_memory)
 
@@ -142,7 +139,7 @@ class Painter:
         raise_if_cancelled()
         self.session()
         height, width = photo.shape[:2]
-        check_pixels(height, width, self.max_pixels)
+        check_pixels(height, width, self.limits.max_pixels)
         at = self.working_size(height, width, options.size, steadily=run is not None)
         if at == (height, width):
             plain = options.strength == 1 and not options.keep_color
@@ -175,7 +172,7 @@ class Painter:
             )
         place = session.place_of(array)
         height, width = place.shape[-3:-1]
-        check_pixels(height, width, self.max_pixels)
+        check_pixels(height, width, self.limits.max_pixels)
         at = self.working_size(height, width, options.size)
         if at != (height, width):
             raise UsageError(
@@ -259,8 +256,10 @@ class Painter:
                 )
                 self.model = self._read(flavour="fp32")
                 # what a GPU computes in the file says, or TensorRT: there is no other choice
-                plain: Precision = "auto" if failed.device == "cuda" else "fp32"
-                self._session = self._open(self.model, precision=plain)
+                options = self._options
+                if failed.device != "cuda":
+                    options = replace(options, precision="fp32")
+                self._session = open_session(self.model, options)
             return self._session is not failed
 
     def _paint_on_cpu(self, photo: Pixels) -> Pixels:

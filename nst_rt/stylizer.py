@@ -15,15 +15,20 @@ from numpy.typing import NDArray
 from nst_rt.any_picture import AnyPicturePainter, VideoFrame
 from nst_rt.arguments import share, whole_number
 from nst_rt.errors import ClosedError, InputError
-from nst_rt.images import DEFAULT_MAX_PIXELS, Picture, as_rgb_array, buffer_shape
+from nst_rt.images import (
+    DEFAULT_MAX_PIXELS,
+    Picture,
+    PictureLimits,
+    as_rgb_array,
+    buffer_shape,
+)
 from nst_rt.model import Adaptation
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
-from nst_rt.painter import Adjust, OpenOptions, Painter
-from nst_rt.sessions import MOST_THREADS, Device, Precision, check_options
+from nst_rt.painter import Adjust, Painter
+from nst_rt.sessions import Device, Precision, SessionOptions
 from nst_rt.steady import Statistics
 from nst_rt.streaming import Streaming
 from nst_rt.stylizer_info import StylizerInfo, info_of
-from nst_rt.zoo import find
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -86,32 +91,22 @@ class Stylizer(Streaming):
         trust_engine: bool = False,
         adaptation: Adaptation | None = None,
     ) -> None:
-        check_options(device, precision)
+        session = SessionOptions(device, precision, threads, parallel, trust_engine)
+        limits = PictureLimits(max_pixels, max_memory)
         self._options = PaintOptions(size, strength, keep_color)
-        opened: OpenOptions = {
-            "device": device,
-            "precision": precision,
-            "threads": None
-            if threads is None
-            else whole_number("threads", threads, most=MOST_THREADS),
-            "parallel": whole_number("parallel", parallel, most=MOST_THREADS),
-            "max_pixels": whole_number("max_pixels", max_pixels),
-            "max_memory": None if max_memory is None else whole_number("max_memory", max_memory),
-            "verify": verify,
-            "trust_engine": trust_engine,
-            "adaptation": adaptation,
-        }
-        self._painter = Painter(style, **opened)
+        self._painter = Painter(style, session, limits, verify=verify, adaptation=adaptation)
         self._any = AnyPicturePainter(self._painter, allow_truncated)
-        super().__init__(opened["parallel"])
+        super().__init__(session.parallel)
+        model = self._painter.model
         self._recipe = partial(
             type(self),
-            style if find(str(style)) else self._painter.model.path.absolute(),
-            size=size,
-            strength=strength,
-            keep_color=keep_color,
+            style if model.is_shipped else model.path.absolute(),
+            **vars(session),
+            **vars(limits),
+            **vars(self._options),
             allow_truncated=allow_truncated,
-            **opened,
+            verify=verify,
+            adaptation=adaptation,
         )
         self._info = info_of(self._painter, self._options)
 
@@ -246,7 +241,7 @@ class Stylizer(Streaming):
 
     def warmup(self, height: int, width: int) -> Stylizer:
         """Paint one black picture, so that the first real one of this size is not the slow one."""
-        shape = buffer_shape(height, width, None, self._painter.max_pixels)
+        shape = buffer_shape(height, width, None, self._painter.limits.max_pixels)
         self(np.zeros(shape, np.uint8))
         return self
 
@@ -261,7 +256,9 @@ class Stylizer(Streaming):
             UsageError: a size or the count is no whole number, or below 1.
             LimitError: more pixels than `max_pixels`, or more memory than is free.
         """
-        return self._painter.pinned(buffer_shape(height, width, count, self._painter.max_pixels))
+        return self._painter.pinned(
+            buffer_shape(height, width, count, self._painter.limits.max_pixels)
+        )
 
     def close(self) -> None:
         """Free the engine, as soon as other threads have finished their pictures."""

@@ -61,6 +61,6 @@ def info_of(painter: Painter, options: PaintOptions) -> StylizerInfo:
         size=options.size,
         strength=options.strength,
         keep_color=options.keep_color,
-        max_pixels=painter.max_pixels,
+        max_pixels=painter.limits.max_pixels,
         licence=metadata.get("licence", "unknown"),
     )

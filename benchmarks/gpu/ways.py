@@ -24,7 +24,7 @@ from nst_export.fused import fused_graph
 from nst_export.graph import style_graph
 from nst_export.half import half_graph
 from nst_rt.model import PREFIX, read_model
-from nst_rt.sessions import open_session
+from nst_rt.sessions import SessionOptions, open_session
 from nst_train.network import StyleNetwork, paint
 from nst_train.style_file import load_style
 
@@ -138,28 +138,30 @@ def file_session(flavour: str, device: str = "cuda") -> Callable[[Style, int, in
     """Our session on a shipped file."""
 
     def make(style: Style, height: int, width: int) -> Any:
-        return open_session(read_model(style.card.file(flavour)), device=device)  # type: ignore[arg-type]
+        return open_session(read_model(style.card.file(flavour)), SessionOptions(device=device))  # type: ignore[arg-type]
 
     return make
 
 
 def fused_session(style: Style, height: int, width: int) -> Any:
     """Our session on a file with operators of our own, which are compiled first."""
-    return open_session(read_model(style.fused()), device="cuda")
+    return open_session(read_model(style.fused()), SessionOptions(device="cuda"))
 
 
 def form_session(name: str) -> Callable[[Style, int, int], Any]:
     """Our session on a form of the model."""
 
     def make(style: Style, height: int, width: int) -> Any:
-        return open_session(read_model(style.formed(name, height, width)), device="cuda")
+        return open_session(
+            read_model(style.formed(name, height, width)), SessionOptions(device="cuda")
+        )
 
     return make
 
 
 def one_size_session(style: Style, height: int, width: int) -> Any:
     """Our session on a file of this size alone."""
-    return open_session(read_model(style.one_size(height, width)), device="cuda")
+    return open_session(read_model(style.one_size(height, width)), SessionOptions(device="cuda"))
 
 
 def engine_session(
@@ -174,7 +176,7 @@ def engine_session(
         target = source.with_name(f"{source.stem}-{backend}.engine")
         if not target.exists():
             build_engine(source, target, EngineOptions(backend=backend))
-        return open_session(read_model(target), device="cuda")
+        return open_session(read_model(target), SessionOptions(device="cuda"))
 
     return make
 

@@ -23,6 +23,7 @@ from nst_rt.commands.stdout import Results
 from nst_rt.errors import InputError, NstError, OutputError, UsageError, shown
 from nst_rt.images import (
     Picture,
+    PictureLimits,
     check_fits,
     encode_picture,
     format_of,
@@ -51,8 +52,7 @@ class Painter:
     """Reads, paints and writes pictures one after the other, and tells the report of each."""
 
     stylizer: Stylizer
-    max_pixels: int
-    max_memory: int | None
+    limits: PictureLimits
     allow_truncated: bool
     encoding: Encoding
     results: Results
@@ -91,12 +91,7 @@ class Painter:
     def _paint(self, job: Job) -> tuple[Picture, tuple[int, int]]:
         """The painting, which is in its place, and the height and width that it was painted at."""
         source = _standard_input() if job.source == STANDARD else _regular_file(job.source)
-        picture = read_picture(
-            source,
-            max_pixels=self.max_pixels,
-            max_memory=self.max_memory,
-            allow_truncated=self.allow_truncated,
-        )
+        picture = read_picture(source, self.limits, allow_truncated=self.allow_truncated)
         to_stdout = job.target == STANDARD
         check_fits(picture, picture.format if to_stdout else format_of(Path(job.target)))
         size = self.stylizer.working_size(picture.height, picture.width)

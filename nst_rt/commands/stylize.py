@@ -17,7 +17,7 @@ from nst_rt.commands.provenance import Provenance
 from nst_rt.commands.report import Report, report_file
 from nst_rt.commands.stdout import Results, clean_stdout
 from nst_rt.errors import UsageError
-from nst_rt.images import DEFAULT_MAX_PIXELS
+from nst_rt.images import DEFAULT_MAX_PIXELS, PictureLimits
 from nst_rt.model import Adaptation, Layout, model_hash
 from nst_rt.options import DEFAULT_SIZE, Size
 from nst_rt.sessions import Device, Precision
@@ -289,8 +289,7 @@ def _paint(request: Request, console: Console, results: Results) -> int:
         with request.stylizer() as stylizer, report.summarized():
             painter = Painter(
                 stylizer=stylizer,
-                max_pixels=request.max_pixels,
-                max_memory=request.memory,
+                limits=PictureLimits(request.max_pixels, request.memory),
                 allow_truncated=request.allow_truncated,
                 encoding=request.encoding(),
                 results=results,

@@ -88,10 +88,10 @@ def _painting(device: Device) -> Answer:
 
     from nst_rt import zoo
     from nst_rt.model import read_model
-    from nst_rt.sessions import open_session, preferred_flavour
+    from nst_rt.sessions import SessionOptions, open_session, preferred_flavour
 
     model = read_model(zoo.cards()[0].name, flavour=preferred_flavour(device, "auto"))
-    session = open_session(model, device=device)
+    session = open_session(model, SessionOptions(device=device))
     session.run(np.zeros((1, 64, 64, 3), np.uint8))
     return {
         "paints": True,

@@ -4,7 +4,13 @@ from nst_rt.images.arrays import as_rgb_array, buffer_shape, check_out
 from nst_rt.images.blank import is_blank
 from nst_rt.images.detail import restore_detail, shrink, working_size
 from nst_rt.images.formats import FOUND_SUFFIXES, PICTURE_SUFFIXES, format_of
-from nst_rt.images.limits import DEFAULT_MAX_PIXELS, allowed_memory, check_memory, check_pixels
+from nst_rt.images.limits import (
+    DEFAULT_MAX_PIXELS,
+    PictureLimits,
+    allowed_memory,
+    check_memory,
+    check_pixels,
+)
 from nst_rt.images.mark import is_marked, mark
 from nst_rt.images.mixing import blend, keep_color
 from nst_rt.images.picture import Metadata, Picture
@@ -17,6 +23,7 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "Metadata",
     "Picture",
+    "PictureLimits",
     "allowed_memory",
     "as_rgb_array",
     "blend",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from nst_rt.arguments import whole_number
 from nst_rt.errors import LimitError
 from nst_rt.memory import free_memory
 
@@ -14,6 +16,30 @@ DECODED_BYTES = 14
 bits, alpha and a turn take more."""
 UNCHECKED_MEMORY = 2**28
 """Bytes for which free memory is not looked up."""
+
+
+@dataclass(frozen=True)
+class PictureLimits:
+    """What one picture may be and take.
+
+    Attributes:
+        max_pixels: larger pictures are refused before they are decoded.
+        max_memory: bytes; by default what is free at the time.
+
+    Raises:
+        UsageError: a number that is no whole one from 1 on.
+    """
+
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    max_memory: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "max_pixels", whole_number("max_pixels", self.max_pixels))
+        if self.max_memory is not None:
+            object.__setattr__(self, "max_memory", whole_number("max_memory", self.max_memory))
+
+
+DEFAULT_LIMITS = PictureLimits()
 
 
 def check_pixels(height: int, width: int, max_pixels: int, path: Path | None = None) -> None:

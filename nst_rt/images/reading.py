@@ -20,7 +20,8 @@ from nst_rt.images.deep import (
 )
 from nst_rt.images.limits import (
     DECODED_BYTES,
-    DEFAULT_MAX_PIXELS,
+    DEFAULT_LIMITS,
+    PictureLimits,
     check_memory,
     check_pixels,
 )
@@ -36,9 +37,8 @@ logger = logging.getLogger(__name__)
 
 def read_picture(
     source: Path | bytes,
+    limits: PictureLimits = DEFAULT_LIMITS,
     *,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    max_memory: int | None = None,
     allow_truncated: bool = False,
 ) -> Picture:
     """Decode a file, or the bytes of one.
@@ -47,23 +47,21 @@ def read_picture(
 
     Args:
         source: a path, or encoded bytes.
-        max_pixels: larger pictures are refused before they are decoded.
-        max_memory: bytes; by default what is free now. Pictures that take more are refused before
-            they are decoded.
+        limits: larger pictures are refused before they are decoded.
         allow_truncated: whether what is missing at the end of a file may stay gray.
 
     Raises:
         InputError: absent, unreadable, damaged, or no picture.
-        LimitError: larger than `max_pixels` or `max_memory`.
+        LimitError: larger than the limits.
     """
     path = source if isinstance(source, Path) else None
     try:
         with (
             reading(_name(path)),
-            raised_limits(max_pixels, allow_truncated=allow_truncated),
+            raised_limits(limits.max_pixels, allow_truncated=allow_truncated),
             open_image(source) as image,
         ):
-            _check_limits(image, max_pixels, max_memory, path)
+            _check_limits(image, limits, path)
             deep = has_deep_colors(image)
             load_image(image, source)
             colors = _all_bytes(image, source) if deep else image
@@ -74,26 +72,20 @@ def read_picture(
         raise InputError(f"cannot be read ({error.strerror or error})", path=path) from error
 
 
-def from_pil(
-    image: Image.Image,
-    *,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    max_memory: int | None = None,
-) -> Picture:
-    """A picture from a PIL image, whose pixels and metadata stay as they are.
+def from_pil(image: Image.Image, limits: PictureLimits = DEFAULT_LIMITS) -> Picture:
+    """Return the picture of a PIL image, whose pixels and metadata stay as they are.
 
     Args:
         image: of any mode; one that is not loaded yet is loaded.
-        max_pixels: larger ones are refused before they are loaded.
-        max_memory: bytes; by default what is free now.
+        limits: larger ones are refused before they are loaded.
 
     Raises:
         InputError: damaged, closed, empty, or a kind of pixels that stands for no colours.
-        LimitError: larger than `max_pixels` or `max_memory`.
+        LimitError: larger than the limits.
     """
     if 0 in image.size:
         raise InputError("expected at least one pixel, got an empty PIL image")
-    _check_limits(image, max_pixels, max_memory, None)
+    _check_limits(image, limits, None)
     deep = has_deep_colors(image)
     load_image(image, None)
     return _picture(image, image, None, deep=deep)
@@ -152,15 +144,13 @@ def _colors(image: Image.Image, path: Path | None) -> Image.Image:
     return image.convert(target[image.mode])
 
 
-def _check_limits(
-    image: Image.Image, max_pixels: int, max_memory: int | None, path: Path | None
-) -> None:
+def _check_limits(image: Image.Image, limits: PictureLimits, path: Path | None) -> None:
     width, height = image.size
-    check_pixels(height, width, max_pixels, path)
+    check_pixels(height, width, limits.max_pixels, path)
     check_memory(
         f"reading {width}x{height}",
         width * height * DECODED_BYTES,
-        max_memory,
+        limits.max_memory,
         cure="give a smaller picture",
         path=path,
     )

@@ -45,6 +45,8 @@ class ModelFile:
     num_nodes: int
     adaptation: Adaptation | None = None
     engine: EngineFacts | None = None
+    is_shipped: bool = False
+    """Whether it was read by a shipped style's name; one that is read by its path is any file."""
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 from typing import Literal
@@ -50,7 +51,7 @@ def read_model(
     given: object = adaptation
     if given is not None and not isinstance(given, Adaptation):
         raise UsageError(f"adaptation is {given!r}", cure="give an Adaptation of nst_rt.model")
-    card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
+    card = shipped_style(name_or_path)
     kind = "steady" if variant == "steady" else flavour
     path = card.file(kind) if card else file_of(name_or_path)
     if variant == "steady" and not card:
@@ -62,7 +63,7 @@ def read_model(
         _hold_against(card, kind, path, data)
     elif card:
         logger.warning("%s: not held against its hash, as asked", shown(path))
-    return check_model(path, data, adaptation=adaptation)
+    return replace(check_model(path, data, adaptation=adaptation), is_shipped=card is not None)
 
 
 def model_hash(name_or_path: str | Path, *, flavour: Literal["fp32", "fp16"] = "fp32") -> str:
@@ -71,9 +72,14 @@ def model_hash(name_or_path: str | Path, *, flavour: Literal["fp32", "fp16"] = "
     Raises:
         ModelError: absent or unreadable.
     """
-    card = zoo.find(str(name_or_path)) if isinstance(name_or_path, str) else None
+    card = shipped_style(name_or_path)
     path = card.file(flavour) if card else file_of(name_or_path)
     return hashlib.sha256(_read(path)).hexdigest()
+
+
+def shipped_style(name_or_path: str | Path) -> zoo.Card | None:
+    """Return the card of a shipped style, None for files: a `Path` is always one."""
+    return zoo.find(name_or_path) if isinstance(name_or_path, str) else None
 
 
 def style_name(style: str | Path) -> str:

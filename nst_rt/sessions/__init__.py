@@ -5,26 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.arguments import refuse_unknown, whole_number
 from nst_rt.engines.trust import check_trust
 from nst_rt.errors import MissingExtraError, ProviderError, UsageError
 from nst_rt.model import ModelFile
 from nst_rt.sessions.limits import Limits
+from nst_rt.sessions.options import DEFAULT_OPTIONS, Device, Precision, SessionOptions
 from nst_rt.sessions.threads import allowed_threads
 
 logger = logging.getLogger(__name__)
 
-Device = Literal["auto", "cpu", "openvino", "onnxruntime", "cuda", "tensorrt"]
-"""Where to run. "openvino" and "onnxruntime" ask for that engine on the CPU, "tensorrt" for the
-GPU with TensorRT, which builds an engine for ONNX Runtime when a model is first opened."""
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
-MOST_THREADS = 10_000
-"""More than any machine has; engines that count with 32 bits say less of it."""
+__all__ = [
+    "Device",
+    "Precision",
+    "Session",
+    "SessionOptions",
+    "missing_engine",
+    "open_session",
+    "preferred_flavour",
+]
 
 
 class Session(Protocol):
@@ -35,7 +38,7 @@ class Session(Protocol):
     device: str
     """"cpu" or "cuda"."""
     precision: str
-    """The arithmetic in use: "fp32", "bf16" or "fp16"."""
+    """Arithmetic in use: "fp32", "tf32", "bf16" or "fp16"; of an engine also "fp8" or "int8"."""
     threads: int
     """CPU threads in use for one picture."""
     nodes: Mapping[str, int]
@@ -69,12 +72,6 @@ class Session(Protocol):
     def close(self) -> None: ...
 
 
-def check_options(device: str, precision: str) -> None:
-    """Raise `UsageError` for a device or precision that does not exist."""
-    refuse_unknown("device", device, get_args(Device))
-    refuse_unknown("precision", precision, get_args(Precision))
-
-
 def preferred_flavour(device: Device, precision: Precision) -> Literal["fp32", "fp16"]:
     """Which of a shipped style's files to open: on a GPU the one for its tensor cores."""
     on_gpu = device in ("cuda", "tensorrt") or (device == "auto" and _has_cuda())
@@ -83,45 +80,27 @@ def preferred_flavour(device: Device, precision: Precision) -> Literal["fp32", "
     return "fp16" if precision == "fp16" else "fp32"
 
 
-def open_session(
-    model: ModelFile,
-    *,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    threads: int | None = None,
-    parallel: int = 1,
-    trust_engine: bool = False,
-) -> Session:
-    """Load a model into the fastest engine that works for `device`.
-
-    Args:
-        model: as read.
-        device: where to run.
-        precision: arithmetic inside.
-        threads: CPU threads, by default all that this process may use.
-        parallel: how many pictures threads of the caller will paint at once. OpenVINO divides its
-            threads among them, which wastes none where other work takes a core now and then.
-        trust_engine: load an engine that was not built here by this user.
+def open_session(model: ModelFile, options: SessionOptions = DEFAULT_OPTIONS) -> Session:
+    """Load a model into the fastest engine that works for the device asked for.
 
     Raises:
         ModelError: an engine that nobody answers for.
         ProviderError: the device, its engine or its arithmetic is absent. An explicit choice never
             falls back to another.
     """
-    check_options(device, precision)
+    device, precision = options.device, options.precision
     if model.engine is not None:
         _refuse_on_cpu(model, device)
-        check_trust(model.path, model.engine, trusted=trust_engine)
+        check_trust(model.path, model.engine, trusted=options.trust_engine)
     allowed = allowed_threads()
-    count = allowed if threads is None else whole_number("threads", threads, most=MOST_THREADS)
-    parallel = whole_number("parallel", parallel, most=MOST_THREADS)
+    count = options.threads or allowed
     for_gpu = model.engine is None and model.adaptation is None
     wanted = device == "auto" and for_gpu and _has_cuda()
     session = _open_cuda(model, precision, count) if wanted else None
     if device in ("auto", "cpu"):
         plain = model.adaptation is None and not model.fused and find_spec("openvino")
         device = "openvino" if plain else "onnxruntime"
-    session = session or _open(model, device, precision, count, parallel)
+    session = session or _open(model, device, precision, count, options.parallel)
     logger.info(
         "%s: %s, %s, %d of %d allowed threads",
         model.name, session.provider, session.precision, session.threads, allowed,

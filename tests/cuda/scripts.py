@@ -8,10 +8,10 @@ OPEN = """
     import numpy as np
     from nst_rt.errors import NstError
     from nst_rt.model import read_model
-    from nst_rt.sessions import open_session
+    from nst_rt.sessions import SessionOptions, open_session
 
     def opened(**options):
-        return open_session(read_model(sys.argv[1]), device="cuda", **options)
+        return open_session(read_model(sys.argv[1]), SessionOptions(device="cuda", **options))
 
     def told(action):
         try:

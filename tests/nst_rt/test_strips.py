@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nst_rt import LimitError, Stylizer
 from nst_rt.model import read_model
-from nst_rt.sessions import open_session
+from nst_rt.sessions import SessionOptions, open_session
 from nst_rt.sessions.limits import Limits
 from nst_rt.steady import SteadyStyle
 from nst_rt.strips import Parts, paint_parts, parts_of, pieces, pixels_within, statistics_of
@@ -20,7 +20,7 @@ from nst_rt.tiles import tiling
 
 
 def steady_of(style) -> SteadyStyle:
-    opens = partial(open_session, device="cpu", precision="fp32", threads=1)
+    opens = partial(open_session, options=SessionOptions(device="cpu", precision="fp32", threads=1))
     return SteadyStyle(style, read_model(style), verify=True, opens=opens)
 
 

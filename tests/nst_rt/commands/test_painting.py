@@ -13,7 +13,7 @@ from nst_rt.commands.plan import Job, Plan
 from nst_rt.commands.report import Report
 from nst_rt.commands.stdout import Results
 from nst_rt.errors import ModelError
-from nst_rt.images import Picture
+from nst_rt.images import Picture, PictureLimits
 from nst_rt.stylizer import Stylizer
 
 from .conftest import records, save
@@ -91,15 +91,14 @@ def test_memory_is_flat_over_many_pictures(folder, monkeypatch) -> None:
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
     monkeypatch.setattr(
         "nst_rt.commands.painting.read_picture",
-        lambda source, **options: Picture(np.zeros((32, 32, 3), np.uint8)),
+        lambda source, limits, **options: Picture(np.zeros((32, 32, 3), np.uint8)),
     )
     plan = Plan(jobs=[Job("a.png", f"{index}.bmp") for index in range(1000)])
     with open("results", "wb") as file:  # noqa: PTH123 - a descriptor is wanted
         results, console, copier = Results(file.fileno()), Console(), Copier(200, 1000)
         painter = Painter(
             stylizer=copier,
-            max_pixels=10**6,
-            max_memory=None,
+            limits=PictureLimits(10**6),
             allow_truncated=False,
             encoding=Encoding(background=(0, 0, 0), quality=90, strip_metadata=False, gray=False),
             results=results,

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from nst_rt.errors import InputError, LimitError
-from nst_rt.images import read_picture
+from nst_rt.images import PictureLimits, read_picture
 from tests.nst_rt.images.encoding import encoded
 
 
@@ -33,7 +33,7 @@ def test_bomb_is_refused_before_it_is_decoded() -> None:
     bomb = encoded(Image.new("1", (5000, 5000)))
     assert len(bomb) < 20_000
     with pytest.raises(LimitError, match=r"5000x5000 is 25,000,000 pixels.*--max-pixels"):
-        read_picture(bomb, max_pixels=24_000_000)
+        read_picture(bomb, PictureLimits(24_000_000))
     huge = bytearray(bomb)
     huge[16:24] = struct.pack(">II", 40_000, 40_000)
     huge[29:33] = struct.pack(">I", zlib.crc32(bytes(huge[12:29])))
@@ -86,7 +86,7 @@ def test_what_memory_cannot_hold_is_refused_before_it_is_decoded(limit, monkeypa
     monkeypatch.setattr("nst_rt.images.limits.free_memory", lambda: 2**28)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
     with pytest.raises(LimitError, match=r"reading 5000x4000 takes about 268 MiB .*--max-memory"):
-        read_picture(data, max_memory=limit or None)
+        read_picture(data, PictureLimits(max_memory=limit or None))
 
 
 def test_ghostscript_is_never_started(monkeypatch, tmp_path: Path) -> None:

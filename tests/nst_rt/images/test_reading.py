@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from nst_rt.errors import InputError, LimitError
-from nst_rt.images import from_pil, read_picture
+from nst_rt.images import PictureLimits, from_pil, read_picture
 from tests.nst_rt.images.encoding import encoded, png16
 
 
@@ -55,7 +55,7 @@ def test_lazily_loaded_pil_images_are_checked_like_files(photo, caplog) -> None:
         from_pil(Image.open(io.BytesIO(data[: len(data) // 2])))
     large = Image.open(io.BytesIO(data))
     with pytest.raises(LimitError, match=r"256x256 is 65,536 pixels, the limit is 65,535"):
-        from_pil(large, max_pixels=65_535)
+        from_pil(large, PictureLimits(65_535))
     assert large.tile  # not decoded
     from_pil(Image.open(io.BytesIO(png16(np.zeros((8, 8, 3), np.uint16)))))
     assert [record.message for record in caplog.records] == [

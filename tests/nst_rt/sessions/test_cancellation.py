@@ -12,7 +12,7 @@ import pytest
 from nst_rt.cancellation import CancelToken, cancelled_by, current_token, raise_if_cancelled
 from nst_rt.errors import ModelError
 from nst_rt.model import read_model
-from nst_rt.sessions import open_session
+from nst_rt.sessions import SessionOptions, open_session
 
 ENGINES = ("openvino", "onnxruntime")
 
@@ -22,7 +22,7 @@ ENGINES = ("openvino", "onnxruntime")
 def test_stop_ends_a_long_inference_and_the_engine_paints_on(
     engine, in_main_thread, model_path
 ) -> None:
-    session = open_session(read_model(model_path), device=engine, threads=1)
+    session = open_session(read_model(model_path), SessionOptions(device=engine, threads=1))
     large, small = (np.zeros((1, size, size, 3), np.uint8) for size in (2048, 16))
     token, caught = CancelToken(), []
     timer = threading.Timer(0.3, token.cancel)  # inside the first picture
@@ -59,7 +59,9 @@ def test_what_was_stopped_before_ends_at_once_and_alone() -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_follows_a_stop_is_painted_as_before(engine, model_path, photo) -> None:
     """Of all sizes, and by threads that wait while the picture is stopped."""
-    session = open_session(read_model(model_path), device=engine, precision="fp32", threads=1)
+    session = open_session(
+        read_model(model_path), SessionOptions(device=engine, precision="fp32", threads=1)
+    )
     small = np.ascontiguousarray(photo[None, :64, :48])
     expected = session.run(small)
     large = np.zeros((1, 1500, 1500, 3), np.uint8)
@@ -85,7 +87,7 @@ def test_what_follows_a_stop_is_painted_as_before(engine, model_path, photo) -> 
 
 
 def test_what_follows_a_failure_inside_the_engine_is_painted_as_before(model_path, photo) -> None:
-    session = open_session(read_model(model_path), device="openvino", threads=1)
+    session = open_session(read_model(model_path), SessionOptions(device="openvino", threads=1))
     small = np.ascontiguousarray(photo[None, :64, :48])
     expected = session.run(small)
     compiled = session._compiled

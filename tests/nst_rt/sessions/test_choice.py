@@ -14,7 +14,7 @@ import pytest
 
 from nst_rt.errors import ModelError, OutOfMemoryError, ProviderError, UsageError
 from nst_rt.model import Adaptation, read_model
-from nst_rt.sessions import onnxruntime, open_session, openvino, preferred_flavour
+from nst_rt.sessions import SessionOptions, onnxruntime, open_session, openvino, preferred_flavour
 from tests.cuda.echo import echo_model
 from tests.cuda.scripts import OPEN
 
@@ -51,11 +51,11 @@ def test_build_without_cuda_says_so_where_a_driver_is(cuda_machine, model_path) 
     code = """
 from nst_rt import NstError
 from nst_rt.model import read_model
-from nst_rt.sessions import open_session
+from nst_rt.sessions import SessionOptions, open_session
 import sys
 import threading
 try:
-    open_session(read_model(sys.argv[1]), device="cuda")
+    open_session(read_model(sys.argv[1]), SessionOptions(device="cuda"))
 except NstError as error:
     print(error)
 """
@@ -76,7 +76,7 @@ except NstError as error:
 def test_driver_and_build_that_are_both_missing_are_both_named(model_path, monkeypatch) -> None:
     monkeypatch.setattr("nst_rt.sessions.cuda.load", lambda name: name)
     with pytest.raises(ProviderError) as raised:
-        open_session(read_model(model_path), device="cuda")
+        open_session(read_model(model_path), SessionOptions(device="cuda"))
     assert str(raised.value) == (
         "no NVIDIA driver is here, and onnxruntime is its build without CUDA, it has no "
         "CUDAExecutionProvider; install the NVIDIA driver, then "
@@ -107,12 +107,12 @@ def test_foreign_model_is_refused_on_the_gpu(model_path: Path) -> None:
     model = type(model)(**{**vars(model), "adaptation": Adaptation("nhwc", 255.0)})
     for device in ("cuda", "tensorrt"):
         with pytest.raises(ProviderError, match="painted on the CPU alone; choose device cpu"):
-            open_session(model, device=device)
+            open_session(model, SessionOptions(device=device))
 
 
 def test_options_that_make_no_sense_are_refused(model_path: Path) -> None:
     with pytest.raises(UsageError, match="parallel is 0; give a whole number"):
-        open_session(read_model(model_path), parallel=0)
+        open_session(read_model(model_path), SessionOptions(parallel=0))
 
 
 def test_arithmetic_that_a_processor_lacks_is_refused() -> None:
@@ -123,7 +123,7 @@ def test_arithmetic_that_a_processor_lacks_is_refused() -> None:
 
 
 def test_memory_that_onnx_runtime_does_not_get_is_told_as_that(model_path, monkeypatch) -> None:
-    session = open_session(read_model(model_path), device="onnxruntime")
+    session = open_session(read_model(model_path), SessionOptions(device="onnxruntime"))
     assert isinstance(session, onnxruntime.OnnxRuntimeSession)
     said = RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc")
     assert isinstance(session._refused(said), OutOfMemoryError)
@@ -139,7 +139,7 @@ def test_model_that_is_not_of_its_scale_is_refused(tmp_path: Path) -> None:
     for fact in model.metadata_props:
         fact.value = "2" if fact.key == "nst_rt.scale" else fact.value
     onnx.save(model, path)
-    session = open_session(read_model(path), device="openvino", threads=1)
+    session = open_session(read_model(path), SessionOptions(device="openvino", threads=1))
     with pytest.raises(ModelError, match="is not of scale 2, as it says"):
         session.run(np.zeros((1, 16, 16, 3), np.uint8))
 
@@ -151,7 +151,7 @@ def test_user_who_says_how_many_kernels_are_kept_is_obeyed(monkeypatch) -> None:
 
 
 def test_thread_that_finds_no_room_is_lack_of_memory(model_path, monkeypatch) -> None:
-    session = open_session(read_model(model_path), device="onnxruntime", threads=1)
+    session = open_session(read_model(model_path), SessionOptions(device="onnxruntime", threads=1))
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

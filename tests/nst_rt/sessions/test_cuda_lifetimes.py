@@ -59,7 +59,8 @@ def test_engine_is_freed_before_the_stream_that_it_uses_till_then(cuda_machine) 
     import gc
 
     def painted():
-        session = open_session(read_model("starry-night", variant="steady"), device="cuda")
+        model = read_model("starry-night", variant="steady")
+        session = open_session(model, SessionOptions(device="cuda"))
         for _ in range(5):
             session.run(picture)
         return session

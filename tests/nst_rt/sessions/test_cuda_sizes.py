@@ -42,7 +42,8 @@ def test_size_that_comes_again_is_launched_as_a_graph(cuda_machine, echo, lazy) 
 @pytest.mark.parametrize("variant", ["plain", "steady"])
 def test_no_node_of_a_shipped_style_is_off_the_gpu_then(cuda_machine, variant) -> None:
     code = """
-    session = open_session(read_model("starry-night", variant=sys.argv[1]), device="cuda")
+    model = read_model("starry-night", variant=sys.argv[1])
+    session = open_session(model, SessionOptions(device="cuda"))
     print(sorted(session.nodes))
     for _ in range(5):
         session.run(picture)

@@ -177,7 +177,7 @@ def test_only_engines_that_somebody_answers_for_are_loaded(
     engine = stand_in_engine(tmp_path / "x.engine", machine)
     ended = machine.run(code, engine, before=OPEN)
     assert "ModelError 4" in ended.out, ended.err
-    assert "paint with --trust-engine (trust_engine=True) if you know who built it" in ended.out
+    assert "paint with trust_engine=True (--trust-engine) if you know who built it" in ended.out
     assert ended.count("deserialize") == 0
 
 
@@ -199,7 +199,8 @@ def test_devices_and_precisions(machine: EngineMachine, tmp_path: Path) -> None:
     code = """
     for device in ("cpu", "openvino", "onnxruntime", "auto", "cuda"):
         model = read_model(sys.argv[1])
-        print(told(lambda: open_session(model, device=device, trust_engine=True).device))
+        options = SessionOptions(device=device, trust_engine=True)
+        print(told(lambda: open_session(model, options).device))
     for precision in ("fp16", "fp32"):
         print(told(lambda: opened(precision=precision, trust_engine=True).precision))
     """

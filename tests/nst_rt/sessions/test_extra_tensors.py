@@ -8,7 +8,7 @@ import torch
 
 from nst_rt.errors import UsageError
 from nst_rt.model import read_model
-from nst_rt.sessions import open_session
+from nst_rt.sessions import SessionOptions, open_session
 from nst_train.network import paint
 
 ENGINES = ("openvino", "onnxruntime")
@@ -18,7 +18,7 @@ ALL, NOTHING = np.ones(1, np.float32), np.zeros(1, np.float32)
 @pytest.fixture(params=ENGINES)
 def session(request, steady_style):
     model = read_model(steady_style, variant="steady")
-    return open_session(model, device=request.param, precision="fp32", threads=1)
+    return open_session(model, SessionOptions(device=request.param, precision="fp32", threads=1))
 
 
 def test_without_statistics_it_paints_like_the_network(session, network, photo) -> None:
@@ -50,7 +50,7 @@ def test_what_the_model_does_not_take_is_refused(session, photo, steady_style) -
         session.run_all(image, style_weights=ALL)
     with pytest.raises(UsageError, match="statistics is 2×144; give 1×2×144"):
         session.run_all(image, statistics=np.zeros((2, 144), np.float32))
-    plain = open_session(read_model(steady_style), threads=1)
+    plain = open_session(read_model(steady_style), SessionOptions(threads=1))
     with pytest.raises(UsageError, match="takes no keep; it takes a picture alone"):
         plain.run_all(image, keep=ALL)
     assert plain.run_all(image)[1] == {}

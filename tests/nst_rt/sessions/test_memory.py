@@ -13,7 +13,7 @@ ROUNDS = """
     from pathlib import Path
     import numpy as np
     from nst_rt.model import read_model
-    from nst_rt.sessions import open_session
+    from nst_rt.sessions import SessionOptions, open_session
 
     def resident():
         gc.collect()
@@ -23,7 +23,7 @@ ROUNDS = """
     path, device, rounds = sys.argv[1:]
     model, image = read_model(path), np.zeros((1, 32, 32, 3), np.uint8)
     for number in range(int(rounds)):
-        session = open_session(model, device=device, threads=1)
+        session = open_session(model, SessionOptions(device=device, threads=1))
         session.run(image)
         session.close()
         if number == 20:
@@ -49,13 +49,13 @@ SIZES = """
     import sys
     import numpy as np
     from nst_rt.model import read_model
-    from nst_rt.sessions import open_session
+    from nst_rt.sessions import SessionOptions, open_session
 
     def resident():
         return int(open("/proc/self/statm").read().split()[1]) * 4096
 
     path, device, largest = sys.argv[1:]
-    session = open_session(read_model(path), device=device, threads=1)
+    session = open_session(read_model(path), SessionOptions(device=device, threads=1))
     before = resident()
     session.run(np.zeros((1, int(largest), int(largest), 3), np.uint8))
     taken = resident() - before

@@ -12,7 +12,7 @@ import pytest
 
 from nst_rt.cancellation import CancelToken, cancelled_by
 from nst_rt.model import read_model
-from nst_rt.sessions import open_session
+from nst_rt.sessions import SessionOptions, open_session
 from nst_rt.sessions.threads import allowed_threads
 
 PHOTO = np.zeros((1, 16, 16, 3), np.uint8)
@@ -24,7 +24,8 @@ def test_streams_of_openvino_share_its_threads(
     model_path: Path, threads: int | None, parallel: int
 ) -> None:
     session = open_session(
-        read_model(model_path), device="openvino", threads=threads, parallel=parallel
+        read_model(model_path),
+        SessionOptions(device="openvino", threads=threads, parallel=parallel),
     )
     allowed = threads or allowed_threads()
     assert int(session._compiled.get_property("INFERENCE_NUM_THREADS")) <= allowed
@@ -45,7 +46,8 @@ def test_callers_of_onnxruntime_and_its_pool_are_no_more_than_its_threads(
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", seen)
     session = open_session(
-        read_model(model_path), device="onnxruntime", threads=threads, parallel=parallel
+        read_model(model_path),
+        SessionOptions(device="onnxruntime", threads=threads, parallel=parallel),
     )
     crowd = Crowd(session._session)
     session._session = crowd
@@ -55,7 +57,7 @@ def test_callers_of_onnxruntime_and_its_pool_are_no_more_than_its_threads(
 
 
 def test_who_waits_for_a_turn_can_be_stopped(model_path: Path) -> None:
-    session = open_session(read_model(model_path), device="onnxruntime", threads=1)
+    session = open_session(read_model(model_path), SessionOptions(device="onnxruntime", threads=1))
     token = CancelToken()
 
     def paint() -> None:

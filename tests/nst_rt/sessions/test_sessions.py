@@ -16,7 +16,7 @@ import torch
 
 from nst_rt.errors import MissingExtraError, ModelError, ProviderError, UsageError
 from nst_rt.model import Adaptation, read_model
-from nst_rt.sessions import open_session
+from nst_rt.sessions import SessionOptions, open_session
 from nst_rt.sessions.threads import _cgroup_quota, allowed_threads
 from nst_train.network import paint
 
@@ -28,7 +28,9 @@ ENGINES = ("openvino", "onnxruntime")
 def test_fp32_paints_like_the_network(engine, size, model_path, network, photo) -> None:
     image = np.ascontiguousarray(np.resize(photo, (*size, 3)))[None]
     expected = paint(network, torch.from_numpy(image)).numpy()
-    session = open_session(read_model(model_path), device=engine, precision="fp32", threads=1)
+    session = open_session(
+        read_model(model_path), SessionOptions(device=engine, precision="fp32", threads=1)
+    )
     difference = np.abs(session.run(image).astype(int) - expected)
     assert difference.max() <= 1
     assert (session.precision, session.threads, session.device) == ("fp32", 1, "cpu")
@@ -36,7 +38,7 @@ def test_fp32_paints_like_the_network(engine, size, model_path, network, photo) 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_read_only_pixels_are_painted(engine, model_path, photo) -> None:
-    session = open_session(read_model(model_path), device=engine, threads=1)
+    session = open_session(read_model(model_path), SessionOptions(device=engine, threads=1))
     image = photo[None, :32, :40].copy()
     expected = session.run(image)
     image.flags.writeable = False
@@ -45,7 +47,7 @@ def test_read_only_pixels_are_painted(engine, model_path, photo) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_batches_and_threads_give_the_same_bytes(engine, model_path, photo) -> None:
-    session = open_session(read_model(model_path), device=engine, threads=1)
+    session = open_session(read_model(model_path), SessionOptions(device=engine, threads=1))
     images = [np.roll(photo[:64, :80], shift, axis=1).copy()[None] for shift in range(8)]
     alone = [session.run(image) for image in images]
     batch = session.run(np.concatenate(images))
@@ -57,13 +59,13 @@ def test_batches_and_threads_give_the_same_bytes(engine, model_path, photo) -> N
 
 def test_explicit_device_never_falls_back(model_path) -> None:
     with pytest.raises(ProviderError, match=r"NVIDIA driver|CUDAExecutionProvider") as caught:
-        open_session(read_model(model_path), device="cuda")
+        open_session(read_model(model_path), SessionOptions(device="cuda"))
     assert caught.value.exit_code == 5
 
 
 def test_auto_paints_on_the_cpu_where_cuda_is_broken(model_path, monkeypatch, caplog) -> None:
     monkeypatch.setattr("nst_rt.sessions._has_cuda", lambda: True)
-    session = open_session(read_model(model_path), threads=1)
+    session = open_session(read_model(model_path), SessionOptions(threads=1))
     assert session.device == "cpu"
     assert "the GPU is not used, the CPU paints: " in caplog.text
 
@@ -71,22 +73,22 @@ def test_auto_paints_on_the_cpu_where_cuda_is_broken(model_path, monkeypatch, ca
 def test_unknown_options_are_named(model_path) -> None:
     model = read_model(model_path)
     with pytest.raises(UsageError, match="device is 'gpu'; choose auto, cpu"):
-        open_session(model, device="gpu")  # type: ignore[arg-type]
+        open_session(model, SessionOptions(device="gpu"))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="precision is 'fp8'"):
-        open_session(model, precision="fp8")  # type: ignore[arg-type]
+        open_session(model, SessionOptions(precision="fp8"))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="threads is 0"):
-        open_session(model, threads=0)
+        open_session(model, SessionOptions(threads=0))
 
 
 def test_arithmetic_that_the_engine_lacks_is_an_error(model_path) -> None:
     with pytest.raises(ProviderError, match="no bf16 arithmetic"):
-        open_session(read_model(model_path), device="onnxruntime", precision="bf16")
+        open_session(read_model(model_path), SessionOptions(device="onnxruntime", precision="bf16"))
 
 
 def test_missing_engine_names_the_extra(model_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingExtraError, match=r'pip install "nst-rt\[cpu\]"'):
-        open_session(read_model(model_path), device="openvino")
+        open_session(read_model(model_path), SessionOptions(device="openvino"))
 
 
 def test_model_that_no_engine_runs_is_refused(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_model_that_no_engine_runs_is_refused(tmp_path: Path) -> None:
     path.write_bytes(model.SerializeToString())
     for engine in ENGINES:
         with pytest.raises(ModelError, match=r"cannot run it \(.*\); .*export it again") as caught:
-            open_session(read_model(path), device=engine)  # type: ignore[arg-type]
+            open_session(read_model(path), SessionOptions(device=engine))  # type: ignore[arg-type]
         assert "\n" not in str(caught.value)
 
 
@@ -161,7 +163,7 @@ def test_threads_respect_affinity_quota_and_environment(monkeypatch, tmp_path: P
 
 def test_thread_count_is_logged(model_path, caplog) -> None:
     caplog.set_level("INFO", "nst_rt")
-    open_session(read_model(model_path), device="onnxruntime", threads=1)
+    open_session(read_model(model_path), SessionOptions(device="onnxruntime", threads=1))
     assert "1 of" in caplog.text
     assert "allowed threads" in caplog.text
 
@@ -172,8 +174,9 @@ def test_interrupt_stops_a_long_inference(engine, model_path) -> None:
     code = f"""
         import numpy as np, sys, time
         from nst_rt.model import read_model
-        from nst_rt.sessions import open_session
-        session = open_session(read_model({str(model_path)!r}), device={engine!r}, threads=1)
+        from nst_rt.sessions import SessionOptions, open_session
+        options = SessionOptions(device={engine!r}, threads=1)
+        session = open_session(read_model({str(model_path)!r}), options)
         image = np.zeros((1, 4096, 4096, 3), np.uint8)
         print("ready", flush=True)
         try:
