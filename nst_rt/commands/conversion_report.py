@@ -48,9 +48,7 @@ def shown_progress(
     from rich.progress import TimeRemainingColumn as Remaining
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[fps]}"), Remaining())
-    with Bar(
-        *columns, console=Terminal(stderr=True), transient=True, redirect_stdout=False
-    ) as bar:
+    with Bar(*columns, console=Terminal(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("", total=None, fps="")
         first: list[tuple[int, float]] = []
 
