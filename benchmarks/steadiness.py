@@ -34,11 +34,11 @@ from nst_export.verification import compare
 from nst_rt import Stylizer, zoo
 from nst_rt.errors import InputError
 from nst_rt.images import read_picture
+from nst_rt.pixels import Pixels
 from nst_rt.video.steadiness import SteadyPainter
 from nst_train.network import StyleNetwork, paint
 from nst_train.style_file import load_style
 
-Pixels = NDArray[np.uint8]
 Painter = Callable[[Pixels], Pixels]
 
 VIDEO, SINGLE, SMOOTHED, FLOWED = "the video", "frame by frame", "smoothed", "smoothed, flow"

@@ -18,7 +18,6 @@ from typing import Any
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks import measure
 from nst_export.verification import compare
@@ -26,6 +25,7 @@ from nst_rt import zoo
 from nst_rt.errors import InputError
 from nst_rt.images import read_picture, shrink, working_size
 from nst_rt.model import read_model
+from nst_rt.pixels import Pixels
 from nst_rt.sessions import Precision, SessionOptions, open_session
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.strips import (
@@ -39,7 +39,6 @@ from nst_rt.strips import (
 from nst_rt.tiles import Tiling, tiling
 from nst_train.photos import find_photos
 
-Pixels = NDArray[np.uint8]
 SHARES = (2, 4)
 """A tile has the picture's pixels divided by one of these."""
 LONG_SIDE = 1600

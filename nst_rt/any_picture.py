@@ -31,8 +31,7 @@ from nst_rt.model import style_name
 from nst_rt.nvidia.device_array import is_device_array
 from nst_rt.options import PaintOptions
 from nst_rt.painter import Painter
-
-Pixels = NDArray[np.uint8]
+from nst_rt.pixels import Pixels
 
 
 class VideoFrame(Protocol):

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import ClosedError, ModelError, OutOfMemoryError, UsageError
@@ -28,6 +27,7 @@ from nst_rt.images import (
 )
 from nst_rt.model import Adaptation, read_model
 from nst_rt.options import PaintOptions, Size
+from nst_rt.pixels import Pixels
 from nst_rt.sessions import Session, SessionOptions, open_session, preferred_flavour
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.steady import Statistics, SteadyStyle
@@ -35,7 +35,6 @@ from nst_rt.within_memory import Run, WithinMemory
 
 logger = logging.getLogger(__name__)
 
-Pixels = NDArray[np.uint8]
 _OTHER_NUMBERS = "choose precision fp32 for a shipped style, or export it with --precision fp32"
 Adjust = Callable[[Pixels, Pixels], Pixels]
 """Is given a frame at working size and its painting, gives the painting that goes on."""

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import ModelError, shown
 from nst_rt.model import ModelFile, read_model
+from nst_rt.pixels import Pixels
 from nst_rt.sessions import Session
 
-Pixels = NDArray[np.uint8]
 Statistics = NDArray[np.float32]
 """Mean and 1/σ of every normalization of a network, 2×C."""
 

@@ -19,19 +19,18 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.images import shrink
 from nst_rt.model import ModelFile
+from nst_rt.pixels import Pixels
 from nst_rt.sessions.limits import Limits, Size
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.tiles import Tiling, tiling
 
 logger = logging.getLogger(__name__)
 
-Pixels = NDArray[np.uint8]
 SteadyPaint = Callable[[Pixels, Statistics | None, float], tuple[Pixels, Statistics]]
 """As `SteadyStyle.paint`."""
 

@@ -25,6 +25,7 @@ from nst_rt.images import (
 from nst_rt.model import Adaptation
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
 from nst_rt.painter import Adjust, Painter
+from nst_rt.pixels import Pixels
 from nst_rt.sessions import Device, Precision, SessionOptions
 from nst_rt.steady import Statistics
 from nst_rt.streaming import Streaming
@@ -33,7 +34,6 @@ from nst_rt.stylizer_info import StylizerInfo, info_of
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Pixels = NDArray[np.uint8]
 F = TypeVar("F", bound=VideoFrame)
 
 

@@ -12,19 +12,16 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nst_rt.errors import LimitError, ModelError, OutOfMemoryError, ProviderError
 from nst_rt.images import allowed_memory, check_memory
 from nst_rt.model import ModelFile
+from nst_rt.pixels import Pixels
 from nst_rt.sessions import Session
 from nst_rt.steady import SteadyStyle
 from nst_rt.strips import Parts, paint_parts, paint_within, parts_of
 
 logger = logging.getLogger(__name__)
 
-Pixels = NDArray[np.uint8]
 Run = Callable[[Pixels], Pixels]
 """Paints uint8 H×W×3 at working size."""
 _SMALLER = "choose a smaller --size"

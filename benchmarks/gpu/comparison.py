@@ -9,8 +9,9 @@ import torch
 
 from benchmarks.gpu.device import Device
 from benchmarks.gpu.timing import SECONDS, Budget, latency, rates, reason
-from benchmarks.gpu.ways import IN_FLIGHT, Maker, Pixels, Style, Way
+from benchmarks.gpu.ways import IN_FLIGHT, Maker, Style, Way
 from nst_export.verification import compare
+from nst_rt.pixels import Pixels
 
 KINDS = {"fps": "on_device", "fps pageable": "from_pageable", "fps pinned": "from_pinned"}
 """Columns, and what is timed for them."""

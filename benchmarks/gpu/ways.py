@@ -10,9 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import Tensor
 
@@ -24,12 +22,12 @@ from nst_export.fused import fused_graph
 from nst_export.graph import style_graph
 from nst_export.half import half_graph
 from nst_rt.model import PREFIX, read_model
+from nst_rt.pixels import Pixels
 from nst_rt.sessions import SessionOptions, open_session
 from nst_train.network import StyleNetwork, paint
 from nst_train.style_file import load_style
 
 IN_FLIGHT = 3
-Pixels = NDArray[np.uint8]
 OnTensor = Callable[[Tensor], Tensor]
 
 

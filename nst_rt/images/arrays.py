@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nst_rt.arguments import refuse_unknown, whole_number
 from nst_rt.errors import InputError, LimitError, UsageError
 from nst_rt.images.limits import allowed_memory, check_pixels
+from nst_rt.pixels import Pixels
 
 Color = Literal["rgb", "bgr"]
 Layout = Literal["hwc", "chw"]
@@ -18,7 +19,7 @@ Layout = Literal["hwc", "chw"]
 
 def as_rgb_array(
     array: NDArray[Any], *, color: Color = "rgb", layout: Layout = "hwc"
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+) -> tuple[Pixels, Pixels | None]:
     """Contiguous RGB pixels (N×)H×W×3 and the alpha (N×)H×W, None without one.
 
     The array is never changed; any strides are accepted.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from nst_rt.pixels import Pixels
 
 LEAST_RANGE = 32
 """Levels between the darkest and the brightest of a photo that is not one colour itself."""

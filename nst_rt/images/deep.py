@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.errors import InputError
+from nst_rt.pixels import Pixels
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -89,7 +90,7 @@ def _unit(values: NDArray[np.float32], path: Path | None) -> NDArray[np.float32]
     return np.clip(values, 0, 1)
 
 
-def _scaled(values: NDArray[Any], white: int) -> NDArray[np.uint8]:
+def _scaled(values: NDArray[Any], white: int) -> Pixels:
     if values.dtype.kind == "f":
         return np.rint(values * (255 / white)).astype(np.uint8)
     return ((values * 255 + white // 2) // white).astype(np.uint8)

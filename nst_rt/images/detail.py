@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.pixels import Pixels
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -34,7 +36,7 @@ def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def shrink(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def shrink(photo: Pixels, height: int, width: int) -> Pixels:
     """Resize uint8 H×W×3 with an antialiasing filter."""
     from PIL import Image
 
@@ -43,9 +45,7 @@ def shrink(photo: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint
     return np.array(small)
 
 
-def restore_detail(
-    painting: NDArray[np.uint8], photo: NDArray[np.uint8], small: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
+def restore_detail(painting: Pixels, photo: Pixels, small: Pixels) -> Pixels:
     """Bring a painting to the photo's size and give it the photo's detail.
 
     Args:
@@ -85,12 +85,10 @@ class _Layers:
     gain: Image.Image
 
 
-def _write_rows(
-    result: NDArray[np.uint8], rows: slice, layers: _Layers, photo: NDArray[np.uint8]
-) -> None:
+def _write_rows(result: Pixels, rows: slice, layers: _Layers, photo: Pixels) -> None:
     from PIL import Image
 
-    def enlarged(layer: Image.Image, kernel: Image.Resampling) -> NDArray[np.uint8]:
+    def enlarged(layer: Image.Image, kernel: Image.Resampling) -> Pixels:
         height, width = photo.shape[:2]
         scale = layer.height / height
         box = (0, rows.start * scale, layer.width, min(rows.stop * scale, layer.height))
@@ -108,7 +106,7 @@ def _write_rows(
     np.minimum(paint, enlarged(layers.highest, quick), out=result[rows], casting="unsafe")
 
 
-def _extreme_around(values: NDArray[np.uint8], extreme: np.ufunc) -> NDArray[np.uint8]:
+def _extreme_around(values: Pixels, extreme: np.ufunc) -> Pixels:
     """Minimum or maximum over the 3×3 around each pixel, the edge repeated."""
     for axis in (0, 1):
         before, here, after = _shifted(values, 1, axis)
@@ -116,7 +114,7 @@ def _extreme_around(values: NDArray[np.uint8], extreme: np.ufunc) -> NDArray[np.
     return values
 
 
-def _gain(painting: Image.Image, photo: Image.Image) -> NDArray[np.uint8]:
+def _gain(painting: Image.Image, photo: Image.Image) -> Pixels:
     """How much of the photo's detail the painting takes, h×w, 0…127 for 0…1.
 
     It is the slope of the line that predicts the painting's luminance from the photo's around each

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from nst_rt.pixels import Pixels
 
 
-def blend(
-    photo: NDArray[np.uint8], painting: NDArray[np.uint8], strength: float
-) -> NDArray[np.uint8]:
+def blend(photo: Pixels, painting: Pixels, strength: float) -> Pixels:
     """`strength` of the painting over the photo, both uint8 H×W×3; 0 is the photo."""
     from PIL import Image
 
@@ -16,7 +15,7 @@ def blend(
     return np.array(mixed)
 
 
-def keep_color(painting: NDArray[np.uint8], photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def keep_color(painting: Pixels, photo: Pixels) -> Pixels:
     """Luminance of the painting, chroma of the photo (BT.601), both uint8 H×W×3.
 
     Source: Gatys, Bethge, Hertzmann, Shechtman 2016, "Preserving Color in Neural Artistic Style

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
+from nst_rt.pixels import Pixels
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class Picture:
     one channel.
     """
 
-    rgb: NDArray[np.uint8] = field(repr=False)
-    alpha: NDArray[np.uint8] | None = field(default=None, repr=False)
+    rgb: Pixels = field(repr=False)
+    alpha: Pixels | None = field(default=None, repr=False)
     format: str = "PNG"
     gray: bool = False
     metadata: Metadata = field(default=Metadata(), repr=False)
@@ -47,6 +46,6 @@ class Picture:
     def width(self) -> int:
         return int(self.rgb.shape[1])
 
-    def replace_pixels(self, rgb: NDArray[np.uint8]) -> Picture:
+    def replace_pixels(self, rgb: Pixels) -> Picture:
         """The same picture with other colours."""
         return replace(self, rgb=rgb)

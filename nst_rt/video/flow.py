@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.pixels import Pixels
 from nst_rt.video.opencv import opencv
 
-Pixels = NDArray[np.uint8]
 Field = NDArray[np.float32]
 """Where each pixel goes, H×W×2, x and y in pixels."""
 BRIGHTNESS = 20.0

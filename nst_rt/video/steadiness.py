@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.arguments import share
+from nst_rt.pixels import Pixels
 from nst_rt.steady import Statistics
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.cuts import Thumbnail
@@ -23,7 +24,6 @@ from nst_rt.video.flow import FlowBlend
 from nst_rt.video.frames import Frame
 from nst_rt.video.painters import FramePainter, style_identity
 
-Pixels = NDArray[np.uint8]
 FLASH = 5
 """Longest flash in frames; a scene that lasts longer replaces the one before it."""
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nst_rt.errors import InputError
-from nst_rt.video.live.capture import Pixels, Shot
+from nst_rt.pixels import Pixels
+from nst_rt.video.live.capture import Shot
 from nst_rt.video.opencv import opencv
 
 

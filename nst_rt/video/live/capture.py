@@ -7,15 +7,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nst_rt.errors import InputError
+from nst_rt.pixels import Pixels
 from nst_rt.video.live.newest import Newest
 from nst_rt.video.live.pacing import Clock, Notify
 from nst_rt.video.opencv import CAMERA_TIMEOUT_S
 
-Pixels = NDArray[np.uint8]
 Shot = tuple[Pixels, float | None]
 """RGB H×W×3, and its time in a recording in seconds; None for a frame to show at once."""
 

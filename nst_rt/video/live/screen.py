@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from nst_rt.errors import InputError, MissingExtraError, ProviderError
-from nst_rt.video.live.capture import Pixels, Shot
+from nst_rt.pixels import Pixels
+from nst_rt.video.live.capture import Shot
 from nst_rt.video.live.pacing import Clock, Pace
 from nst_rt.video.opencv import opencv
 
