@@ -1,4 +1,4 @@
-"""Animated GIF, WebP and PNG: every delay, the number of plays and the alpha are kept."""
+"""Animated GIF, WebP and PNG; delays, the number of plays and alpha are kept."""
 
 from __future__ import annotations
 
@@ -26,36 +26,37 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".apng": "PNG", ".png": "PNG"}
-"""Formats by suffix, in Pillow's spelling."""
+"""Pillow's names of the formats, by suffix."""
 _UNITS = {"GIF": 100, "WEBP": 1000, "PNG": 1000}
-"""Parts of a second in which delays are written."""
+"""Units per second of the delays in a file."""
 _LONGEST = {"GIF": 655, "WEBP": 16_777, "PNG": 65_535}
-"""Seconds of a delay, at most."""
-_UNTOLD = Fraction(1, 10)
-"""How long browsers show a frame whose delay is 0."""
+"""Longest delay in seconds."""
+_ZERO_DELAY_S = Fraction(1, 10)
+"""Seconds for which browsers show a frame whose delay is 0."""
 _MAX_PICTURES = 100
-"""Pixels of all frames together, in the largest pictures that are allowed."""
+"""Largest number of pixels of all frames together, in pictures of the largest allowed size."""
 _WEBP_ALPHA = 0x10
+"""Flag of alpha in the header of a WebP file."""
 _SOLID = 128
-"""GIF has no half transparency: from this alpha on a pixel is seen."""
+"""Alpha from which a pixel is opaque in GIF, which has no partial transparency."""
 
 
 class AnimationSource:
-    """The frames of an animation, each as it is seen: what it leaves of the one before is there.
+    """The frames of an animation, each composed with what it keeps of the frames before.
 
-    `Frame.duration` is what the file says; a frame of no duration counts a tenth of a second in
+    `Frame.duration` is the delay in the file; a frame with a delay of 0 adds a tenth of a second to
     `Frame.time`, as in browsers.
 
     Args:
-        path: the file; what it is called does not matter.
-        max_pixels: larger ones are refused, and a hundred times as many pixels in all frames.
+        path: the file; its name does not matter.
+        max_pixels: larger frames are refused, and a hundred times as many pixels in all frames.
 
     Attributes:
-        plays: how often it is to be shown; 0 is for ever.
+        plays: number of times to show it; 0 is for ever.
 
     Raises:
-        InputError: no animation, or damaged before its second frame.
-        LimitError: larger than `max_pixels` allows.
+        InputError: it is not an animation, or damaged before its second frame.
+        LimitError: it is larger than `max_pixels` allows.
     """
 
     def __init__(self, path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
@@ -66,7 +67,7 @@ class AnimationSource:
         except OSError as error:
             raise _damaged(error, path) from error
         self.count: int | None = len(self._durations)
-        total = sum(duration or _UNTOLD for duration in self._durations)
+        total = sum(duration or _ZERO_DELAY_S for duration in self._durations)
         self.rate: Fraction | None = Fraction(self.count) / total
 
     def __iter__(self) -> Iterator[Frame]:
@@ -77,23 +78,25 @@ class AnimationSource:
                 load_image(image, self._path)
                 rgb, alpha = _pixels(image, str(self._path))
                 yield Frame(rgb, time, duration, alpha)
-                time += duration or _UNTOLD
+                time += duration or _ZERO_DELAY_S
 
     def close(self) -> None:
-        """Nothing stays open between two iterations."""
+        """Do nothing: no file stays open between two iterations."""
 
     def _read_facts(self, image: Image.Image, max_pixels: int) -> None:
         kind = image.format or ""
         if kind not in _UNITS:
-            raise InputError(f"is {kind}, no animation", path=self._path)
+            raise InputError(f"is {kind}, not an animation", path=self._path)
         self.width, self.height = image.size
         check_pixels(self.height, self.width, max_pixels, self._path)
         self.plays = _plays(image, kind)
-        self._skipped = int(bool(image.info.get("default_image")))  # of APNG, for old viewers
+        self._skipped = int(
+            bool(image.info.get("default_image"))
+        )  # of APNG: a picture for viewers without animation
         self._durations = self._read_durations(image, _MAX_PICTURES * max_pixels)
 
     def _read_durations(self, image: Image.Image, max_pixels: int) -> list[Fraction]:
-        """Those of all frames that are sound; decoding is the only way to know."""
+        """Return the delays of all intact frames, which only decoding can tell."""
         durations: list[Fraction] = []
         for index in count(self._skipped):
             if (index + 1) * self.width * self.height > max_pixels:
@@ -108,11 +111,11 @@ class AnimationSource:
                 load_image(image, self._path)
             except EOFError:
                 break
-            except Exception as error:  # formats are taken apart by code that trips in every way
+            except Exception as error:  # Pillow's decoders raise errors of many kinds
                 if not durations:
                     raise _damaged(error, self._path) from error
                 logger.warning(
-                    "%s: is damaged after frame %d; the rest is left out (%s)",
+                    "%s: is damaged after frame %d; the rest is dropped (%s)",
                     self._path.name, len(durations), error,
                 )  # fmt: skip
                 break
@@ -122,13 +125,13 @@ class AnimationSource:
 
 
 class AnimationSink:
-    """Keeps the frames and writes them at the end; a frame that equals the last prolongs it.
+    """Keeps the frames and writes them at the end; a frame equal to the last prolongs it.
 
-    A GIF gets a palette of 255 colours and one transparent for every frame, 768 bytes each.
+    In a GIF every frame gets a palette of 255 colours and a transparent one, 768 bytes.
 
     Args:
         target: .gif, .webp, .apng or .png.
-        like: gives the number of plays; what is no animation is played for ever.
+        like: source whose number of plays is kept; without one, it plays for ever.
         quality: of WebP, 1 to 100.
     """
 
@@ -169,10 +172,10 @@ class AnimationSink:
                 buffer, self._kind, save_all=True, append_images=self._images[1:], **self._options()
             )
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._target, self._told(buffer.getvalue()))
+            replace_file(self._target, self._with_alpha_flag(buffer.getvalue()))
         except MemoryError:
             raise
-        except Exception as error:  # Pillow and libwebp have each its own
+        except Exception as error:  # Pillow and libwebp raise errors of many kinds
             why = getattr(error, "strerror", None) or error
             raise OutputError(f"cannot be written ({why})", path=self._target) from error
         self._images.clear()
@@ -181,32 +184,32 @@ class AnimationSink:
         self._images.clear()
 
     def _options(self) -> dict[str, Any]:
-        """Keyword arguments of Pillow's `save`."""
+        """Return the keyword arguments of Pillow's `save`."""
         options: dict[str, Any] = {"duration": self._delays(), "loop": self._plays}
         if self._kind == "GIF":
-            # without disposal what was seen would stay where the next frame is transparent
+            # without disposal, a frame would show through the transparent pixels of the next
             clear = any("transparency" in image.info for image in self._images)
             options |= {"disposal": 2 if clear else 1, "optimize": False}
             if self._plays == 1:
                 del options["loop"]
             elif self._plays:
-                options["loop"] = self._plays - 1  # GIF counts how often it is repeated
+                options["loop"] = self._plays - 1  # GIF counts repetitions
         if self._kind == "WEBP":
             options["quality"] = self._quality
         return options
 
-    def _told(self, data: bytes) -> bytes:
-        """The file, which says that it has alpha if it has any.
+    def _with_alpha_flag(self, data: bytes) -> bytes:
+        """Set the flag of alpha in the header of a WebP file that has any.
 
-        libwebp cuts a frame down to what is seen of it. If nothing of that is transparent it leaves
-        out the flag, and readers give the rest of the picture a solid colour.
+        libwebp crops a frame to its visible part. If nothing in that is transparent, it omits the
+        flag, and readers fill the rest of the picture with a solid colour.
         """
         if data[12:16] != b"VP8X" or all(image.mode == "RGB" for image in self._images):
             return data
         return data[:20] + bytes([data[20] | _WEBP_ALPHA]) + data[21:]
 
     def _delays(self) -> list[int]:
-        """Milliseconds as the format can hold them; what rounding takes from one, others get."""
+        """Return milliseconds in the format's units, rounded so that the errors do not add up."""
         unit, end, delays = _UNITS[self._kind], Fraction(0), []
         for duration in self._durations:
             begin, end = end, end + duration
@@ -231,7 +234,7 @@ def _plays(image: Image.Image, kind: str) -> int:
 
 
 def _pixels(image: Image.Image, name: str) -> tuple[Any, Any]:
-    """RGB in sRGB, and alpha where something is transparent."""
+    """Return RGB in sRGB, and alpha, None if nothing is transparent."""
     icc = image.info.get("icc_profile")
     if image.mode not in ("RGB", "RGBA"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -251,10 +254,10 @@ def _image(frame: Frame) -> Image.Image:
 
 
 def _with_palette(image: Image.Image) -> Image.Image:
-    """The image in 255 colours of its own; the 256th is transparent.
+    """Return the image in 255 colours of its own; the 256th is transparent.
 
-    The octree chooses colours fast and places pixels badly; the nearest of its colours are closer
-    to the picture than what the slower median cut gives.
+    The octree chooses its colours fast but maps pixels to them badly. Mapped to the nearest of
+    these colours, pixels are closer to the picture than with the slower median cut.
     """
     from PIL import Image
 

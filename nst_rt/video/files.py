@@ -1,6 +1,6 @@
-"""Video files as one source or sink of frames among others: pipes, animations, folders of pictures.
+"""Video files as sources and sinks of frames, like pipes, animations and folders of pictures.
 
-From file to file `converting.convert` does more: it copies the sound and can be resumed.
+From video file to video file, `file_conversion` does more: it copies the sound and can be resumed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from nst_rt.video.tracks import MUXERS
 
 
 class VideoFileSource:
-    """The frames of a video file, upright: what they go into knows no rotation."""
+    """The frames of a video file, upright, since other formats store no rotation."""
 
     def __init__(self, path: Path, selection: Selection) -> None:
         self._reader = VideoReader(path, replace(selection, upright=True))
@@ -38,7 +38,7 @@ class VideoFileSource:
         return map(self._reader.frame, self._reader.selected())
 
     def close(self) -> None:
-        """Nothing stays open between two iterations."""
+        """Do nothing: no file stays open between two iterations."""
 
 
 class VideoFileSink:
@@ -46,13 +46,13 @@ class VideoFileSink:
 
     Args:
         target: .mp4, .m4v, .mov, .mkv or .webm.
-        like: gives the rate.
+        like: source whose rate is kept.
         size: height and width of the frames.
         encoding: codec and quality.
 
     Raises:
         UsageError: the container is unknown, or the codec or the rate does not fit.
-        ProviderError: the encoder is absent.
+        ProviderError: the encoder is not available.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class VideoFileSink:
             self._lengths[picture.pts] = picture.duration
             self._mux(self._stream.encode(picture))
         except (pyav().FFmpegError, OSError) as error:
-            raise self._cannot(error) from error
+            raise self._failed(error) from error
 
     def finish(self) -> None:
         try:
@@ -89,12 +89,12 @@ class VideoFileSink:
             self._container = None
             move_into_place(self._unfinished, self._target)
         except (pyav().FFmpegError, OSError) as error:
-            raise self._cannot(error) from error
+            raise self._failed(error) from error
 
     def abort(self) -> None:
         container, self._container = self._container, None
         if container is not None:
-            with suppress(Exception):  # what it could not write does not matter any more
+            with suppress(Exception):  # the output is discarded anyway
                 container.close()
         self._unfinished.unlink(missing_ok=True)
 
@@ -105,12 +105,12 @@ class VideoFileSink:
         self._stream.time_base = self._facts.time_base
 
     def _mux(self, packets: list[Any]) -> None:
-        """Encoders make durations of the rate; give each packet that of its frame."""
+        """Write packets with the durations of their frames; encoders set them from the rate."""
         for packet in packets:
             packet.duration = self._lengths.pop(packet.pts, packet.duration)
             self._container.mux(packet)
 
-    def _cannot(self, error: Exception) -> OutputError:
+    def _failed(self, error: Exception) -> OutputError:
         self.abort()
         why = getattr(error, "strerror", None) or error
         return OutputError(f"cannot be written ({why})", path=self._target)
@@ -137,7 +137,7 @@ def _facts(size: tuple[int, int], rate: Fraction | None) -> VideoFacts:
 
 
 def _unit(rate: Fraction | None) -> Fraction:
-    """A unit of time in which the frames' times are whole, and milliseconds where that is cheap."""
+    """Return a time base in which frame times are whole, and milliseconds too if that is cheap."""
     if rate is None:
         return Fraction(1, 90_000)
     fine = lcm(rate.numerator, 1000)

@@ -1,4 +1,4 @@
-"""What every source of frames gives and every sink takes."""
+"""Frames, and the protocols of their sources and sinks."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nst_rt.images import lay_on
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of a video: pixels uint8 H×W×3 RGB and when they are shown, in seconds.
+    """One picture of a video with its time.
 
     Attributes:
-        rgb: the pixels.
-        time: when it appears, counted from the start of the video; may be negative.
-        duration: how long it stays; 0 where nobody knows.
-        alpha: opacity, uint8 H×W, of formats that have one.
+        rgb: pixels, uint8 H×W×3.
+        time: seconds from the start of the video at which it appears; may be negative.
+        duration: seconds for which it stays; 0 if unknown.
+        alpha: opacity, uint8 H×W, if the format has one.
     """
 
     rgb: NDArray[np.uint8]
@@ -28,21 +30,21 @@ class Frame:
     alpha: NDArray[np.uint8] | None = None
 
     def painted(self, rgb: NDArray[np.uint8]) -> Frame:
-        """The same frame with other pixels."""
+        """Return the same frame with other pixels."""
         return replace(self, rgb=rgb)
 
 
 class FrameSource(Protocol):
-    """Frames in the order in which they are shown.
+    """Frames in display order.
 
     Attributes:
-        width: in pixels, of every frame.
-        height: in pixels, of every frame.
-        rate: frames per second where it is constant, else the average; None where unknown.
-        count: how many there will be, as far as the source says; None where unknown.
+        width: width of every frame in pixels.
+        height: height of every frame in pixels.
+        rate: constant or average number of frames per second; None if unknown.
+        count: expected number of frames; None if unknown.
 
-    What a kind of source says besides (`plays`, `pixel_format`, `header`), sinks of that kind ask
-    for; what wraps a source passes it on.
+    Some kinds of source have further attributes (`plays`, `pixel_format`, `header`), which sinks of
+    the same kind read; a source that wraps another passes them on.
     """
 
     width: int
@@ -56,23 +58,19 @@ class FrameSource(Protocol):
 
 
 class FrameSink(Protocol):
-    """Takes painted frames; what it makes is under its final name after `finish` alone."""
+    """Takes painted frames; its output gets its final name only in `finish`."""
 
     def write(self, frame: Frame) -> None: ...
 
     def finish(self) -> None:
-        """All frames are in: complete the output and give it its name."""
+        """Complete the output after the last frame and give it its name."""
         ...
 
     def abort(self) -> None:
-        """Throw away what is unfinished; does nothing after `finish`."""
+        """Discard an unfinished output; do nothing after `finish`."""
         ...
 
 
 def on_white(frame: Frame) -> NDArray[np.uint8]:
-    """The pixels of a frame, laid on white where it is transparent."""
-    if frame.alpha is None:
-        return frame.rgb
-    alpha = frame.alpha[..., None].astype(np.uint16)
-    mixed = frame.rgb * alpha + 255 * (255 - alpha)
-    return ((mixed + 127) // 255).astype(np.uint8)
+    """Return the pixels of a frame, composited over white if it has alpha."""
+    return frame.rgb if frame.alpha is None else lay_on(frame.rgb, frame.alpha)

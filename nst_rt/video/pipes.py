@@ -1,4 +1,4 @@
-"""Bytes of a file or of standard input, read whole or told short; and bytes into either end."""
+"""Reading bytes from a file or standard input without seeking, and writing to either."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import InputError, OutputError
 
 STANDARD = "-"
-"""The name of standard input and of standard output."""
-_WAIT_MS = 100
-"""How long a pipe is waited for before somebody may stop the work."""
+"""Name of standard input and standard output."""
+_POLL_MS = 100
+"""Milliseconds of waiting for a pipe between two checks whether the work was cancelled."""
 Write = Callable[[bytes | memoryview], object]
 
 
 class ByteReader:
-    """A file, or standard input, that is read from its beginning to its end without seeking.
+    """Reads a file or standard input from beginning to end without seeking.
 
     Args:
         name: a path, or "-".
 
     Attributes:
-        name: for messages.
-        total: bytes of a regular file, None for a pipe.
+        name: name for messages.
+        total: size of a regular file in bytes, None for a pipe.
 
     Raises:
-        InputError: absent, unreadable, a folder, or a terminal.
+        InputError: it does not exist, cannot be read, or is a folder or a terminal.
     """
 
     def __init__(self, name: str) -> None:
@@ -59,12 +59,12 @@ class ByteReader:
             raise InputError("is a terminal", path=self.name, cure="pipe a video into it")
 
     def peek(self, size: int) -> bytes:
-        """The next bytes, which stay to be read; fewer at the end."""
+        """Return the next bytes without consuming them; fewer at the end."""
         self._ahead = bytes(self.read(size))
         return self._ahead
 
     def read(self, size: int) -> bytearray:
-        """As many bytes as are asked for, in however many pieces they come; fewer at the end."""
+        """Read exactly `size` bytes, in however many pieces they arrive; fewer at the end."""
         data = bytearray(size)
         known, self._ahead = self._ahead[:size], self._ahead[size:]
         data[: len(known)] = known
@@ -85,7 +85,7 @@ class ByteReader:
         return data
 
     def line(self, limit: int) -> bytes:
-        """Bytes up to and without the next line break; at most `limit`, and then without one."""
+        """Read up to the next line break, which is dropped, but at most `limit` bytes."""
         line = bytearray()
         while len(line) < limit:
             byte = bytes(self.read(1))
@@ -98,13 +98,13 @@ class ByteReader:
         self._file.close()
 
     def _wait(self) -> None:
-        """Until there is something to read, which may be never, or somebody stops the work."""
-        while self._poll and not self._poll.poll(_WAIT_MS):
+        """Wait until there is something to read; raise `CancelledError` if cancelled."""
+        while self._poll and not self._poll.poll(_POLL_MS):
             raise_if_cancelled()
 
 
 class ByteWriter:
-    """Standard output, or a file that has its name when it is finished.
+    """Writes to standard output, or to a file that gets its name when it is finished.
 
     Args:
         name: a path, or "-".
@@ -132,7 +132,7 @@ class ByteWriter:
         """Write all of a bytes-like object.
 
         Raises:
-            BrokenPipeError: the reader of standard output left.
+            BrokenPipeError: the reader of standard output has closed it.
             OutputError: it cannot be written.
         """
         try:
@@ -156,7 +156,7 @@ class ByteWriter:
 
     def abort(self) -> None:
         if self._file is not None and self._part is not None:
-            with suppress(OSError):  # what it could not write does not matter any more
+            with suppress(OSError):  # the output is discarded anyway
                 self._file.close()
             self._part.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Bare pixels, frame after frame, as FFmpeg's `-f rawvideo` reads and writes them."""
+"""Raw pixels, frame after frame, as FFmpeg's `-f rawvideo` reads and writes them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ PixelFormat = Literal["rgb24", "bgr24"]
 
 
 class RawVideoSource:
-    """Frames without a header: three bytes a pixel, rows from the top, no padding.
+    """Reads frames without a header: three bytes per pixel, rows from the top, no padding.
 
     Args:
-        reader: where they come from; is closed with the source.
+        reader: the bytes; closed with the source.
         size: height and width.
         rate: frames per second.
         pixel_format: "rgb24" or "bgr24".
         max_pixels: larger frames are refused.
 
     Raises:
-        UsageError: a size or rate that is none.
+        UsageError: the size or the rate is invalid.
         LimitError: larger than `max_pixels`.
     """
 
@@ -60,7 +60,7 @@ class RawVideoSource:
         while data := self._reader.read(self._bytes):
             if len(data) < self._bytes:
                 logger.warning(
-                    "%s: frame %d ends after %d of %d bytes and is left out; is %dx%d its size?",
+                    "%s: frame %d ends after %d of %d bytes and is dropped; is %dx%d its size?",
                     self._reader.name, number + 1, len(data), self._bytes, self.width, self.height,
                 )  # fmt: skip
                 break
@@ -77,7 +77,7 @@ class RawVideoSource:
 
 
 class RawVideoSink:
-    """The same for writing; times are not written, and what is transparent is laid on white."""
+    """Writes such frames, without their times; transparent pixels are composited over white."""
 
     def __init__(self, writer: ByteWriter, *, pixel_format: PixelFormat = "rgb24") -> None:
         self._writer, self._reversed = writer, pixel_format == "bgr24"

@@ -1,4 +1,4 @@
-"""YUV4MPEG2 (.y4m): pictures in YUV behind a line of text, which pipes between programs carry.
+"""YUV4MPEG2 (.y4m): uncompressed YUV frames after a line of text, for pipes between programs.
 
 Source: the format's description in mjpegtools, yuv4mpeg(5), and the tags that FFmpeg adds to it.
 The matrix has no tag: it is BT.709 from 720 lines on and BT.601 below.
@@ -29,16 +29,23 @@ MAGIC, _FRAME = b"YUV4MPEG2", b"FRAME\n"
 _LONGEST_LINE = 1024
 _LARGEST = 2**31 - 1
 _CHROMA = re.compile(r"(420(?=jpeg|mpeg2|paldv|p|$)|422|444|mono)(?:jpeg|mpeg2|paldv)?(?:p?(\d+))?")
-"""Subsampling, and bits a sample where they are more than 8."""
+"""Subsampling, and bits per sample if they are more than 8."""
 _DEPTHS = (8, 9, 10, 12, 14, 16)
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the first line says.
+    """The facts of the first line.
 
-    `subsampling` is "420", "422", "444" or "mono", `bits` those of a sample, `rate` None where it
-    is unknown; `interlacing` and `aspect`, the shape of a pixel, are as they stand there.
+    Attributes:
+        width: in pixels.
+        height: in pixels.
+        rate: frames per second; None if unknown.
+        subsampling: "420", "422", "444" or "mono".
+        bits: bits per sample.
+        full_range: whether samples use the full range.
+        interlacing: as in the line.
+        aspect: pixel aspect ratio, as in the line.
     """
 
     width: int
@@ -52,7 +59,7 @@ class Header:
 
     @property
     def line(self) -> bytes:
-        """The line, of 8 bits, without its end."""
+        """The line of a stream of 8 bits, without its line break."""
         assert self.rate is not None
         chroma = "420jpeg" if self.subsampling == "420" else self.subsampling
         colors = "FULL" if self.full_range else "LIMITED"
@@ -64,16 +71,17 @@ class Header:
 
     @property
     def pixel_format(self) -> str:
-        """FFmpeg's name; of mono that with neutral colours, since FFmpeg takes gray for full."""
+        """FFmpeg's name; mono gets neutral chroma, since FFmpeg treats gray as full range."""
         planes = "420" if self.subsampling == "mono" else self.subsampling
         return f"yuv{planes}p" + (f"{self.bits}le" if self.bits > 8 else "")
 
     @property
     def color(self) -> Color:
+        """Matrix, primaries and transfer by the number of lines, and the stated range."""
         return replace(assumed_color(self.height), range=FULL if self.full_range else LIMITED)
 
     def planes(self) -> list[tuple[int, int]]:
-        """Height and bytes a row of every plane of a frame."""
+        """Return height and bytes per row of every plane of a frame."""
         sample = 2 if self.bits > 8 else 1
         across = self.width if self.subsampling == "444" else -(-self.width // 2)
         down = -(-self.height // 2) if self.subsampling == "420" else self.height
@@ -82,19 +90,19 @@ class Header:
 
 
 class Y4mSource:
-    """The frames of a y4m stream.
+    """Reads the frames of a y4m stream.
 
     Args:
-        reader: where it comes from; is closed with the source.
+        reader: the bytes; closed with the source.
         rate: frames per second, in place of what the header says.
         max_pixels: larger frames are refused.
 
     Attributes:
-        header: what its first line says.
+        header: facts of the first line.
 
     Raises:
-        InputError: no y4m, or of a kind that is not read.
-        LimitError: larger than `max_pixels`.
+        InputError: it is not y4m, or of an unsupported kind.
+        LimitError: frames are larger than `max_pixels`.
     """
 
     def __init__(
@@ -111,7 +119,7 @@ class Y4mSource:
         self.rate = header.rate if rate is None else checked_rate(rate)
         if self.rate is None:
             self.rate = DEFAULT_RATE
-            logger.warning("%s: says no frame rate; %s is taken", reader.name, DEFAULT_RATE)
+            logger.warning("%s: states no frame rate; %s is assumed", reader.name, DEFAULT_RATE)
         if header.interlacing in ("t", "b", "m"):
             logger.warning("%s: is interlaced and painted as it is", reader.name)
         self._reader, self._step = reader, 1 / self.rate
@@ -124,7 +132,7 @@ class Y4mSource:
     def __iter__(self) -> Iterator[Frame]:
         number = 0
         while mark := self._reader.read(len(_FRAME)):
-            if mark == _FRAME[:-1] + b" ":  # parameters of the frame, none of which matter here
+            if mark == _FRAME[:-1] + b" ":  # parameters of the frame, all irrelevant here
                 self._reader.line(_LONGEST_LINE)
             elif mark != _FRAME[: len(mark)]:
                 raise InputError(
@@ -135,7 +143,7 @@ class Y4mSource:
             data = self._reader.read(self._bytes)
             if len(data) < self._bytes:
                 logger.warning(
-                    "%s: frame %d ends after %d of %d bytes and is left out",
+                    "%s: frame %d ends after %d of %d bytes and is dropped",
                     self._reader.name, number + 1, len(data), self._bytes,
                 )  # fmt: skip
                 break
@@ -149,7 +157,7 @@ class Y4mSource:
         self._reader.close()
 
     def _coded(self, data: bytearray) -> Any:
-        """A frame of FFmpeg's with these planes, which it pads at the end of every row."""
+        """Return an FFmpeg frame with these planes, whose rows FFmpeg pads at the end."""
         header = self.header
         frame = pyav().VideoFrame(self.width, self.height, header.pixel_format)
         start = 0
@@ -164,11 +172,12 @@ class Y4mSource:
 
 
 class Y4mSink:
-    """Writes 8 bits a sample of limited range, in 4:2:0 where no y4m of another kind went in.
+    """Writes 8 bits per sample in limited range, as 4:2:0 unless the source is y4m of another kind.
 
     Args:
-        writer: where it goes.
-        like: gives the rate, and if it is y4m also the kind of 4:x:x, interlacing and pixel shape.
+        writer: takes the bytes.
+        like: source whose rate is kept; if it is y4m, also its subsampling, interlacing and pixel
+            aspect ratio.
         size: height and width of the frames.
     """
 
@@ -208,10 +217,10 @@ class Y4mSink:
 
 
 def parse(line: bytes, name: str) -> Header:
-    """What a first line says; `name` is that of its stream, for messages.
+    """Parse a first line; `name` is the name of its stream for messages.
 
     Raises:
-        InputError: it is none, or says what is not read.
+        InputError: it is not one of y4m, or of an unsupported kind.
     """
     words = line.split(b" ")
     if words[0] != MAGIC:
@@ -225,13 +234,13 @@ def parse(line: bytes, name: str) -> Header:
     except (KeyError, ValueError) as error:
         raise InputError("its y4m header is damaged", path=name, cure="write it again") from error
     if width < 1 or height < 1:
-        raise InputError(f"says that it is {width}x{height}", path=name, cure="write it again")
+        raise InputError(f"states a size of {width}x{height}", path=name, cure="write it again")
     chroma = facts.get("C", "420jpeg")
     found = _CHROMA.fullmatch(chroma)
     bits = int(found[2] or 8) if found else 0
     if found is None or bits not in _DEPTHS:
         raise InputError(
-            f"y4m of kind C{chroma} is not read",
+            f"y4m of kind C{chroma} is not supported",
             path=name,
             cure="use 420, 422, 444 or mono (ffmpeg … -pix_fmt yuv420p)",
         )

@@ -136,7 +136,7 @@ def writable(descriptor: int, seconds: float) -> bool:
 @pytest.mark.parametrize(
     ("rate", "says"),
     [
-        ("1/1000000", "rate is 1/1000000; choose it from 1/10000 to 1000 frames a second"),
+        ("1/1000000", "rate is 1/1000000; choose it from 1/10000 to 1000 frames per second"),
         ("1e9", "rate is 1000000000; choose it from"),
         ("fast", "'fast' is no rate; write 25 or 30000/1001"),
     ],

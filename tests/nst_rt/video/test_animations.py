@@ -201,7 +201,7 @@ def test_what_is_cut_off_is_told_and_the_rest_kept(animation, caplog) -> None:
         return
     got = frames(animation)
     assert 1 <= len(got) < len(whole)
-    assert "the rest is left out" in caplog.text
+    assert "the rest is dropped" in caplog.text
     for frame, other in zip(got, whole, strict=False):
         assert_close(frame, other, 0)
 
@@ -220,7 +220,7 @@ def test_bombs_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
 
 def test_other_files_are_one_line(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "in.jpg")
-    with pytest.raises(InputError, match="is JPEG, no animation"):
+    with pytest.raises(InputError, match="is JPEG, not an animation"):
         AnimationSource(tmp_path / "in.jpg")
     (tmp_path / "in.gif").write_bytes(b"nonsense")
     with pytest.raises(InputError, match="not a picture"):

@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from nst_rt.errors import InputError, UsageError
-from nst_rt.video import Encoding, open_source, pass_through
+from nst_rt.video import Encoding, convert_frames, open_source
 from nst_rt.video.files import VideoFileSink
 from nst_rt.video.rate import checked_rate
 
 from .inverting import Inverting
 
-CURE = "; choose it from 1/10000 to 1000 frames a second"
+CURE = "; choose it from 1/10000 to 1000 frames per second"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def pictures(tmp_path):
 def painted(source, target) -> list[Fraction]:
     """The times of the frames in the file."""
     sink = VideoFileSink(target, source, (source.height, source.width), Encoding())
-    pass_through(source, sink, Inverting())
+    convert_frames(source, sink, Inverting())
     with av.open(str(target)) as container:
         return [frame.pts * frame.time_base for frame in container.decode(video=0)]
 

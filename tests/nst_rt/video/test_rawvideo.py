@@ -68,7 +68,7 @@ def test_blue_comes_first_where_declared(frames, tmp_path: Path) -> None:
 def test_frame_that_is_cut_off_is_told_and_the_rest_kept(frames, caplog) -> None:
     got = list(RawVideoSource(piped(frames.tobytes()[:-1], 50), (7, 5)))
     assert len(got) == 2
-    assert "frame 3 ends after 104 of 105 bytes and is left out; is 5x7 its size?" in caplog.text
+    assert "frame 3 ends after 104 of 105 bytes and is dropped; is 5x7 its size?" in caplog.text
 
 
 @pytest.mark.parametrize("length", [0, 104])

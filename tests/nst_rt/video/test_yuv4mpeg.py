@@ -133,7 +133,7 @@ def test_parameters_of_frames_and_unknown_tags_are_passed_over(tmp_path: Path, c
     )  # fmt: skip
     source = Y4mSource(reader)
     assert [frame.time for frame in source] == [0, Fraction(1, 25)]
-    assert "says no frame rate; 25 is taken" in caplog.text
+    assert "states no frame rate; 25 is assumed" in caplog.text
     assert "is interlaced" in caplog.text
     reader = written(tmp_path / "v.y4m", "W4 H4 F0:0", frame)
     assert Y4mSource(reader, rate=Fraction(12)).rate == 12
@@ -206,11 +206,11 @@ def test_bytes_between_frames_are_an_error_that_names_the_frame(tmp_path: Path) 
         (b"YUV4MPEG2 W4 H4 F25", "header is damaged"),
         (b"YUV4MPEG2 W4 H4 F-25:1", "header is damaged"),
         (b"YUV4MPEG2 W4 H4 F25:1 C\xff", "header is damaged"),
-        (b"YUV4MPEG2 W0 H4 F25:1", "says that it is 0x4"),
-        (b"YUV4MPEG2 W4 H-4 F25:1", "says that it is 4x-4"),
-        (b"YUV4MPEG2 W4 H4 F25:1 C411", "of kind C411 is not read"),
-        (b"YUV4MPEG2 W4 H4 F25:1 C420p11", "of kind C420p11 is not read"),
-        (b"YUV4MPEG2 W4 H4 F25:1 C444alpha", "of kind C444alpha is not read"),
+        (b"YUV4MPEG2 W0 H4 F25:1", "states a size of 0x4"),
+        (b"YUV4MPEG2 W4 H-4 F25:1", "states a size of 4x-4"),
+        (b"YUV4MPEG2 W4 H4 F25:1 C411", "of kind C411 is not supported"),
+        (b"YUV4MPEG2 W4 H4 F25:1 C420p11", "of kind C420p11 is not supported"),
+        (b"YUV4MPEG2 W4 H4 F25:1 C444alpha", "of kind C444alpha is not supported"),
     ],
 )
 def test_headers_that_are_none_are_one_line(line, message) -> None:
