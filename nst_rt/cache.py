@@ -1,4 +1,4 @@
-"""Where nst-rt keeps what can be made again."""
+"""The folders of files that nst-rt can make again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ VARIABLE = "NST_RT_CACHE"
 
 
 def cache_folder() -> Path:
-    """The folder that `NST_RT_CACHE` names, or one of the user's caches; it may not be there yet.
+    """Return the folder that `NST_RT_CACHE` names, or one of the user's caches; it may not exist.
 
     Raises:
-        RuntimeError: there is no such variable and the user has no home.
+        RuntimeError: the variable is not set and the user has no home.
     """
     if given := os.environ.get(VARIABLE):
         return Path(given)
@@ -26,7 +26,7 @@ def cache_folder() -> Path:
 
 
 def engines_folder() -> Path:
-    """Where engines' own things are kept: for this user alone, since engines are code.
+    """Return the folder of engines and notes on them, for this user alone: engines are code.
 
     Raises:
         RuntimeError: as `cache_folder`.

@@ -1,4 +1,4 @@
-"""Signals by which a person or a system ends a program: who handles them, and the plainest way."""
+"""Handlers of the signals by which a person or the system ends a program."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, NoReturn
 
 
 def end_at_once(number: int, frame: FrameType | None) -> NoReturn:
-    """Handle a signal where nothing is to be cleaned up: end in silence, with the signal's code."""
+    """End the process in silence, with the signal's exit code, where nothing needs a clean-up."""
     os._exit(128 + number)
 
 
 def handle_signals(handler: Callable[[int, FrameType | None], object]) -> dict[int, Any]:
-    """Let a handler have SIGINT, SIGTERM and SIGHUP; gives those that had them.
+    """Install a handler for SIGINT, SIGTERM and SIGHUP; return the handlers that they had.
 
-    What is ignored stays ignored, and what a program around us handles stays with it.
+    Signals that are ignored, or that a program around us handles, keep their handlers.
     """
     usual = (signal.SIG_DFL, signal.default_int_handler, end_at_once)
     before = {}

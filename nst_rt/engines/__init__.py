@@ -1,1 +1,1 @@
-"""Engines on disk: what each is, who built it, those that are kept, how one is built again."""
+"""Engines on disk: side-cars, trust, the cache, and commands that build one again."""

@@ -1,4 +1,4 @@
-"""The command that builds an engine again: as it was, or for pictures that it does not take."""
+"""The command that builds an engine again, as it was or for pictures that it does not take."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def rebuild_command(
     batch: int = 1,
     target: Sequence[str] | None = None,
 ) -> str:
-    """The command, as it is typed.
+    """Return the command that builds an engine again.
 
     Args:
         engine: the file that it builds.
-        facts: of the engine that is there.
+        facts: side-car of the present engine.
         size: height and width of pictures that the new one takes too.
-        batch: of how many of them at once.
-        target: options that say what it is for; by default what the one that is there is for.
+        batch: number of pictures at once that it takes.
+        target: options for the GPUs that it is for; by default those of the present engine.
     """
     low, high, batch = facts.smallest, facts.largest, max(facts.batch, batch)
     if size:
@@ -46,11 +46,11 @@ def rebuild_command(
 
 
 def steady_build_command(engine: Path, plain: EngineFacts) -> str:
-    """The command that builds the steady engine for the same GPUs and pictures as a plain one.
+    """Return the command that builds the steady engine for a plain one's GPUs and pictures.
 
     Args:
         engine: the file that it builds.
-        plain: facts of the plain engine.
+        plain: side-car of the plain engine.
     """
     source = _source(plain) or "CHECKPOINT"
     words = ["nst-rt export", source, shlex.quote(shown(engine)), "--variant steady"]
@@ -62,27 +62,28 @@ def steady_build_command(engine: Path, plain: EngineFacts) -> str:
 def size_error(
     engine: Path, facts: EngineFacts, size: Size, count: int = 1, *, instead: str = ""
 ) -> SizeError:
-    """The error for pictures that an engine does not take.
+    """Return the error for pictures that an engine does not take.
 
     Args:
         engine: its file.
         facts: its side-car.
         size: height and width of the pictures.
-        count: how many at once.
-        instead: what else may be done, after a semicolon.
+        count: number of pictures at once.
+        instead: another cure, after a semicolon.
     """
     taken, given = facts.range_text(), size_text(size)
     if count > 1:
         taken, given = f"{taken}, {facts.batch} at once", f"{given} in batches of {count}"
+    command = rebuild_command(engine, facts, size=size, batch=count)
     return SizeError(
         f"takes pictures of {taken}, not of {given}",
         path=engine,
-        cure=f"build it for them: {rebuild_command(engine, facts, size=size, batch=count)}{instead}",
+        cure=f"build it for them: {command}{instead}",
     )
 
 
 def _sizes(low: Size, usual: Size, high: Size) -> list[str]:
-    """Options that say heights and widths."""
+    """Return the options for heights and widths."""
     if low == high:
         return [f"--size {size_text(low)}"]
     sizes = {"min": low, "opt": usual, "max": high}
@@ -90,16 +91,16 @@ def _sizes(low: Size, usual: Size, high: Size) -> list[str]:
 
 
 def _source(facts: EngineFacts) -> str:
-    """What it was built from, if that is known here: the name of a shipped style, or ""."""
+    """Return the name of the shipped style that an engine was built from; "" if it is none."""
     card = zoo.find(facts.model.get("name", ""))
     hashes = {file.sha256 for file in card.files.values()} if card else set()
-    # of a model that was made for the engine only the checkpoint is known
+    # where a model was made for the engine alone, its checkpoint is the only known hash
     made_from = {facts.onnx_sha256, facts.model.get("checkpoint_sha256", "")}
     return card.name if card and made_from & hashes else ""
 
 
 def _target(facts: EngineFacts) -> list[str]:
-    """Options for the GPUs that a portable engine is for; another is for the GPU that is there."""
+    """Return the options for a portable engine's GPUs; any other is for the GPU of its machine."""
     if facts.gpu != PORTABLE:
         return []
     named = tuple(facts.compute_capabilities)

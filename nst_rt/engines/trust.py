@@ -1,6 +1,6 @@
-"""Which engines may be loaded: an engine is code, so those that this user built on this machine.
+"""Trust in engines: an engine is code, so only those that this user built here are loaded.
 
-`cache_folder()/engines/built` holds a small file for every engine that was built, called by the
+`cache_folder()/engines/built` holds a small file for every engine that was built, named by the
 SHA-256 of its bytes. Somebody who changes an engine can change the side-car beside it, but not that
 folder, which is this user's alone.
 """
@@ -22,11 +22,11 @@ from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
 logger = logging.getLogger(__name__)
 
 SHOWN = 16
-"""Digits of a hash that tell two apart in a message."""
+"""Digits of a hash that a message shows."""
 
 
 def check_integrity(engine: Path, data: bytes, facts: EngineFacts) -> None:
-    """Hold the bytes of an engine against its side-car.
+    """Check the bytes of an engine against its side-car.
 
     Raises:
         ModelError: truncated, modified, or the side-car is another engine's.
@@ -50,65 +50,64 @@ def check_integrity(engine: Path, data: bytes, facts: EngineFacts) -> None:
 
 
 def check_trust(engine: Path, facts: EngineFacts, *, trusted: bool = False) -> None:
-    """Refuse an engine that somebody else may have made. To be called before it is deserialized.
+    """Refuse an engine that somebody else may have built. Call it before deserializing the engine.
 
     Args:
         engine: its file, for the message.
-        facts: its side-car, which its bytes were held against.
-        trusted: the user answers for it (`trust_engine=True`, `--trust-engine`).
+        facts: its side-car, against which `check_integrity` checked its bytes.
+        trusted: the user vouches for it (`trust_engine=True`, `--trust-engine`).
 
     Raises:
-        ModelError: nobody knows it.
+        ModelError: no note shows that this user built it.
     """
     if trusted:
         return
-    answer = "paint with --trust-engine (trust_engine=True) if you know who built it"
+    vouch = "paint with trust_engine=True (--trust-engine) if you know who built it"
     try:
         *_, built, note = places = _places(facts.engine_sha256)
         for place in places:
             if reason := why_untrusted(place):
                 raise ModelError(
-                    f"is an engine, which is code, and {shown(place)}, which would tell who built "
+                    f"is an engine, which is code, and {shown(place)}, which would show who built "
                     f"it, {reason}",
                     path=engine,
                     cure=f"delete {shown(note)} and build it again"
                     if place == note
-                    else f"make that folder yours alone (chmod go-w, chown), or {answer}",
+                    else f"make that folder yours alone (chmod go-w, chown), or {vouch}",
                 )
     except (OSError, RuntimeError) as error:
         where = shown(built) if isinstance(error, OSError) else "a cache, as the user has no home"
         raise ModelError(
             f"is an engine, which is code, and is not among those that you built, by {where}",
             path=engine,
-            cure=f"build it here: {rebuild_command(engine, facts)}; or {answer}",
+            cure=f"build it here: {rebuild_command(engine, facts)}; or {vouch}",
         ) from error
 
 
 def record_built(engine: Path, facts: EngineFacts) -> None:
-    """Note that this user built an engine here; a warning where that cannot be noted."""
-    told = {
+    """Note that this user built an engine here; log a warning if the note cannot be written."""
+    note = {
         "engine": str(engine.absolute()),
         "onnx_sha256": facts.onnx_sha256,
         "backend": f"{facts.backend} {facts.backend_version}",
     }
     try:
-        outer, folder, note = _places(facts.engine_sha256)
+        outer, folder, file = _places(facts.engine_sha256)
         for place in (outer, folder):
             private_folder(place)
-        replace_file(note, (json.dumps(told, indent=1) + "\n").encode())
-        restrict_to_owner(note)
+        replace_file(file, (json.dumps(note, indent=1) + "\n").encode())
+        restrict_to_owner(file)
     except (OSError, RuntimeError) as error:
-        said = getattr(error, "strerror", None) or error
         logger.warning(
-            "%s: cannot be noted as built by you (%s), so that it takes --trust-engine to load it; "
-            "make that folder yours alone, or name another cache in NST_RT_CACHE",
+            "%s: cannot be noted as built by you (%s), so loading it takes trust_engine=True "
+            "(--trust-engine); make that folder yours alone, or name another cache in NST_RT_CACHE",
             shown(engine),
-            said,
+            getattr(error, "strerror", None) or error,
         )
 
 
 def _places(sha256: str) -> tuple[Path, Path, Path]:
-    """The two folders that must be this user's alone, and the note on an engine in the inner one.
+    """Return the two folders that must be this user's alone, and the file of an engine's note.
 
     Raises:
         RuntimeError: the user has no home.

@@ -1,4 +1,4 @@
-"""TensorRT's log messages: collected, shortened, and turned into errors that a person can act on."""
+"""TensorRT's log messages: collected, shortened and turned into errors that one can act on."""
 
 from __future__ import annotations
 

@@ -159,8 +159,8 @@ def test_engine_that_was_not_built_here_is_loaded_only_on_ones_word(
     assert refused.code == 4
     assert refused.lines == [
         "nst-rt: x.engine: is an engine, which is code, and is not among those that you built, by "
-        f"another/engines/built; build it here: {AGAIN}; or paint with --trust-engine "
-        "(trust_engine=True) if you know who built it"
+        f"another/engines/built; build it here: {AGAIN}; or paint with "
+        "trust_engine=True (--trust-engine) if you know who built it"
     ]
     trusted = nst(command, *what, "--style", "x.engine", "--trust-engine")
     assert (trusted.code, trusted.lines) == (5, own.lines)

@@ -72,14 +72,14 @@ def test_what_a_later_version_adds_is_passed_over(engine: Path) -> None:
         ({"statistics": "5"}, "statistics is str"),
         ({"statistics": 5}, "5 statistics"),
         ({"model": {"variant": "steady"}, "statistics": -5}, "-5 statistics"),
-        ({"model": {"scale": 2}}, "model has facts that are no text"),
-        ({"profiles": []}, "profiles are no sizes of pictures"),
-        ({"profiles": [[1, 8, 8, 3]]}, "profiles are no sizes of pictures"),
+        ({"model": {"scale": 2}}, "model has a value that is not text"),
+        ({"profiles": []}, "profiles are not sizes of pictures"),
+        ({"profiles": [[1, 8, 8, 3]]}, "profiles are not sizes of pictures"),
         ({"profiles": [{"min": [1, 8, 8, 3]}]}, r"\('opt'\)"),
-        ({"profiles": [PROFILE | {"min": [1, 99, 8, 3]}]}, "profiles are no sizes of pictures"),
-        ({"profiles": [PROFILE | {"max": [1, 64, 64, 4]}]}, "profiles are no sizes of pictures"),
+        ({"profiles": [PROFILE | {"min": [1, 99, 8, 3]}]}, "profiles are not sizes of pictures"),
+        ({"profiles": [PROFILE | {"max": [1, 64, 64, 4]}]}, "profiles are not sizes of pictures"),
         ({"profiles": [PROFILE | {"max": [1, 64, 64]}]}, "does not describe an engine"),
-        ({"profiles": [PROFILE | {"opt": [1, "8", 64, 3]}]}, "profiles are no sizes of pictures"),
+        ({"profiles": [PROFILE | {"opt": [1, "8", 64, 3]}]}, "profiles are not sizes of pictures"),
     ],
 )
 def test_other_contents_are_refused(engine: Path, change: dict, message: str) -> None:
@@ -97,7 +97,7 @@ def test_what_is_no_side_car_is_refused(engine: Path, text: str) -> None:
 
 
 def test_engine_alone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"x\.engine: lies beside no x\.engine\.json that says"):
+    with pytest.raises(ModelError, match=r"x\.engine: has no side-car x\.engine\.json; build"):
         read_engine_facts(tmp_path / "x.engine")
     (tmp_path / "x.engine.json").mkdir()
     with pytest.raises(ModelError, match="cannot be read"):

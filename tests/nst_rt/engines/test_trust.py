@@ -25,11 +25,11 @@ FACTS = replace(
 ENGINE = Path("wave.engine")
 UNKNOWN = (
     r"which is code, and is not among those that you built, by .*/engines/built; build it here: "
-    r"nst-rt export MODEL\.onnx wave\.engine --overwrite --size 16x16; or paint with --trust-engine"
+    r"nst-rt export MODEL\.onnx wave\.engine --overwrite --size 16x16; or paint with "
+    r"trust_engine=True \(--trust-engine\)"
 )
 
 
-@pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NST_RT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
@@ -103,7 +103,7 @@ def test_build_that_cannot_be_noted_says_so_and_goes_on(cache, caplog) -> None:
     with caplog.at_level(logging.WARNING):
         record_built(ENGINE, FACTS)
     assert "wave.engine: cannot be noted as built by you (" in caplog.text
-    assert "it takes --trust-engine to load it; " in caplog.text
+    assert "loading it takes trust_engine=True (--trust-engine); " in caplog.text
 
 
 @pytest.mark.skipif(os.name == "nt", reason="files have no such owners")

@@ -81,7 +81,7 @@ def test_side_car_in_place_of_its_engine_is_refused(tmp_path: Path) -> None:
 
 def test_an_engine_without_its_side_car_is_refused(tmp_path: Path) -> None:
     (tmp_path / "wave.engine").write_bytes(b"vtrt" + bytes(60))
-    with pytest.raises(ModelError, match=r"lies beside no wave\.engine\.json .*; build the engine"):
+    with pytest.raises(ModelError, match=r"has no side-car wave\.engine\.json; build the engine"):
         read_model(tmp_path / "wave.engine")
 
 
