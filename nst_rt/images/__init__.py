@@ -12,7 +12,7 @@ from nst_rt.images.limits import (
     check_pixels,
 )
 from nst_rt.images.mark import is_marked, mark
-from nst_rt.images.mixing import blend, keep_color
+from nst_rt.images.mixing import blend, keep_color, lay_on
 from nst_rt.images.picture import Metadata, Picture
 from nst_rt.images.reading import from_pil, read_picture
 from nst_rt.images.writing import check_fits, encode_picture, to_pil, write_picture
@@ -38,6 +38,7 @@ __all__ = [
     "is_blank",
     "is_marked",
     "keep_color",
+    "lay_on",
     "mark",
     "read_picture",
     "restore_detail",

@@ -17,15 +17,13 @@ from nst_rt.atomic import replace_file
 from nst_rt.errors import OutputError, shown
 from nst_rt.images.color import from_srgb
 from nst_rt.images.formats import Format, format_of, written_format
+from nst_rt.images.mixing import WHITE, Rgb, lay_on
 from nst_rt.images.picture import Picture
 
 if TYPE_CHECKING:
     from PIL import Image
 
 logger = logging.getLogger(__name__)
-
-Rgb = tuple[int, int, int]
-WHITE: Rgb = (255, 255, 255)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -91,6 +89,8 @@ def encode_picture(
     Raises:
         OutputError: the format cannot hold such a size, or is not written here.
     """
+    from PIL import Image
+
     kind = kind or picture.format
     check_fits(picture, kind)
     target = written_format(kind)
@@ -99,7 +99,8 @@ def encode_picture(
     image = to_pil(picture)
     if image.mode == "RGBA" and not target.has_alpha:
         logger.warning("%s: %s has no transparency, laid on a background", name, kind)
-        image = _flattened(image, background)
+        colors, alpha = np.asarray(image.convert("RGB")), np.asarray(image.getchannel("A"))
+        image = Image.fromarray(lay_on(colors, alpha, background))
     if gray and picture.gray:
         image = image.convert("LA" if image.mode == "RGBA" else "L")
     options = _options(picture, target, quality, strip_metadata=strip_metadata)
@@ -157,14 +158,6 @@ def to_pil(picture: Picture) -> Image.Image:
     if metadata.exif:
         image.getexif().load(metadata.exif)
     return image
-
-
-def _flattened(image: Image.Image, background: Rgb) -> Image.Image:
-    from PIL import Image
-
-    flat = Image.new("RGB", image.size, background)
-    flat.paste(image, mask=image.getchannel("A"))
-    return flat
 
 
 def _options(

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from nst_rt.errors import InputError
-from nst_rt.images import read_picture
+from nst_rt.images import lay_on, read_picture
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +39,7 @@ def read_painting(path: Path, *, long_side: int) -> Tensor:
         )
     if picture.alpha is not None:
         logger.warning("%s: transparent parts are laid on white", path)
-        share = picture.alpha[..., None].astype(np.float32) / 255
-        pixels = (pixels * share + 255 * (1 - share)).round().astype(np.uint8)
+        pixels = lay_on(pixels, picture.alpha)
     if max(height, width) < long_side:
         logger.warning("%s: %dx%d is enlarged to %d", path, width, height, long_side)
     scale = long_side / max(height, width)
