@@ -30,6 +30,7 @@ UNKNOWN = (
 )
 
 
+@pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NST_RT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
