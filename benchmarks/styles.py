@@ -13,9 +13,8 @@ import torch
 from nst_rt import zoo
 from nst_rt.errors import UsageError
 from nst_train.config import FastConfig
-from nst_train.methods.fast import FastLoss
+from nst_train.methods.fast import FastLoss, style_objective
 from nst_train.network import StyleNetwork
-from nst_train.run import style_objective
 from nst_train.style_file import load_style
 
 CPU = torch.device("cpu")

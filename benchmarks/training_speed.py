@@ -32,10 +32,10 @@ from benchmarks.peers.plain_training import PlainTraining
 from nst_rt.errors import NstError
 from nst_train.config import FastConfig
 from nst_train.loop import Plan, StepReport, TrainingState
+from nst_train.methods.fast import style_objective, train_fast
 from nst_train.network import NetworkConfig, StyleNetwork
 from nst_train.painting import read_painting
 from nst_train.photos import Batch, CropBatches, CropPool, find_photos
-from nst_train.run import style_objective, train_fast
 
 NEVER = 10**6
 WARMUP = 2

@@ -98,9 +98,10 @@ def fast(
         config = FastConfig.from_mapping(given)
         _refuse_absent(config)
     with needing("train", "training"):
-        from nst_train.run import resumed_config, train_fast
+        from nst_train.methods.fast import train_fast
+        from nst_train.run import resumed_config
     if resume:
-        config = resumed_config(out, given)
+        config = resumed_config(FastConfig, out, given)
     progress = sys.stderr.isatty() and not console.quiet
     click.echo(shown(train_fast(config, out, resume=resume, progress=progress)))
 

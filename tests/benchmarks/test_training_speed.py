@@ -15,11 +15,11 @@ from benchmarks import training_speed
 from benchmarks.peers.plain_training import PlainFeatures, PlainTraining
 from benchmarks.training_speed import Turn, alternate, loss_rows, speed_rows
 from nst_rt.errors import NstError
+from nst_train.methods.fast import style_objective
 from nst_train.network import NetworkConfig, StyleNetwork
 from nst_train.painting import read_painting
 from nst_train.perceptual import Chain, PerceptualNetwork
 from nst_train.photos import Batch
-from nst_train.run import style_objective
 from nst_train.vgg_files import Weights, untrained
 
 

@@ -16,9 +16,10 @@ from nst_export import exporter
 from nst_export.exporter import CARD_FACTS
 from nst_rt.commands.train import fast
 from nst_rt.model import read_model
-from nst_train import run
-from nst_train.config import MAY_CHANGE, FastConfig
+from nst_train.config import FastConfig
+from nst_train.methods import fast as fast_method
 from nst_train.network import NetworkConfig, StyleNetwork
+from nst_train.run_config import MAY_CHANGE
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -67,7 +68,7 @@ def test_configuration_file_and_python_on_the_page_work(
     values = FastConfig.read(tmp_path / "run.toml")
     assert FastConfig.from_mapping(values).style_weight == 12
     calls: list[object] = []
-    monkeypatch.setattr(run, "train_fast", lambda *given: calls.append(given))
+    monkeypatch.setattr(fast_method, "train_fast", lambda *given: calls.append(given))
     (code,) = blocks(training, "python")
     exec(code, {})
     (((config, folder)),) = calls  # type: ignore[misc]

@@ -17,8 +17,10 @@ import torch
 from PIL import Image
 
 from nst_rt.errors import ModelError, UsageError
+from nst_train.config import FastConfig
 from nst_train.loop import StepReport, StoppedError
-from nst_train.run import resumed_config, train_fast
+from nst_train.methods.fast import train_fast
+from nst_train.run import resumed_config
 from tests.nst_train.runs import After, MakeConfig, assert_same_run, damage, final, losses
 
 
@@ -36,7 +38,7 @@ def test_killed_after_any_step_and_resumed_equals_uninterrupted(
     train_fast(config, whole, callbacks=[After(copy)])
     for step in range(1, 5):
         killed = tmp_path / f"killed-{step}"
-        train_fast(resumed_config(killed, {}), killed, resume=True)
+        train_fast(resumed_config(FastConfig, killed, {}), killed, resume=True)
         assert_same_run(killed, whole)
 
 
@@ -51,7 +53,7 @@ def test_killed_by_the_system_and_resumed_equals_uninterrupted(
         import json, sys
         from pathlib import Path
         from nst_train.config import FastConfig
-        from nst_train.run import train_fast
+        from nst_train.methods.fast import train_fast
 
         class TakeTurns:
             def on_step(self, report, state):
@@ -75,7 +77,7 @@ def test_killed_by_the_system_and_resumed_equals_uninterrupted(
         child.kill()
     assert not (killed / "style.safetensors").exists()
     train_fast(config, whole)
-    train_fast(resumed_config(killed, {}), killed, resume=True)
+    train_fast(resumed_config(FastConfig, killed, {}), killed, resume=True)
     assert_same_run(killed, whole)
 
 
@@ -113,7 +115,7 @@ def test_damaged_newest_checkpoint_is_passed_over_with_a_line(
     train_fast(config, whole)
     shutil.copytree(whole, run)
     damage(run / "checkpoints" / "step-0000004.safetensors")
-    train_fast(resumed_config(run, {}), run, resume=True)
+    train_fast(resumed_config(FastConfig, run, {}), run, resume=True)
     assert "skipped" in caplog.text
     assert "do not match its hash" in caplog.text
     assert_same_run(run, whole)
@@ -126,18 +128,18 @@ def test_a_folder_whose_checkpoints_are_all_damaged_is_refused(
     train_fast(make_config(), run)
     damage(run / "checkpoints" / "step-0000004.safetensors")
     with pytest.raises(ModelError, match=r"holds damaged checkpoints only .*another folder"):
-        resumed_config(run, {})
+        resumed_config(FastConfig, run, {})
 
 
 def test_another_configuration_is_named_key_by_key(make_config: MakeConfig, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train_fast(make_config(), run)
-    config = resumed_config(run, {"style_weight": 3.0, "workers": 2, "blocks": 2})
+    config = resumed_config(FastConfig, run, {"style_weight": 3.0, "workers": 2, "blocks": 2})
     with pytest.raises(UsageError, match=r"style_weight: 20.0 → 3.0; blocks: 1 → 2\)") as caught:
         train_fast(config, run, resume=True)
     assert caught.value.exit_code == 2
     allowed = {"workers": 2, "checkpoint_every": 1, "sample_every": 1}
-    train_fast(resumed_config(run, allowed), run, resume=True)
+    train_fast(resumed_config(FastConfig, run, allowed), run, resume=True)
     assert json.loads((run / "config.json").read_text())["workers"] == 2
 
 
@@ -166,7 +168,7 @@ def test_a_finished_run_resumes_to_itself(make_config: MakeConfig, tmp_path: Pat
     run = tmp_path / "run"
     before = train_fast(make_config(), run).read_bytes()
     log = losses(run)
-    assert train_fast(resumed_config(run, {}), run, resume=True).read_bytes() == before
+    assert train_fast(resumed_config(FastConfig, run, {}), run, resume=True).read_bytes() == before
     assert losses(run) == log
 
 
@@ -185,6 +187,6 @@ def test_resuming_needs_the_initial_weights_no_more(
 
 def test_there_must_be_a_run_to_resume(make_config: MakeConfig, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no run to resume; drop --resume"):
-        resumed_config(tmp_path / "nowhere", {})
+        resumed_config(FastConfig, tmp_path / "nowhere", {})
     with pytest.raises(ModelError, match="holds no run to resume"):
         train_fast(make_config(), tmp_path / "nowhere", resume=True)

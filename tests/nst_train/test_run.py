@@ -20,9 +20,11 @@ from nst_rt.errors import InputError, ModelError, OutputError, UsageError
 from nst_rt.lock import locked
 from nst_train import loop, reporting
 from nst_train.checkpoint import read_checkpoint
+from nst_train.config import FastConfig
 from nst_train.loop import TrainingError, TrainingState
+from nst_train.methods.fast import train_fast
 from nst_train.network import StyleNetwork
-from nst_train.run import resumed_config, train_fast
+from nst_train.run import resumed_config
 from nst_train.style_file import load_style
 from tests.nst_train.runs import MakeConfig, final, losses
 
@@ -90,7 +92,7 @@ def test_a_full_disk_costs_a_checkpoint_and_the_third_ends_training(
     assert caplog.text.count("training goes on") == 2
     assert final(run).header["step"] == 2
     full_from = 100
-    train_fast(resumed_config(run, {}), run, resume=True)
+    train_fast(resumed_config(FastConfig, run, {}), run, resume=True)
     assert final(run).header["step"] == 9
     full_from = 1
     with pytest.raises(OutputError, match="in a row could not be written") as caught:
@@ -108,7 +110,7 @@ def test_a_real_limit_on_files_leaves_what_was_there(
         from pathlib import Path
         from nst_rt.errors import NstError
         from nst_train.config import FastConfig
-        from nst_train.run import train_fast
+        from nst_train.methods.fast import train_fast
 
         class FillUp:
             def on_step(self, report, state):

@@ -7,6 +7,7 @@ on the seed and the step alone: it is the same for any number of workers and aft
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,8 @@ from torch import Tensor
 from nst_rt.errors import InputError, NstError, shown
 from nst_rt.images import read_picture
 from nst_train.photo_files import find_photos
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,24 @@ class CropPool:
             if len(self._kept) < self._max_kept:
                 self._kept[index] = crop
         return crop
+
+    def first_crops(self, photos: int) -> list[NDArray[np.uint8]]:
+        """The first crop of each of the first `photos` photos, or of all if there are fewer."""
+        count = min(photos, len(self.files))
+        return [self.crop(index * self.crops_per_photo) for index in range(count)]
+
+    @contextmanager
+    def problems_logged(self) -> Iterator[None]:
+        """On exit, count and list the photos that could not be taken as they are."""
+        try:
+            yield
+        finally:
+            for name, reason in self.bad.items():
+                logger.warning("%s: skipped (%s)", shown(name), reason)
+            if self.bad:
+                logger.warning("%d of %d photos skipped", len(self.bad), len(self.files))
+            if self.enlarged:
+                logger.warning("%d photos smaller than a crop were enlarged", len(self.enlarged))
 
     def _read(self, index: int) -> NDArray[np.uint8]:
         photo, number = divmod(index, self.crops_per_photo)

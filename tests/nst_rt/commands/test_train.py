@@ -33,7 +33,7 @@ def runs(monkeypatch):
         calls.append((config, options))
         return out / "style.safetensors"
 
-    monkeypatch.setattr("nst_train.run.train_fast", train_fast)
+    monkeypatch.setattr("nst_train.methods.fast.train_fast", train_fast)
     return calls
 
 
@@ -96,6 +96,6 @@ def test_stopped_training_has_the_code_of_its_signal(nst, folder, monkeypatch, n
     def stopped(*arguments, **options):
         raise StoppedError(number, "stopped", cure="go on with --resume")
 
-    monkeypatch.setattr("nst_train.run.train_fast", stopped)
+    monkeypatch.setattr("nst_train.methods.fast.train_fast", stopped)
     ended = nst("train", "fast", "-o", "run", "--style", "wave.png", "--photos", "photos")
     assert (ended.code, ended.lines) == (code, ["nst-rt: stopped; go on with --resume"])
