@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import ModelError
 from nst_rt.model import Adaptation, ModelFile
-from nst_rt.sessions import Precision
 from nst_rt.sessions.extra_tensors import FloatArray
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
+from nst_rt.sessions.options import Precision
 
 
 class AdaptedSession(OnnxRuntimeSession):

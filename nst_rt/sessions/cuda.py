@@ -16,12 +16,13 @@ from nst_rt.model import ModelFile
 from nst_rt.nvidia.context import CudaContext, keep_alive
 from nst_rt.nvidia.failures import failure
 from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
-from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.extra_tensors import FloatArray
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
 from nst_rt.sessions.io_binding import DeviceTensor, IoAddresses, IoBindingSession
+from nst_rt.sessions.missing import missing_engine
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
+from nst_rt.sessions.options import Precision
 from nst_rt.sessions.placement import nodes_by_provider, refuse_pixels_on_cpu
 from nst_rt.sessions.sessions_by_shape import SessionsByShape
 from nst_rt.sessions.staged_tensors import ExtraTensors

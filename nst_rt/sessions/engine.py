@@ -14,13 +14,14 @@ from nst_rt.model import ModelFile
 from nst_rt.nvidia.context import CudaContext
 from nst_rt.nvidia.engine import Engine, Launch
 from nst_rt.nvidia.memory import Stream
-from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.engine_fit import Fit, check_fit
 from nst_rt.sessions.extra_tensors import FloatArray, extra_shapes
 from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
 from nst_rt.sessions.limits import Limits
+from nst_rt.sessions.missing import missing_engine
+from nst_rt.sessions.options import Precision
 from nst_rt.sessions.staged_tensors import ExtraTensors
 
 

@@ -18,10 +18,11 @@ from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.ops import build_library
-from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.extra_tensors import FloatArray, extra_inputs
 from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.limits import Limits
+from nst_rt.sessions.missing import missing_engine
+from nst_rt.sessions.options import Precision
 from nst_rt.sessions.placement import RECORD
 
 _POLL_S = 0.1

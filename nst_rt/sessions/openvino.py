@@ -20,10 +20,11 @@ from nst_rt.cancellation import CancelToken, current_token, raise_if_cancelled
 from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
-from nst_rt.sessions import Precision, missing_engine
 from nst_rt.sessions.extra_tensors import FloatArray, empty_extra_outputs, extra_inputs
 from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.limits import Limits
+from nst_rt.sessions.missing import missing_engine
+from nst_rt.sessions.options import Precision
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 KERNELS_KEPT = 16

@@ -14,10 +14,10 @@ from nst_rt.errors import LimitError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import query_driver
 from nst_rt.nvidia.libraries import install_line
-from nst_rt.sessions import Precision
 from nst_rt.sessions.cuda import CudaBinding, CudaSession, need_libraries
 from nst_rt.sessions.in_flight import Shape
 from nst_rt.sessions.limits import Limits
+from nst_rt.sessions.options import Precision
 from nst_rt.sessions.placement import nodes_by_provider
 from nst_rt.sessions.sessions_by_shape import SessionsByShape
 

@@ -77,11 +77,11 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 ON_GPU = """
     import logging
-    import nst_rt.sessions
+    from nst_rt.sessions import choosing
     from nst_rt import Stylizer
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
-    nst_rt.sessions._has_cuda = lambda: True
+    choosing._has_cuda = lambda: True
     stylizer = Stylizer(sys.argv[1], device=sys.argv[2], size="full")
     large = np.random.default_rng(0).integers(0, 256, (3000, 2000, 3), np.uint8)
 

@@ -47,7 +47,7 @@ def test_shipped_style_is_found_by_name(nst) -> None:
 def test_machine_without_engines_still_shows_the_facts(nst, model_path, monkeypatch) -> None:
     for engine in ("openvino", "onnxruntime"):
         monkeypatch.setitem(sys.modules, engine, None)
-    monkeypatch.setattr("nst_rt.sessions.find_spec", lambda name: None)
+    monkeypatch.setattr("nst_rt.sessions.choosing.find_spec", lambda name: None)
     ended = nst("info", model_path, "--json")
     facts = json.loads(ended.out)
     assert (ended.code, facts["name"], facts["provider"]) == (0, "thin", "none")

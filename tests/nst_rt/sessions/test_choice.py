@@ -31,7 +31,7 @@ def test_driver_without_a_build_that_uses_it_is_passed_over_in_silence(
 ) -> None:
     assert open_session(read_model(model_path)).device == "cpu"
     assert preferred_flavour("auto", "auto") == "fp32"
-    monkeypatch.setattr("nst_rt.sessions.find_spec", lambda name: None)
+    monkeypatch.setattr("nst_rt.sessions.choosing.find_spec", lambda name: None)
     assert preferred_flavour("auto", "auto") == "fp32"
     assert caplog.messages == []
 

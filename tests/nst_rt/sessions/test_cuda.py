@@ -76,9 +76,9 @@ def test_pictures_come_back_whole_and_to_whom_they_belong(cuda_machine, echo, la
 def test_auto_takes_the_gpu_and_says_so(cuda_machine) -> None:
     code = """
     import logging
-    import nst_rt.sessions
+    from nst_rt.sessions import choosing
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-    nst_rt.sessions._has_cuda = lambda: True
+    choosing._has_cuda = lambda: True
     print(open_session(read_model(sys.argv[1])).device)
     """
     ended = cuda_machine.run(code, "starry-night", before=OPEN)
@@ -90,9 +90,9 @@ def test_auto_takes_the_gpu_and_says_so(cuda_machine) -> None:
 def test_auto_paints_on_the_cpu_where_the_gpu_fails_and_says_why(cuda_machine) -> None:
     code = """
     import logging
-    import nst_rt.sessions
+    from nst_rt.sessions import choosing
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
-    nst_rt.sessions._has_cuda = lambda: True
+    choosing._has_cuda = lambda: True
     print(open_session(read_model(sys.argv[1])).device)
     """
     ended = cuda_machine.run(code, "starry-night", before=OPEN, devices=0)
@@ -121,9 +121,9 @@ def test_standard_output_carries_the_painting_alone(cuda_machine, echo, tmp_path
 def test_shipped_styles_are_painted_in_half_precision_unless_asked_otherwise(cuda_machine) -> None:
     code = """
     import sys
-    import nst_rt.sessions
+    from nst_rt.sessions import choosing
     from nst_rt import Stylizer
-    nst_rt.sessions._has_cuda = lambda: True
+    choosing._has_cuda = lambda: True
     for options in {"device": "cuda"}, {}, {"precision": "fp32"}, {"device": "cpu"}:
         with Stylizer("starry-night", **options) as stylizer:
             print(stylizer.info.device, stylizer.info.flavour)

@@ -48,10 +48,10 @@ def test_session_counts_nodes_by_where_they_run(cuda_machine) -> None:
 def test_stylizer_info_and_doctor_tell_where_nodes_run(cuda_machine) -> None:
     code = """
     import sys
-    import nst_rt.sessions
+    from nst_rt.sessions import choosing
     from nst_rt import Stylizer
     from nst_rt.commands import main
-    nst_rt.sessions._has_cuda = lambda: True
+    choosing._has_cuda = lambda: True
     with Stylizer("starry-night", device="cuda", precision="fp32") as stylizer:
         print(sum(stylizer.info.nodes.values()))
     with Stylizer("starry-night", device="onnxruntime") as stylizer:

@@ -64,7 +64,7 @@ def test_explicit_device_never_falls_back(model_path) -> None:
 
 
 def test_auto_paints_on_the_cpu_where_cuda_is_broken(model_path, monkeypatch, caplog) -> None:
-    monkeypatch.setattr("nst_rt.sessions._has_cuda", lambda: True)
+    monkeypatch.setattr("nst_rt.sessions.choosing._has_cuda", lambda: True)
     session = open_session(read_model(model_path), SessionOptions(threads=1))
     assert session.device == "cpu"
     assert "the GPU is not used, the CPU paints: " in caplog.text
