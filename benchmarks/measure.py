@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import click
 import numpy as np
+from nst_rt.processor import cpuinfo, instruction_sets
 
 from nst_rt.errors import NstError
 
@@ -41,8 +42,8 @@ T = TypeVar("T")
 
 def machine(*, threads: int) -> dict[str, Any]:
     """What a reader has to know of the machine; nothing that names it or its folders."""
-    info = _cpu_info()
-    flags = set(info.get("flags", info.get("Features", "")).split())
+    info = cpuinfo()
+    flags = instruction_sets(info)
     return {
         "cpu": info.get("model name") or platform.processor() or platform.machine(),
         "family": f"{info.get('cpu family', '?')}/{info.get('model', '?')}",
@@ -179,16 +180,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "…".join(_cell(item) for item in value)
     return str(value)
-
-
-def _cpu_info() -> dict[str, str]:
-    """The first processor's entry of /proc/cpuinfo; empty where there is none."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _version(package: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import threading
@@ -11,6 +12,8 @@ from pathlib import Path
 
 MAX_NAME = 255
 """Longest file name in bytes on the usual file systems."""
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Error numbers of a write that found no room: on the disk, in a quota, or for one file."""
 
 
 def hidden_beside(target: Path, suffix: str) -> Path:

@@ -7,7 +7,6 @@ refused · 5 a provider or extra is absent, or memory · 6 not writable or disk 
 
 from __future__ import annotations
 
-import errno
 import signal
 import sys
 import threading
@@ -18,12 +17,12 @@ from types import FrameType
 
 import click
 
+from nst_rt.atomic import DISK_FULL
 from nst_rt.commands.console import PROGRAM, Console, point_to_nothing
 from nst_rt.errors import NstError, OutOfMemoryError, OutputError
 from nst_rt.interruption import end_at_once, handle_signals
 
 INTERNAL, SOME_FAILED, READER_LEFT = 1, 3, 141
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Terminated(KeyboardInterrupt):
@@ -83,7 +82,7 @@ def as_known(error: BaseException) -> NstError | None:
         return error
     if isinstance(error, MemoryError):
         return OutOfMemoryError()
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         return OutputError(f"cannot write ({error.strerror})", cure="free some disk space")
     return None
 

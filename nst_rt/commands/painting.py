@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TypedDict
 
+from nst_rt.atomic import DISK_FULL
 from nst_rt.commands.console import Console
 from nst_rt.commands.endings import SOME_FAILED, as_known, internal
 from nst_rt.commands.naming import STANDARD
@@ -35,7 +36,7 @@ from nst_rt.stylizer import Stylizer
 
 logger = logging.getLogger(__name__)
 
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+_DISK = (*DISK_FULL, errno.EROFS, errno.EIO)
 
 
 class Encoding(TypedDict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import shutil
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nst_rt.atomic import replace_file
+from nst_rt.atomic import DISK_FULL, replace_file
 from nst_rt.errors import OutputError, shown
 from nst_rt.images.color import from_srgb
 from nst_rt.images.formats import Format, format_of, written_format
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 logger = logging.getLogger(__name__)
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_picture(
@@ -60,7 +57,7 @@ def write_picture(
         raise OutputError(
             f"cannot be written ({error.strerror or error})",
             path=target,
-            cure=_room(target, len(data)) if error.errno in _FULL else "",
+            cure=_room(target, len(data)) if error.errno in DISK_FULL else "",
         ) from error
 
 

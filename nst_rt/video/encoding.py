@@ -11,6 +11,7 @@ from typing import Any
 
 from nst_rt.arguments import whole_number
 from nst_rt.errors import ProviderError, UsageError
+from nst_rt.processor import CPUINFO, cpuinfo, instruction_sets
 from nst_rt.video.containers import pyav
 from nst_rt.video.facts import VideoFacts
 from nst_rt.video.tracks import MUXERS
@@ -131,14 +132,11 @@ def choose_encoder(
 
 
 @cache
-def _has_avx512(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def _has_avx512(file: Path = CPUINFO) -> bool:
     """Whether x264 would use AVX-512: with that it makes now and then another stream of the same
     frames, so that a conversion that was resumed would not be the one that never stopped.
     """  # noqa: D205 - one sentence
-    try:
-        return "avx512f" in cpuinfo.read_text(errors="replace").split("\n\n")[0].split()
-    except OSError:
-        return False
+    return "avx512f" in instruction_sets(cpuinfo(file))
 
 
 def _codec(encoding: Encoding, target: Path) -> str:

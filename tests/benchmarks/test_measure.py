@@ -41,7 +41,7 @@ def test_results_name_the_machine_by_its_kind_only(tmp_path) -> None:
 
 def test_bf16_is_said_of_cpus_that_have_instructions_for_it(monkeypatch) -> None:
     for flags, expected in (("fpu avx2", False), ("avx2 avx512_bf16", True), ("amx_bf16", True)):
-        monkeypatch.setattr(measure, "_cpu_info", lambda flags=flags: {"flags": flags})
+        monkeypatch.setattr(measure, "cpuinfo", lambda flags=flags: {"flags": flags})
         assert measure.machine(threads=1)["bf16"] is expected
 
 
