@@ -1,4 +1,4 @@
-"""Arrays of other libraries in GPU memory: where they lie."""
+"""Arrays of other libraries in GPU memory: their address, shape and stream."""
 
 from __future__ import annotations
 
@@ -8,36 +8,44 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from nst_rt.errors import InputError
-from nst_rt.nvidia.dlpack import CUDA, Borrowed
+from nst_rt.nvidia.dlpack import CUDA, ImportedArray
 
 LEGACY_STREAM = 1
-"""CUDA's default stream, as its own handle: what comes in others does so in order with it."""
+"""Handle of CUDA's legacy default stream, with which work in other streams keeps its order."""
 _MANAGED = 13
+"""DLPack's device type of managed memory, kDLCUDAManaged."""
+Strides = tuple[int, ...] | None
+"""Strides of an array, None for a C-contiguous one."""
 _WAYS_IN = "give a CUDA tensor of PyTorch, an array of CuPy, or what has __dlpack__"
 
 
 @dataclass(frozen=True)
 class DeviceArray:
-    """Where a C-contiguous uint8 array lies on the GPU.
+    """A C-contiguous uint8 array on the GPU.
 
-    `stream` is that in which its library works on it, where it tells; `lent` keeps the memory.
+    Attributes:
+        address: in the GPU's memory.
+        shape: of the array.
+        stream: handle of the stream in which its library works on it; None where unknown.
+        imported: keeps the memory of an array that came through DLPack.
+        is_read_only: it must not be written to.
     """
 
     address: int
     shape: tuple[int, ...]
     stream: int | None = None
-    lent: object = None
+    imported: object = None
     is_read_only: bool = False
 
     def pictures(self) -> list[DeviceArray]:
-        """Each picture of it, 1×H×W×3."""
+        """Return each of its pictures, 1×H×W×3."""
         shape = (1, *self.shape[-3:])
         starts = range(self.address, self.address + math.prod(self.shape), math.prod(shape))
         return [replace(self, address=start, shape=shape) for start in starts]
 
 
 def is_device_array(array: Any) -> bool:
-    """Whether an object of any library says that it lies in a GPU's memory."""
+    """Return whether an object of any library declares that it is in a GPU's memory."""
     if hasattr(array, "__dlpack_device__"):
         return int(array.__dlpack_device__()[0]) in (CUDA, _MANAGED)
     return hasattr(array, "__cuda_array_interface__")
@@ -51,19 +59,19 @@ def device_array(
     axes: tuple[int, ...] = (4,),
     expected: tuple[int, ...] | None = None,
 ) -> DeviceArray:
-    """The place of uint8 pictures, H×W×3 or N×H×W×3.
+    """Return the place of uint8 pictures, H×W×3 or N×H×W×3.
 
     Args:
         array: of any library that has `__cuda_array_interface__` or DLPack.
-        what: what messages call it.
+        what: its name in messages.
         stream: handle of the stream in which it will be used.
-        axes: how many it may have.
-        expected: the one shape that will do, of one that is written to; by default any.
+        axes: numbers of axes that it may have.
+        expected: the shape of an array to be written to; by default it is read, whatever its shape.
 
     Raises:
-        InputError: it is none.
+        InputError: it is no such array.
     """
-    place, dtype, strides = _interface(array, what) or _lent(array, what, stream)
+    place, dtype, strides = _through_interface(array, what) or _through_dlpack(array, what, stream)
     shape = place.shape
     is_picture = len(shape) in axes and shape[-1] == 3 and math.prod(shape) > 0
     if dtype != "uint8" or not is_picture or not _is_packed(shape, strides):
@@ -78,7 +86,7 @@ def device_array(
 
 
 def _is_packed(shape: tuple[int, ...], strides: tuple[int, ...] | None) -> bool:
-    """Whether bytes follow one another; how far apart the only one of an axis is says nothing."""
+    """Return whether bytes follow one another; the stride of an axis of one element is no matter."""
     if strides is None:
         return True
     steps = (math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
@@ -88,12 +96,12 @@ def _is_packed(shape: tuple[int, ...], strides: tuple[int, ...] | None) -> bool:
     )
 
 
-def _interface(array: Any, what: str) -> tuple[DeviceArray, str, tuple[int, ...] | None] | None:
-    """Through `__cuda_array_interface__`, None where there is none."""
+def _through_interface(array: Any, what: str) -> tuple[DeviceArray, str, Strides] | None:
+    """Read `__cuda_array_interface__`; None where there is none."""
     try:
         interface = getattr(array, "__cuda_array_interface__", None)
     except RuntimeError as error:  # of a tensor that is being trained
-        raise InputError(f"{what} is not to be had ({error})") from error
+        raise InputError(f"{what} is not available ({error})") from error
     if interface is None:
         return None
     shape, strides = tuple(map(int, interface["shape"])), interface.get("strides")
@@ -104,31 +112,33 @@ def _interface(array: Any, what: str) -> tuple[DeviceArray, str, tuple[int, ...]
 
 
 def _stream(array: Any, interface: Any) -> int | None:
-    """The stream in which its library works on it."""
-    if _library(array) == "torch":  # tells none in the interface
+    """Return the stream in which its library works on it."""
+    if _library(array) == "torch":  # whose interface has none
         current: int = sys.modules["torch"].cuda.current_stream(array.device).cuda_stream
         return current or LEGACY_STREAM
-    told: int | None = interface.get("stream")
-    return told
+    stream: int | None = interface.get("stream")
+    return stream
 
 
-def _lent(array: Any, what: str, stream: int) -> tuple[DeviceArray, str, tuple[int, ...] | None]:
+def _through_dlpack(array: Any, what: str, stream: int) -> tuple[DeviceArray, str, Strides]:
     if not hasattr(array, "__dlpack__") or not is_device_array(array):
         raise InputError(
             f"{what} is a {type(array).__name__}, which is not in GPU memory", cure=_WAYS_IN
         )
     try:
-        borrowed = Borrowed(array, stream)
+        imported = ImportedArray(array, stream)
     except (BufferError, RuntimeError) as error:
-        raise InputError(f"{what} is not lent ({error})", cure=_WAYS_IN) from error
+        raise InputError(
+            f"{what} is not exported by its library ({error})", cure=_WAYS_IN
+        ) from error
     place = DeviceArray(
-        borrowed.address, borrowed.shape, lent=borrowed, is_read_only=borrowed.is_read_only
+        imported.address, imported.shape, imported=imported, is_read_only=imported.is_read_only
     )
-    return place, borrowed.dtype, borrowed.strides
+    return place, imported.dtype, imported.strides
 
 
-def same_kind(array: Any, shape: tuple[int, ...]) -> Any:
-    """A new array of its library, uint8 beside it on the GPU; None for libraries not known."""
+def new_like(array: Any, shape: tuple[int, ...]) -> Any:
+    """Return a new uint8 array of an array's library, on its GPU; None for unknown libraries."""
     library = _library(array)
     if library == "torch":
         return array.new_empty(shape)
@@ -136,5 +146,5 @@ def same_kind(array: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _library(array: Any) -> str:
-    """The name of the package that an object's type comes from."""
+    """Return the name of the package that defines an object's type."""
     return type(array).__module__.partition(".")[0]

@@ -1,4 +1,4 @@
-"""DLPack: arrays that libraries lend each other where they are, without a copy.
+"""DLPack: importing and exporting arrays of other libraries without a copy.
 
 Source: the DLPack project's `dlpack.h`, versions 0.8 and 1.x; how capsules are named, renamed and
 freed is in "Python Specification for DLPack" there.
@@ -11,24 +11,26 @@ import weakref
 from typing import Any
 
 CUDA = 2
-"""The type of device whose memory is a GPU's."""
+"""Device type of CUDA memory, kDLCUDA."""
 UNSIGNED = 1
-_KINDS = {0: "int", UNSIGNED: "uint", 2: "float", 4: "bfloat", 5: "complex", 6: "bool"}
-"""Of numbers, by their codes."""
+"""Type code of unsigned integers, kDLUInt."""
+_DTYPES = {0: "int", UNSIGNED: "uint", 2: "float", 4: "bfloat", 5: "complex", 6: "bool"}
+"""dtype names by DLPack type code."""
 VERSION = (1, 0)
-"""What this speaks beside the form before versions."""
+"""Version of DLPack that we use, beside the form before versions."""
 _READ_ONLY = 1
-_PLAIN, _VERSIONED = b"dltensor", b"dltensor_versioned"
+"""DLPACK_FLAG_BITMASK_READ_ONLY."""
+_UNVERSIONED, _VERSIONED = b"dltensor", b"dltensor_versioned"
 
 
 class Device(ctypes.Structure):
-    """What has the memory."""
+    """DLDevice: the device that has the memory."""
 
     _fields_ = (("kind", ctypes.c_int32), ("index", ctypes.c_int32))
 
 
 class Tensor(ctypes.Structure):
-    """Where an array lies; strides count elements, none are those of a C-contiguous one."""
+    """DLTensor: an array; strides count elements, null means that it is C-contiguous."""
 
     _fields_ = (
         ("data", ctypes.c_void_p),
@@ -43,11 +45,15 @@ class Tensor(ctypes.Structure):
     )
 
 
-class _Plain(ctypes.Structure):
+class _Managed(ctypes.Structure):
+    """DLManagedTensor."""
+
     _fields_ = (("tensor", Tensor), ("context", ctypes.c_void_p), ("delete", ctypes.c_void_p))
 
 
-class _Versioned(ctypes.Structure):
+class _ManagedVersioned(ctypes.Structure):
+    """DLManagedTensorVersioned."""
+
     _fields_ = (
         ("major", ctypes.c_uint32),
         ("minor", ctypes.c_uint32),
@@ -63,49 +69,52 @@ _Destroy = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 
 
 def _python(name: str, result: Any, *arguments: Any) -> Any:
-    """A function of Python's own, typed here alone: `ctypes.pythonapi` belongs to everybody."""
+    """Return a function of Python's C API with types of its own: all share `ctypes.pythonapi`."""
     return ctypes.PYFUNCTYPE(result, *arguments)((name, ctypes.pythonapi))
 
 
-_get = _python("PyCapsule_GetPointer", ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
-_name = _python("PyCapsule_SetName", ctypes.c_int, ctypes.py_object, ctypes.c_char_p)
-_is = _python("PyCapsule_IsValid", ctypes.c_int, ctypes.py_object, ctypes.c_char_p)
+_pointer = _python("PyCapsule_GetPointer", ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+_set_name = _python("PyCapsule_SetName", ctypes.c_int, ctypes.py_object, ctypes.c_char_p)
+_is_valid = _python("PyCapsule_IsValid", ctypes.c_int, ctypes.py_object, ctypes.c_char_p)
 _new = _python("PyCapsule_New", ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, _Destroy)
-# of a capsule that is about to go, which nobody may hold on to any more
-_last_get = _python("PyCapsule_GetPointer", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)
-_last_is = _python("PyCapsule_IsValid", ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p)
-_USED = {name: b"used_" + name for name in (_PLAIN, _VERSIONED)}
-"""Names of capsules that somebody took; kept, as a capsule does not copy its name."""
+# for a capsule that is being destroyed, to which there must be no new reference
+_pointer_of_dying = _python(
+    "PyCapsule_GetPointer", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p
+)
+_is_valid_dying = _python("PyCapsule_IsValid", ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p)
+_USED = {name: b"used_" + name for name in (_UNVERSIONED, _VERSIONED)}
+"""Names of consumed capsules; kept, as a capsule does not copy its name."""
 
 
-class Borrowed:
-    """Another library's array, lent until this object is gone."""
+class ImportedArray:
+    """Another library's array, in use until this object is gone."""
 
     def __init__(self, array: Any, stream: int | None) -> None:
-        """Borrow it.
+        """Import it.
 
         Args:
             array: has `__dlpack__`.
-            stream: handle of a CUDA stream in which what was written to the array before is there;
-                None for arrays that are on no GPU.
+            stream: handle of the CUDA stream that may read what was written to the array before;
+                None for arrays that are not on a GPU.
 
         Raises:
-            BufferError: the library does not lend it, or in a version that is not known.
+            BufferError: the library does not export it, or in an unknown version.
         """
-        capsule = _asked(array, stream)
-        name = _VERSIONED if _is(capsule, _VERSIONED) else _PLAIN
-        address = _get(capsule, name)
-        managed: Any = (_Versioned if name == _VERSIONED else _Plain).from_address(address)
+        capsule = _capsule_of(array, stream)
+        name = _VERSIONED if _is_valid(capsule, _VERSIONED) else _UNVERSIONED
+        address = _pointer(capsule, name)
+        kind = _ManagedVersioned if name == _VERSIONED else _Managed
+        managed: Any = kind.from_address(address)
         if name == _VERSIONED and managed.major != VERSION[0]:
             raise BufferError(f"DLPack {managed.major}.{managed.minor} is not known")
-        _name(capsule, _USED[name])  # now it is ours to free
+        _set_name(capsule, _USED[name])  # now it is ours to free
         if managed.delete:
-            given_back = weakref.finalize(self, _Delete(managed.delete), address)
-            given_back.atexit = False  # a GPU may still read it when the process ends
+            deletion = weakref.finalize(self, _Delete(managed.delete), address)
+            deletion.atexit = False  # a GPU may still read it when the process ends
         tensor = managed.tensor
         axes = range(tensor.num_axes)
-        name_of = _KINDS.get(tensor.code, "other ") + str(tensor.bits)
-        self.dtype = name_of if tensor.lanes == 1 else f"{name_of}x{tensor.lanes}"
+        dtype = _DTYPES.get(tensor.code, "other ") + str(tensor.bits)
+        self.dtype = dtype if tensor.lanes == 1 else f"{dtype}x{tensor.lanes}"
         self.device = (int(tensor.device.kind), int(tensor.device.index))
         self.address = int(tensor.data or 0) + int(tensor.offset)
         self.shape = tuple(int(tensor.shape[axis]) for axis in axes)
@@ -113,29 +122,29 @@ class Borrowed:
         self.is_read_only = name == _VERSIONED and bool(managed.flags & _READ_ONLY)
 
 
-def _asked(array: Any, stream: int | None) -> Any:
-    """The capsule, versioned where its library has heard of versions."""
+def _capsule_of(array: Any, stream: int | None) -> Any:
+    """Return the capsule of an array, versioned if its library knows versions."""
     try:
         return array.__dlpack__(stream=stream, max_version=VERSION)
     except TypeError:
         return array.__dlpack__(stream=stream)
 
 
-_lent: dict[int, tuple[object, ...]] = {}
-"""What capsules that are not freed yet need, by the address that they hold."""
+_exported: dict[int, tuple[object, ...]] = {}
+"""Objects that capsules need until they are deleted, by the address that a capsule holds."""
 
 
-def lend(
+def export_capsule(
     owner: object, address: int, shape: tuple[int, ...], device: tuple[int, int], versioned: bool
 ) -> Any:
-    """A capsule of a C-contiguous uint8 array.
+    """Return a capsule of a C-contiguous uint8 array.
 
     Args:
-        owner: lives until whoever takes the capsule has freed it.
-        address: on the device.
-        shape: of the array.
-        device: its type and its number.
-        versioned: whether the taker knows versions.
+        owner: lives until the consumer of the capsule has deleted it.
+        address: the array's, on the device.
+        shape: the array's.
+        device: its type and its index.
+        versioned: whether the consumer knows versions.
     """
     sizes = (ctypes.c_int64 * len(shape))(*shape)
     steps = (ctypes.c_int64 * len(shape))()
@@ -143,25 +152,25 @@ def lend(
     for axis in reversed(range(len(shape))):
         steps[axis], step = step, step * shape[axis]
     tensor = Tensor(address, Device(*device), len(shape), UNSIGNED, 8, 1, sizes, steps, 0)
-    delete = ctypes.cast(_forget, ctypes.c_void_p)
+    delete = ctypes.cast(_delete, ctypes.c_void_p)
     managed: ctypes.Structure
     if versioned:
-        managed = _Versioned(*VERSION, None, delete, 0, tensor)
+        managed = _ManagedVersioned(*VERSION, None, delete, 0, tensor)
     else:
-        managed = _Plain(tensor, None, delete)
+        managed = _Managed(tensor, None, delete)
     place = ctypes.addressof(managed)
-    _lent[place] = (owner, managed, sizes, steps)
-    return _new(place, _VERSIONED if versioned else _PLAIN, _drop)
+    _exported[place] = (owner, managed, sizes, steps)
+    return _new(place, _VERSIONED if versioned else _UNVERSIONED, _destroy_capsule)
 
 
 @_Delete  # type: ignore[untyped-decorator]
-def _forget(place: int) -> None:
-    _lent.pop(place, None)
+def _delete(place: int) -> None:
+    _exported.pop(place, None)
 
 
 @_Destroy  # type: ignore[untyped-decorator]
-def _drop(capsule: int) -> None:
-    """Free what a capsule holds that nobody took; its taker does otherwise."""
-    for name in (_PLAIN, _VERSIONED):
-        if _last_is(capsule, name):
-            _lent.pop(_last_get(capsule, name), None)
+def _destroy_capsule(capsule: int) -> None:
+    """Delete the contents of a capsule that nobody consumed; its consumer does so otherwise."""
+    for name in (_UNVERSIONED, _VERSIONED):
+        if _is_valid_dying(capsule, name):
+            _exported.pop(_pointer_of_dying(capsule, name), None)

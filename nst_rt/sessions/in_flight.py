@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nst_rt.errors import OutOfMemoryError, UsageError
 from nst_rt.nvidia.context import CudaContext
-from nst_rt.nvidia.device_array import LEGACY_STREAM, DeviceArray, device_array, same_kind
+from nst_rt.nvidia.device_array import LEGACY_STREAM, DeviceArray, device_array, new_like
 from nst_rt.nvidia.device_picture import DevicePicture
 from nst_rt.nvidia.memory import DeviceBuffer, Event, PinnedArray, Stream
 
@@ -145,12 +145,12 @@ class InFlight(Generic[Binding]):
         with self._lock:
             self._cuda.make_current()
             shape = self._painted_shape(source.shape)
-            result = same_kind(array, shape)
+            result = new_like(array, shape)
             if result is None:
                 result = DevicePicture(self._cuda, shape, source, self.compute)
             target = device_array(result, "the painting", stream=now, axes=(3, 4))
-            # a lent array is in order already, and its painting carries an event
-            caller = None if source.lent else Stream(self._cuda, source.stream or LEGACY_STREAM)
+            # an imported array is in order already, and its painting carries an event
+            caller = None if source.imported else Stream(self._cuda, source.stream or LEGACY_STREAM)
             try:
                 self._paint_between(source.pictures(), target.pictures(), caller)
             finally:

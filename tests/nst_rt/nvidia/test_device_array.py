@@ -32,9 +32,11 @@ class Kept:
 
 
 def test_array_that_its_library_does_not_give_away_says_why() -> None:
-    with pytest.raises(InputError, match=r"the image is not to be had .*requires grad"):
+    with pytest.raises(InputError, match=r"the image is not available .*requires grad"):
         device_array(Trained(), "the image", stream=1)
-    with pytest.raises(InputError, match=r"the image is not lent .it is on another GPU.; give a"):
+    with pytest.raises(
+        InputError, match=r"the image is not exported by its library .it is on another GPU.; give a"
+    ):
         device_array(Kept(), "the image", stream=1)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nst_rt.nvidia import dlpack
-from nst_rt.nvidia.dlpack import Borrowed, lend
+from nst_rt.nvidia.dlpack import ImportedArray, export_capsule
 
 CPU = (1, 0)
 
@@ -24,7 +24,7 @@ class Owner:
 
     def __dlpack__(self, **options: object) -> object:
         address = int(self.array.ctypes.data)
-        return lend(self, address, self.array.shape, CPU, self.versioned)
+        return export_capsule(self, address, self.array.shape, CPU, self.versioned)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return CPU
@@ -44,7 +44,7 @@ def test_what_is_lent_lives_until_its_taker_drops_it(take, versioned) -> None:
     del taken
     gc.collect()
     assert gone() is None
-    assert not dlpack._lent
+    assert not dlpack._exported
 
 
 @pytest.mark.parametrize("versioned", [False, True], ids=["before versions", "versioned"])
@@ -74,7 +74,7 @@ class Counted(np.ndarray):
     ],
 )
 def test_borrowed_arrays_are_read_as_they_are(array, dtype, strides) -> None:
-    borrowed = Borrowed(array, None)
+    borrowed = ImportedArray(array, None)
     assert (borrowed.dtype, borrowed.device, borrowed.shape) == (dtype, CPU, (5, 4, 3))
     assert borrowed.strides == strides
     address = array.ctypes.data if isinstance(array, np.ndarray) else array.data_ptr()
@@ -84,7 +84,7 @@ def test_borrowed_arrays_are_read_as_they_are(array, dtype, strides) -> None:
 def test_borrowed_arrays_are_given_back_once() -> None:
     array = np.zeros((5, 4, 3), np.uint8).view(Counted)
     gone = weakref.ref(array)
-    borrowed = Borrowed(array, None)
+    borrowed = ImportedArray(array, None)
     del array
     gc.collect()
     assert gone() is not None
@@ -95,9 +95,9 @@ def test_borrowed_arrays_are_given_back_once() -> None:
 
 def test_read_only_arrays_say_so_and_other_versions_are_refused(monkeypatch) -> None:
     array = np.zeros((5, 4, 3), np.uint8)
-    assert not Borrowed(array, None).is_read_only
+    assert not ImportedArray(array, None).is_read_only
     array.flags.writeable = False
-    assert Borrowed(array, None).is_read_only
+    assert ImportedArray(array, None).is_read_only
     monkeypatch.setattr(dlpack, "VERSION", (2, 0))
     with pytest.raises(BufferError, match=r"DLPack 1\..* is not known"):
-        Borrowed(array, None)
+        ImportedArray(array, None)

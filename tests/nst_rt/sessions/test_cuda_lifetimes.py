@@ -84,7 +84,7 @@ def test_garbage_of_a_cycle_is_freed_in_order(cuda_machine, echo, lazy) -> None:
     """A painting that nobody waited for, its picture, which another library lent, and all else."""
     code = """
     import gc
-    from nst_rt.nvidia.dlpack import lend
+    from nst_rt.nvidia.dlpack import export_capsule
 
     class Lender:
         def __init__(self):
@@ -97,7 +97,7 @@ def test_garbage_of_a_cycle_is_freed_in_order(cuda_machine, echo, lazy) -> None:
             # its library takes the memory for other work as soon as it is given back
             owner = Owner()
             owner.buffer = self.buffer
-            return lend(owner, int(self.buffer.address), (20, 30, 3), (2, 0), False)
+            return export_capsule(owner, int(self.buffer.address), (20, 30, 3), (2, 0), False)
 
     class Owner:
         def __del__(self):
