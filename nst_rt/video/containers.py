@@ -1,8 +1,8 @@
-"""Opening containers so that a file from a stranger reaches for nothing but itself.
+"""Opening containers so that an untrusted file cannot make FFmpeg open anything else.
 
-A playlist in a video's clothes (HLS, ffconcat, DASH, IMF, SDP) makes FFmpeg open the files and
-addresses that it names. Two lists close that door, and both are needed: the protocols that may be
-used, and the formats that may be found.
+A playlist disguised as a video (HLS, ffconcat, DASH, IMF, SDP) makes FFmpeg open the files and
+addresses that it names. Two lists prevent that, and both are needed: the allowed protocols and the
+allowed formats.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mxf,gif,apng,"
     "ivf,h264,hevc,av1,obu,rawvideo,yuv4mpegpipe,wav,mp3,aac,flac"
 )
-"""Formats that hold their own data; none of them can name another file."""
+"""Formats that contain their own data; none of them can refer to another file."""
 _NETWORK_PROTOCOLS = "file,http,https,tcp,tls,udp,rtp,rtsp,rtmp,rtmps"
 _NETWORK_FORMATS = FORMATS + ",rtsp,sdp,mpjpeg,mjpeg"
 _OLDEST = 18
-"""PyAV that lets swscale round accurately and tells of a track that is not to be shown."""
+"""Oldest PyAV with accurate rounding in swscale and `Stream.discard`."""
 SCHEMES = ("http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "rtp", "tcp")
-"""Addresses that `--allow-network` lets through."""
+"""Schemes of addresses that may be opened with `allow_network`."""
 
 Source = str | os.PathLike[str] | bytes | IO[bytes]
 
 
 @cache
 def pyav() -> Any:
-    """The module `av`, silent: its bridge from FFmpeg's log to Python's deadlocks under threads.
+    """Load the module `av` with FFmpeg's log off: passing it to Python deadlocks with threads.
 
     Raises:
-        MissingExtraError: it is not installed, or too old to know what is needed of it.
+        MissingExtraError: it is not installed, or too old.
     """
     try:
         import av
@@ -49,12 +49,12 @@ def pyav() -> Any:
             cure='pip install --upgrade "nst-rt[video]"',
         )
     av.logging.set_level(None)
-    os.environ.setdefault("SVT_LOG", "1")  # its encoder has no option for that
+    os.environ.setdefault("SVT_LOG", "1")  # silences SVT-AV1, whose encoder has no option for it
     return av
 
 
 def is_address(source: object) -> bool:
-    """Whether this is an address on a network rather than a path."""
+    """Return whether this is a network address rather than a path."""
     return isinstance(source, str) and source.split("://")[0].lower() in SCHEMES and "://" in source
 
 
@@ -68,16 +68,16 @@ def open_input(
     """Open a container for reading.
 
     Args:
-        source: a path, the bytes of a file, or a binary file object; an address where
-            `allow_network` says so.
+        source: a path, the bytes of a file, a binary file object, or an address.
         allow_network: whether addresses may be opened.
-        timeout: seconds that an address may take to answer, or to open and to answer.
-        hwaccel: name of a hardware decoder, for what it decodes.
+        timeout: seconds that an address may take to answer, or a pair: to open and to answer.
+        hwaccel: name of a hardware decoder, used for the codecs that it decodes.
 
     Raises:
-        ProviderError: the hardware decoder is absent.
-        UnsafeError: it is a list of other files or addresses, or an address without leave.
-        InputError: it is not there, not a video, or its index is missing.
+        ProviderError: the hardware decoder is not available.
+        UnsafeError: it is a list of other files or addresses, or an address without
+            `allow_network`.
+        InputError: it does not exist, is not a video, or its index is missing.
     """
     av = pyav()
     if is_address(source):
@@ -121,11 +121,13 @@ def _opened(
         return av.open(source, options=options, timeout=timeout, hwaccel=decoder)
     except (av.FFmpegError, ValueError, OSError) as error:
         if hwaccel:
-            _opened(av, source, path, options, timeout).close()  # unless that is not the reason
+            _opened(
+                av, source, path, options, timeout
+            ).close()  # raises if the decoder is not the reason
             known = ", ".join(av.codec.hwaccel.hwdevices_available()) or "none"
             raise ProviderError(
                 f"the hardware decoder {hwaccel} does not work here",
-                cure=f"drop --hwaccel, or choose another (FFmpeg knows {known})",
+                cure=f"leave hwaccel (--hwaccel) out, or choose another (FFmpeg knows {known})",
             ) from error
         raise _refusal(error, name, _beginning(path, source)) from error
 
@@ -139,13 +141,13 @@ def _refuse_unreadable(path: Path) -> None:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", path=path) from error
     except ValueError as error:
-        raise UsageError("is no path", path=path) from error
+        raise UsageError("is not a path", path=path) from error
     if empty:
         raise InputError("is empty", path=path, cure="copy or download it again")
 
 
 def _refusal(error: Exception, path: Any, start: bytes) -> InputError:
-    """Why a container does not open, in the words of the file's owner."""
+    """Return the error for a container that does not open, in terms of the file, not of FFmpeg."""
     if kind := _list_of_others(start):
         return UnsafeError(
             f"is {kind}, a list of other files or addresses",
@@ -163,7 +165,7 @@ def _refusal(error: Exception, path: Any, start: bytes) -> InputError:
     text = getattr(error, "strerror", None) or str(error)
     if is_address(path):
         return InputError(
-            f"cannot be opened ({text})", path=path, cure="see that it is right and sends"
+            f"cannot be opened ({text})", path=path, cure="check the address and that it is sending"
         )
     return InputError(
         f"is not a video that can be opened ({text})", path=path, cure="copy or convert it again"

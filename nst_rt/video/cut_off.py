@@ -1,4 +1,4 @@
-"""Whether a Matroska or WebM file is all there: its demuxer takes any end for the end."""
+"""Detecting truncated Matroska and WebM files, whose demuxer accepts any end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _HEADER, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def missing_bytes(path: Path) -> int:
-    """How many bytes the file lacks of what it says it has; 0 for other formats, or if unsaid."""
+    """Return how many bytes of its stated size a file lacks; 0 for other formats or unknown."""
     with path.open("rb") as file:
         head = file.read(4096)
     if not head.startswith(_HEADER):
@@ -22,7 +22,7 @@ def missing_bytes(path: Path) -> int:
 
 
 def _size(data: bytes, position: int) -> tuple[int, int]:
-    """Where the content of an element begins, and its length, 0 where that is unknown.
+    """Return where the content of an element begins, and its length, 0 if unknown.
 
     Source: RFC 8794, section 4.
     """

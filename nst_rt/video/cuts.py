@@ -1,8 +1,8 @@
-"""Where one scene of a video ends and the next begins, told from two frames.
+"""Detecting scene cuts from two frames.
 
-A cut changes what is where; a fade, a flash or a change of exposure changes how bright it is, a pan
-moves it. So small pictures of the luminance are compared by how well they correlate, at the best of
-a few displacements.
+A cut changes the content; a fade, a flash or a change of exposure only changes its brightness, and
+a pan moves it. So thumbnails of the luminance are compared by their correlation, at the best of a
+few displacements.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIZE = (32, 18)
-"""Width and height of the small pictures."""
+"""Width and height of thumbnails."""
 NEAR = 8.0
-"""Levels by which frames of different scenes differ on average, at least."""
+"""Smallest mean difference in levels between frames of different scenes."""
 ALIKE = 0.65
-"""Correlation from which on two frames show the same: of pairs of unrelated photos 3 % reach it, of
-frames displaced by a tenth of their width none falls below."""
+"""Correlation from which two frames show the same scene: 3 % of pairs of unrelated photos reach it;
+no pair of frames displaced by a tenth of their width falls below it."""
 FLAT = 2.0
-"""Standard deviation in levels below which a frame shows nothing."""
+"""Standard deviation in levels below which a frame is flat."""
 REACH = (4, 2)
-"""Displacements that are tried, in pixels of the small pictures, across and down."""
+"""Largest displacements tried, across and down, in pixels of thumbnails."""
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """The luminance of a frame, small."""
+    """The luminance of a frame at small size."""
 
     luminance: NDArray[np.uint8]
-    """18×32."""
+    """uint8 18×32."""
 
     @classmethod
     def of(cls, frame: NDArray[np.uint8]) -> Thumbnail:
-        """That of uint8 H×W×3."""
+        """Return the thumbnail of a frame uint8 H×W×3."""
         from PIL import Image
 
         kernel = Image.Resampling.BOX
@@ -43,11 +43,11 @@ class Thumbnail:
 
     @property
     def is_flat(self) -> bool:
-        """Whether the frame is black, white or of another colour alone."""
+        """Whether the frame is of a single colour, such as black or white."""
         return float(self.luminance.std()) < FLAT
 
     def begins_another_scene(self, before: Thumbnail) -> bool:
-        """Whether there is a cut between `before` and this frame."""
+        """Return whether there is a cut between `before` and this frame."""
         here, there = (t.luminance.astype(np.float32) for t in (self, before))
         if np.abs(here - there).mean() <= NEAR:
             return False
@@ -60,7 +60,7 @@ class Thumbnail:
 
 
 def _displaced(picture: NDArray[np.float32], x: int, y: int) -> NDArray[np.float32]:
-    """The part that remains when another picture lies `x` to the right and `y` below."""
+    """Return the part that overlaps a copy moved `x` to the right and `y` down."""
     height, width = picture.shape
     return picture[max(0, y) : height + min(0, y), max(0, x) : width + min(0, x)]
 

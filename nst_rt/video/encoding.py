@@ -1,4 +1,4 @@
-"""Which encoder writes a painted video, and with what settings."""
+"""Choosing the encoder of a painted video and its settings."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CONTAINERS = {
     ".mkv": "libx264",
     ".webm": "libvpx-vp9",
 }
-"""Containers that keep every frame's time, and the encoder that each gets by default."""
+"""Containers that keep the time of every frame, with their default encoders."""
 _HARDWARE = ("h264_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox")
 _HARDWARE_KINDS = ("nvenc", "qsv", "amf", "videotoolbox", "vaapi", "v4l2m2m", "vulkan", "mf")
-"""How the names of encoders end that need a certain graphics unit or system."""
+"""Endings of the names of encoders that need certain hardware or systems."""
 _SEGMENTS = {"ffv1": ".mkv", "prores_ks": ".mov", "prores": ".mov", "dnxhd": ".mov"}
-"""What the parts of a job are written as, for encoders that MP4 does not hold."""
+"""Containers of a job's parts for encoders that do not fit into MP4."""
 _CRF = {"libx264": 20, "libx265": 22, "libvpx-vp9": 30, "libsvtav1": 30, "libaom-av1": 30}
 _QUALITY = {"h264_nvenc": "cq", "hevc_nvenc": "cq", "av1_nvenc": "cq", "h264_qsv": "global_quality"}
 _FAST: dict[str, dict[str, str]] = {
@@ -47,10 +47,10 @@ class Encoding:
     """How the painted video is encoded.
 
     Args:
-        codec: FFmpeg's name of an encoder; None chooses by the container, "hardware" the first of
-            this machine's.
-        crf: constant quality, lower is better; None is the encoder's default here.
-        preset: speed of the encoder, in its own words.
+        codec: FFmpeg's name of an encoder; None chooses by the container, "hardware" the first
+            hardware encoder of this machine.
+        crf: constant quality, 0 to 63, lower is better; None uses our default for the encoder.
+        preset: speed of the encoder, in its own terms.
         pixel_format: "yuv420p", "yuv444p", "yuv420p10le", …; None chooses by the source.
     """
 
@@ -69,7 +69,7 @@ DEFAULT_ENCODING = Encoding()
 
 @dataclass(frozen=True)
 class ChosenEncoder:
-    """An encoder that was found to open, and all that it is opened with."""
+    """An encoder that opens here, with all its settings."""
 
     codec: str
     options: tuple[tuple[str, str], ...]
@@ -80,7 +80,7 @@ class ChosenEncoder:
         return {**asdict(self), "options": dict(self.options)}
 
     def add_to(self, container: Any, facts: VideoFacts, size: tuple[int, int]) -> Any:
-        """A stream of a container that is encoded: `size` is height and width in pixels."""
+        """Add an encoded stream to a container; `size` is height and width in pixels."""
         options = dict(self.options)
         if self.codec == "libx264" and _has_avx512():
             options["x264-params"] = "asm=avx2"
@@ -97,26 +97,32 @@ class ChosenEncoder:
 def choose_encoder(
     encoding: Encoding, target: Path, facts: VideoFacts, size: tuple[int, int]
 ) -> ChosenEncoder:
-    """Settle codec, quality and pixel format, and open the encoder once to see that it works.
+    """Choose codec, quality and pixel format, and open the encoder once to check that it works.
+
+    Args:
+        encoding: the requested settings.
+        target: the output, whose suffix names the container.
+        facts: of the source.
+        size: height and width of the frames.
 
     Raises:
-        UsageError: the container is unknown or cannot hold the codec, or an option has no meaning.
-        ProviderError: the encoder is absent here.
+        UsageError: the container is unknown or cannot hold the codec, or an option is invalid.
+        ProviderError: the encoder is not available.
     """
     codec = _codec(encoding, target)
     pixel_format = encoding.pixel_format or _pixel_format(codec, facts, size)
     deep = _deep(pixel_format)
     if facts.bits > 8 and not deep:
         logger.warning(
-            "the video has %d bits, the painting is written with 8; --pixel-format yuv420p10le "
-            "writes 10", facts.bits,
+            "the video has %d bits, the painting is written with 8; pixel_format "
+            "(--pixel-format) yuv420p10le writes 10", facts.bits,
         )  # fmt: skip
     if facts.has_alpha:
         logger.warning("the video is transparent in places, the painting is not")
     if "420" in pixel_format and (size[0] % 2 or size[1] % 2):
         raise UsageError(
             f"{pixel_format} has no odd sizes, and this is {size[1]}x{size[0]}",
-            cure="choose --pixel-format yuv444p",
+            cure="choose pixel_format (--pixel-format) yuv444p",
         )
     chosen = ChosenEncoder(
         codec, _options(codec, encoding), pixel_format, _SEGMENTS.get(codec, ".mp4")
@@ -126,15 +132,15 @@ def choose_encoder(
         works = [suffix for suffix in CONTAINERS if _fits(chosen, suffix, facts, size)]
         muxer = MUXERS[target.suffix.lower()]
         raise UsageError(
-            f"{muxer} does not hold {codec}", path=target, cure=f"write {', '.join(works)}"
+            f"{muxer} does not support {codec}", path=target, cure=f"write {', '.join(works)}"
         )
     return chosen
 
 
 @cache
 def _has_avx512(file: Path = CPUINFO) -> bool:
-    """Whether x264 would use AVX-512: with that it makes now and then another stream of the same
-    frames, so that a conversion that was resumed would not be the one that never stopped.
+    """Return whether x264 would use AVX-512: with it, equal frames do not always give an equal
+    stream, so that a resumed conversion could differ from one that never stopped.
     """  # noqa: D205 - one sentence
     return "avx512f" in instruction_sets(cpuinfo(file))
 
@@ -144,17 +150,18 @@ def _codec(encoding: Encoding, target: Path) -> str:
     suffix = target.suffix.lower()
     if suffix not in CONTAINERS:
         why = (
-            "does not keep when frames are shown"
+            "does not keep the times of frames"
             if suffix == ".avi"
-            else "is no video format that is written here"
+            else "is not a video format that can be written"
         )
-        what = f"{suffix} {why}" if suffix else "has no suffix that says what it is"
+        what = f"{suffix} {why}" if suffix else "has no suffix that names a format"
         raise UsageError(what, path=target, cure=_choose_container())
     if encoding.codec == "hardware":
         here = [name for name in _HARDWARE if _opens(name)]
         if not here:
             raise ProviderError(
-                "no hardware encoder works here", cure="leave --codec out: libx264 always does"
+                "no hardware encoder works here",
+                cure="leave codec (--codec) out: libx264 works anywhere",
             )
         return here[0]
     codec = encoding.codec or CONTAINERS[suffix]
@@ -184,7 +191,7 @@ def _working() -> list[str]:
 
 
 def _opens(codec: str) -> bool:
-    """Whether an encoder really starts on this machine; its presence in FFmpeg says little."""
+    """Return whether an encoder opens on this machine; FFmpeg also lists those that do not."""
     av = pyav()
     try:
         context = av.CodecContext.create(codec, "w")
@@ -201,14 +208,14 @@ def _pixel_format(codec: str, facts: VideoFacts, size: tuple[int, int]) -> str:
         return "yuv422p10le"
     if size[0] % 2 or size[1] % 2:
         logger.warning(
-            "%dx%d is odd, which 4:2:0 cannot be: the video is written as yuv444p, which some "
-            "players do not show", size[1], size[0],
+            "%dx%d is odd, which 4:2:0 does not allow: the video is written as yuv444p, which some "
+            "players do not support", size[1], size[0],
         )  # fmt: skip
         return "yuv444p"
     if "444" in facts.pixel_format or "422" in facts.pixel_format:
         logger.warning(
-            "the video is %s, the painting is written as yuv420p, which every player shows; "
-            "--pixel-format yuv444p keeps all colours", facts.pixel_format,
+            "the video is %s, the painting is written as yuv420p, which every player supports; "
+            "pixel_format (--pixel-format) yuv444p keeps all colours", facts.pixel_format,
         )  # fmt: skip
     return "yuv420p"
 
@@ -229,7 +236,7 @@ def _options(codec: str, encoding: Encoding) -> tuple[tuple[str, str], ...]:
     quality = encoding.crf if encoding.crf is not None else _CRF.get(codec)
     if quality is not None:
         if codec not in _CRF and codec not in _QUALITY:
-            raise UsageError(f"{codec} has no constant quality", cure="leave --crf out")
+            raise UsageError(f"{codec} has no constant quality", cure="leave crf (--crf) out")
         options[_QUALITY.get(codec, "crf")] = str(quality)
         if codec == "libvpx-vp9":
             options["b"] = "0"
@@ -239,7 +246,7 @@ def _options(codec: str, encoding: Encoding) -> tuple[tuple[str, str], ...]:
 
 
 def _try(chosen: ChosenEncoder, facts: VideoFacts, size: tuple[int, int]) -> None:
-    """Open the encoder in a container that goes nowhere."""
+    """Open the encoder in a container that is discarded."""
     av = pyav()
     try:
         _write_header(chosen, chosen.segment_suffix, facts, size)
@@ -251,12 +258,13 @@ def _try(chosen: ChosenEncoder, facts: VideoFacts, size: tuple[int, int]) -> Non
         raise UsageError(
             f"{chosen.codec} does not open with these settings "
             f"({getattr(error, 'strerror', None) or error})",
-            cure="change --codec, --crf, --preset or --pixel-format",
+            cure="change codec, crf, preset or pixel_format (--codec, --crf, --preset, "
+            "--pixel-format)",
         ) from error
 
 
 def _fits(chosen: ChosenEncoder, suffix: str, facts: VideoFacts, size: tuple[int, int]) -> bool:
-    """Whether a container holds what the encoder makes."""
+    """Return whether a container can hold the encoder's stream."""
     av = pyav()
     try:
         _write_header(chosen, suffix, facts, size)

@@ -1,4 +1,4 @@
-"""What is true of a video stream."""
+"""Facts of a video stream."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nst_rt.video.color import Color, color_of
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What is true of the video stream that is painted.
+    """Facts of the video stream that is painted.
 
-    `display_matrix` are the nine numbers that turn the picture when it is shown, None where it is
-    shown as it is; `aspect` is the width of a pixel over its height.
+    `display_matrix` holds the nine numbers that rotate the picture for display, None if it needs no
+    rotation; `aspect` is the width of a pixel over its height.
     """
 
     index: int
@@ -29,7 +29,7 @@ class VideoFacts:
     aspect: Fraction
     display_matrix: tuple[int, ...] | None
     quarter_turns: int
-    """How often the picture is turned by 90° counterclockwise when it is shown."""
+    """Number of counterclockwise rotations by 90° for display."""
     pixel_format: str
     bits: int
     interlaced: bool
@@ -37,7 +37,7 @@ class VideoFacts:
 
 
 def facts_of(video: Any, frame: Any) -> VideoFacts:
-    """The facts of a stream of PyAV's, some of which its first frame tells."""
+    """Return the facts of a PyAV stream and its first decoded frame."""
     matrix = None
     for data in frame.side_data:
         if data.type.name == "DISPLAYMATRIX":

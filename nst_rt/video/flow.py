@@ -1,9 +1,9 @@
-"""The painting of the frame before, moved to where its parts are now.
+"""Blending a painting with the previous one, moved along the optical flow.
 
 Source: optical flow by Kroeger, Timofte, Dai, Van Gool 2016, "Fast Optical Flow using Dense Inverse
-Search" (arXiv 1603.03590), as OpenCV has it; what is visible in both frames is told by the two
-directions' agreement, as in Sundaram, Brox, Keutzer 2010, "Dense Point Trajectories by
-GPU-accelerated Large Displacement Optical Flow", equation 5.
+Search" (arXiv 1603.03590), as implemented in OpenCV; what is visible in both frames is found by
+comparing the flow of both directions, as in Sundaram, Brox, Keutzer 2010, "Dense Point Trajectories
+by GPU-accelerated Large Displacement Optical Flow", equation 5.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from nst_rt.pixels import Pixels
 from nst_rt.video.opencv import opencv
 
 Field = NDArray[np.float32]
-"""Where each pixel goes, H×W×2, x and y in pixels."""
+"""Displacement of each pixel, H×W×2, x and y in pixels."""
 BRIGHTNESS = 20.0
-"""Levels by which a pixel may differ from the one that it comes from."""
+"""Largest difference in levels between a pixel and the one that it comes from."""
 SAME = 4
-"""Levels up to which a pixel shows the same as before, where the camera stands."""
+"""Largest difference in levels of an unchanged pixel while the camera stands still."""
 EDGE = 32.0
-"""Slope in levels, as Sobel's filter counts it, from which on there is an edge to follow."""
+"""Response of the Sobel filter from which a pixel is on an edge."""
 SMALLEST = 16
-"""Pixels of a side below which there is nothing to follow."""
+"""Side in pixels below which no flow is computed."""
 
 
 class FlowBlend:
-    """Blends each painting with the one before, along the motion between their frames.
+    """Blends each painting with the previous one, along the motion between their frames.
 
     Args:
-        strength: share of the painting before, 0…1, where both frames show the same.
+        strength: share of the previous painting, 0…1, where both frames show the same.
     """
 
     def __init__(self, strength: float) -> None:
@@ -41,7 +41,7 @@ class FlowBlend:
         self._dis = self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def blend(self, frame: Pixels, painting: Pixels, before: Pixels, painted: Pixels) -> Pixels:
-        """`painting` of `frame`, with what `painted` of the frame `before` has of the same things.
+        """Return `painting` of `frame`, blended with `painted`, the painting of the frame `before`.
 
         All are uint8 H×W×3.
         """
@@ -50,9 +50,8 @@ class FlowBlend:
         cv2 = self._cv2
         here, there = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (frame, before))
         back, forth = self._dis.calc(here, there, None), self._dis.calc(there, here, None)
-        if _camera_stands(
-            cv2, here, back
-        ):  # the flow wavers on a wall, which has nothing to follow
+        # on a wall, which has no texture to follow, the flow is noise
+        if _camera_stands(cv2, here, back):
             same = cv2.absdiff(here, there) <= SAME
             back[same] = forth[same] = 0
         grid = _grid(frame.shape[0], frame.shape[1]) + back
@@ -64,7 +63,7 @@ class FlowBlend:
 
 
 def _camera_stands(cv2: Any, picture: Pixels, flow: Field) -> bool:
-    """Whether half of all edges moved by less than half a pixel."""
+    """Return whether half of all edges moved by less than half a pixel."""
     across, down = (cv2.Sobel(picture, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     edges = np.abs(across) + np.abs(down) >= EDGE
     return not edges.any() or float(np.median(_square(flow)[edges])) < 0.25
@@ -73,7 +72,7 @@ def _camera_stands(cv2: Any, picture: Pixels, flow: Field) -> bool:
 def _seen_in_both(
     cv2: Any, here: Pixels, there: Pixels, back: Field, forth: Field, grid: Field
 ) -> Field:
-    """1 where a pixel was visible in the frame before, 0 where it came into view, soft between."""
+    """Return 1 where a pixel was visible in the previous frame, 0 where not, soft between."""
     height, width = here.shape
     returned = cv2.remap(forth, grid, None, cv2.INTER_LINEAR)
     astray = _square(back + returned)

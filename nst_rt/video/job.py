@@ -1,7 +1,7 @@
-"""A conversion that can be stopped at any moment and goes on where it was.
+"""Jobs: conversions that can be stopped at any time and resumed.
 
-Beside the output lies a hidden folder with the finished parts of the video, each with a note of
-what it holds, and a job file that says what they were made from. It goes when the output is there.
+A hidden folder beside the output contains the finished parts of the video, each with a note of its
+contents, and a job file that records what they were made from. It is removed with the job's end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nst_rt.video.encoding import ChosenEncoder
 
 _SUFFIX = ".nst-rt-job"
 _FILES = {"sha256": "the style", "steady_sha256": "the steady file", "source": "the source"}
-"""Facts of an identity that are hashes, and of what."""
+"""Facts of an identity that are hashes of files."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Part:
 
     Attributes:
         path: the file.
-        frames: how many it holds.
-        start: time of the first in the finished video, in seconds.
-        state: what the painter knew after its last frame.
+        frames: number of its frames.
+        start: time of the first frame in the finished video, in seconds.
+        state: state of the painter after the last frame.
     """
 
     path: Path
@@ -49,14 +49,14 @@ class Job:
 
     Args:
         target: the output.
-        identity: all that decides what the output looks like.
-        resume: go on with the parts that are there.
-        overwrite: begin anew whatever is there.
+        identity: everything that decides what the output looks like.
+        resume: continue after the existing parts.
+        overwrite: discard the existing parts.
 
     Raises:
-        UsageError: another process writes it, an unfinished job is there and neither is said, or it
-            was made from something else.
-        OutputError: the folder cannot be made.
+        UsageError: another process writes the output, there is an unfinished job and neither
+            `resume` nor `overwrite`, or the job has another identity.
+        OutputError: the folder cannot be created.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Job:
 
     @property
     def frames(self) -> int:
-        """How many frames the finished parts hold."""
+        """Number of frames in the finished parts."""
         return sum(part.frames for part in self.parts)
 
     def __enter__(self) -> Self:
@@ -98,12 +98,12 @@ class Job:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def path_of_next(self, encoder: ChosenEncoder) -> Path:
-        """Where the next part is written until it is complete, a name that no other attempt has."""
+        """Return the path of the next part until it is complete, unique to this attempt."""
         name = f"{len(self.parts):05d}.{os.getpid()}{encoder.segment_suffix}"
         return self.folder / f"unfinished-{name}"
 
     def add(self, unfinished: Path, frames: int, start: Fraction, state: Any) -> None:
-        """A part is complete and closed: give it its name."""
+        """Give a complete and closed part its final name and its note."""
         path = self.folder / f"{len(self.parts):05d}{unfinished.suffix}"
         move_into_place(unfinished, path)
         note = {"frames": frames, "start": str(start), "state": state}
@@ -111,18 +111,19 @@ class Job:
         self.parts.append(Part(path, frames, start, state))
 
     def discard(self) -> None:
-        """The output is in its place: the parts are no longer needed."""
+        """Drop the parts, since the output is complete."""
         self.parts = []
 
     def _settle(self) -> None:
-        """Read what is there, or begin."""
+        """Read the existing parts, or begin without any."""
         file = self.folder / "job.json"
         if file.exists() and not self._overwrite:
             if not self._resume:
                 raise UsageError(
-                    "an unfinished job is there",
+                    "there is an unfinished job",
                     path=self.target,
-                    cure="--resume goes on with it, --overwrite begins anew",
+                    cure="continue with resume=True (--resume), or restart with overwrite=True "
+                    "(--overwrite)",
                 )
             self._check(_read(file))
             self._read_parts()
@@ -143,7 +144,7 @@ class Job:
             raise UsageError(
                 f"cannot be resumed: {'; '.join(differing)}",
                 path=self.target,
-                cure="use what it was begun with, or --overwrite to begin anew",
+                cure="use the same as before, or restart with overwrite=True (--overwrite)",
             )
         self._write_identity()
 
@@ -169,12 +170,12 @@ class Job:
 
 
 def is_unfinished(target: Path) -> bool:
-    """Whether parts of this output wait for being gone on with."""
+    """Return whether there is an unfinished job of this output."""
     return any(_folder(target).glob("[0-9]*.json"))
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
-    """What differs between two identities, each fact by the name that it has."""
+    """Describe each fact that differs between two identities."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted({*before, *now}):
             yield from _differences(before.get(key), now.get(key), key)
@@ -199,6 +200,8 @@ def _read(path: Path) -> dict[str, Any]:
         facts: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise UsageError(
-            "the job's notes are damaged", path=path, cure="--overwrite begins anew"
+            "the job's notes are damaged",
+            path=path,
+            cure="restart with overwrite=True (--overwrite)",
         ) from error
     return facts

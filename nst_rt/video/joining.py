@@ -1,9 +1,10 @@
-"""From the parts of a job to the finished video: packets are copied, nothing is encoded again."""
+"""Joining the parts of a job into the finished video by copying packets, without re-encoding."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from nst_rt.errors import OutputError
 from nst_rt.video.containers import open_input, pyav
 from nst_rt.video.facts import VideoFacts
 from nst_rt.video.job import Part
-from nst_rt.video.tracks import MUXERS, Companions, Track, copy_tags
+from nst_rt.video.tracks import MUXERS, CopiedTracks, Track, copy_tags
 
 
 def join(
@@ -28,80 +29,71 @@ def join(
     end: Fraction | None = None,
     turned: bool = False,
 ) -> None:
-    """Write the finished video beside its name, flush, rename.
+    """Write the finished video beside its final name, flush and rename it.
 
     Args:
-        parts: of the painted video, in order.
-        source: gives the tracks.
+        parts: parts of the painted video, in order.
+        source: file of the tracks to copy.
         target: the output.
-        tracks: what goes along.
-        facts: of the video stream that was painted.
-        last_duration: how long the last frame stays, in seconds.
-        start: time in the source at which the output begins.
+        tracks: the tracks to copy.
+        facts: facts of the video stream that was painted.
+        last_duration: duration of the last frame in seconds.
+        start: time in the source at which the output begins, in seconds.
         end: time in the source at which it ends.
-        turned: the frames were turned upright, so that the output need not be.
+        turned: whether the frames were turned upright, so that the player need not.
 
     Raises:
         OutputError: it cannot be written; nothing half-written is left.
     """
+    unit = facts.time_base
     try:
-        with replacing(target) as part:
-            _write(parts, source, part, target, tracks, facts, last_duration, start, end, turned)
+        with replacing(target) as unfinished, _open_output(unfinished, target, unit) as output:
+            video = _add_video(output, parts[0], source, facts, turned=turned)
+            with closing(CopiedTracks(source, output, tracks, start=start, end=end)) as copied:
+                painted = _painted(parts, video, unit, last_duration)
+                for packet in _merged(painted, iter(copied)):
+                    output.mux_one(packet)
     except (pyav().FFmpegError, OSError) as error:
         if isinstance(error, OutputError):
             raise
         raise OutputError(
             f"cannot be written ({getattr(error, 'strerror', None) or error})",
             path=target,
-            cure="free some disk space and add --resume",
+            cure="free some disk space and pass resume=True (--resume)",
         ) from error
 
 
-def _write(
-    parts: list[Part],
-    source: Path,
-    unfinished: Path,
-    target: Path,
-    tracks: list[Track],
-    facts: VideoFacts,
-    last_duration: Fraction,
-    start: Fraction,
-    end: Fraction | None,
-    turned: bool,
-) -> None:
+def _open_output(unfinished: Path, target: Path, unit: Fraction) -> Any:
     muxer = MUXERS[target.suffix.lower()]
-    unit = facts.time_base
-    options = {"avoid_negative_ts": "disabled"}  # sound begins before the picture: keep its times
-    if muxer in ("mp4", "mov"):  # edit lists count in the movie's unit, by default milliseconds
+    options = {"avoid_negative_ts": "disabled"}  # keeps sound that begins before the picture
+    if muxer in ("mp4", "mov"):  # edit lists use the movie's time scale, by default milliseconds
         options |= {"movflags": "+faststart", "movie_timescale": str(unit.denominator)}
-    with pyav().open(f"file:{unfinished.absolute()}", "w", format=muxer, options=options) as output:
-        with open_input(parts[0].path) as first:
-            video = output.add_stream_from_template(first.streams.video[0], opaque=True)
-        video.time_base = unit
-        if facts.rate:  # Matroska's usual duration of a frame, and what timecodes count in
-            video.codec_context.framerate = facts.rate
-        with open_input(source) as original:
-            copy_tags(original.streams[facts.index], video)
-        if facts.display_matrix and not turned:
-            video.set_display_matrix(facts.display_matrix)
-        companions = Companions(source, output, tracks, start=start, end=end)
-        try:
-            painted = _painted(parts, video, unit, last_duration)
-            for packet in _merged(painted, iter(companions)):
-                output.mux_one(packet)
-        finally:
-            companions.close()
+    return pyav().open(f"file:{unfinished.absolute()}", "w", format=muxer, options=options)
+
+
+def _add_video(output: Any, part: Part, source: Path, facts: VideoFacts, *, turned: bool) -> Any:
+    """Add the stream of the painted video, with the tags of the source's stream."""
+    with open_input(part.path) as container:
+        video = output.add_stream_from_template(container.streams.video[0], opaque=True)
+    video.time_base = facts.time_base
+    if facts.rate:  # for Matroska's default duration and for timecodes
+        video.codec_context.framerate = facts.rate
+    with open_input(source) as original:
+        copy_tags(original.streams[facts.index], video)
+    if facts.display_matrix and not turned:
+        video.set_display_matrix(facts.display_matrix)
+    return video
 
 
 def _painted(
     parts: list[Part], stream: Any, unit: Fraction, last_duration: Fraction
 ) -> Iterator[tuple[Fraction, Any]]:
-    """Packets of all parts with their times in the whole.
+    """Yield the packets of all parts with their times in the joined video.
 
-    Decoding times are made anew from the presentation times of the whole, as an encoder that never
-    stopped would have: those of a part begin before its first frame, so they would overlap. The
-    first ones lie as far before the video as the last frames are apart, so that packets last as
-    long as the video: MP4 knows a packet's duration as the distance of decoding times alone.
+    Decoding times are computed anew from all presentation times, as by an encoder that never
+    stopped: those of a part begin before its first frame, so they would overlap. The first ones
+    precede the video by the distances of its last frames, so that all packets last as long as the
+    video: MP4 stores the duration of a packet only as the distance between decoding times.
     """
     coded = [pts for part in parts for pts, _ in _packets(part, unit)]
     shown = sorted(coded)
@@ -123,7 +115,7 @@ def _painted(
 
 
 def _packets(part: Part, unit: Fraction) -> Iterator[tuple[int, Any]]:
-    """Packets of a part in coded order, with their presentation times in the whole."""
+    """Yield the packets of a part in coded order with presentation times in the joined video."""
     start = round(part.start / unit)
     with open_input(part.path) as container:
         stream = container.streams.video[0]
@@ -135,7 +127,7 @@ def _packets(part: Part, unit: Fraction) -> Iterator[tuple[int, Any]]:
 def _merged(
     first: Iterator[tuple[Fraction, Any]], second: Iterator[tuple[Fraction, Any]]
 ) -> Iterator[Any]:
-    """Both in the order of their times, each read no further than that takes."""
+    """Merge both by time, reading each no further than needed."""
     one, other = next(first, None), next(second, None)
     while one is not None or other is not None:
         if other is None or (one is not None and one[0] <= other[0]):

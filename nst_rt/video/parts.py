@@ -1,4 +1,4 @@
-"""Writing the painted video part by part: each is a file of its own, complete when it is closed."""
+"""Writing the painted video in parts, each a file of its own that is complete when closed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nst_rt.video.job import Job
 from nst_rt.video.tracks import MUXERS
 
 _BEFORE_ANY_REORDERING = 2
-"""Frames of a part that is too short for one to be coded before another that is shown earlier."""
+"""Largest number of frames of a part in which coded and display order must be equal."""
 
 
 class PartWriter:
@@ -24,11 +24,10 @@ class PartWriter:
 
     Args:
         job: takes the finished parts.
-        encoder: as chosen.
+        encoder: the chosen encoder.
         facts: the source's times, pixels and colours.
         size: height and width of the painted frames.
         seconds: length of a part.
-        state: what the painter knows after the frame that was encoded last; kept with each part.
     """
 
     def __init__(
@@ -50,7 +49,13 @@ class PartWriter:
         self._state: Any = None
 
     def write(self, frame: Any, time: Fraction, duration: Fraction, state: Any = None) -> None:
-        """Encode one frame, an `av.VideoFrame` of the encoder's pixel format.
+        """Encode one frame.
+
+        Args:
+            frame: an `av.VideoFrame` in the encoder's pixel format.
+            time: of its display, in seconds.
+            duration: in seconds.
+            state: the painter's state after this frame, stored with the part.
 
         Raises:
             OutputError: the part cannot be written.
@@ -67,10 +72,10 @@ class PartWriter:
         self._state = state
 
     def finish(self) -> None:
-        """Complete the part that is being written, if one is.
+        """Complete the current part, if there is one.
 
         Raises:
-            OutputError: it cannot be written; the parts before it are safe.
+            OutputError: it cannot be written; the parts before it are kept.
         """
         if self._container is None:
             return
@@ -78,7 +83,7 @@ class PartWriter:
         def close() -> None:
             packets = self._stream.encode(None)
             if self._frames <= _BEFORE_ANY_REORDERING:
-                for packet in packets:  # x265 leaves the decoding times of so few to chance
+                for packet in packets:  # x265 sets arbitrary decoding times for so few
                     packet.dts = packet.pts
             self._container.mux(packets)
             self._container.close()
@@ -88,10 +93,10 @@ class PartWriter:
         self._container = None
 
     def abort(self) -> None:
-        """Throw away the part that is being written."""
+        """Discard the current part."""
         container, self._container = self._container, None
         if container is not None:
-            with suppress(Exception):  # what it could not write does not matter any more
+            with suppress(Exception):  # the part is discarded anyway
                 container.close()
             self._path.unlink(missing_ok=True)
 
@@ -112,5 +117,5 @@ class PartWriter:
             raise OutputError(
                 f"cannot be written ({getattr(error, 'strerror', None) or error})",
                 path=self._job.target,
-                cure="free some disk space and add --resume",
+                cure="free some disk space and pass resume=True (--resume)",
             ) from error

@@ -1,4 +1,4 @@
-"""Decoding one video stream of a file: every frame once, in order, at the time it is shown."""
+"""Decoding one video stream of a file: every frame once, in display order, with its time."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Repairs:
-    """What was wrong with a stream and was mended."""
+    """The damage of a stream that was repaired or skipped."""
 
     damaged_packets: int = 0
-    said: set[str] = field(default_factory=set)
+    logged: set[str] = field(default_factory=set)
 
-    def say_once(self, text: str) -> None:
-        if text not in self.said:
-            self.said.add(text)
+    def warn_once(self, text: str) -> None:
+        """Log a warning unless it was logged before."""
+        if text not in self.logged:
+            self.logged.add(text)
             logger.warning("%s", text)
 
 
@@ -41,7 +42,7 @@ class VideoReader:
 
     Raises:
         UnsafeError: the file is a list of other files.
-        InputError: it cannot be opened, has no video, not one frame can be decoded, or its dynamic
+        InputError: it cannot be opened, has no video, no frame can be decoded, or its dynamic
             range is refused.
         UsageError: it has no such video stream.
     """
@@ -58,7 +59,7 @@ class VideoReader:
             raise InputError(
                 f"is of high dynamic range ({self.facts.color.hdr}), which no style was trained on",
                 path=path,
-                cure="--hdr tonemap makes standard range of it first",
+                cure='hdr="tonemap" (--hdr tonemap) maps it to standard range first',
             )
         self._tone_map: ToneMap | None = None
         if self.facts.color.hdr and selection.hdr == "tonemap":
@@ -67,7 +68,7 @@ class VideoReader:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the frames, turned upright if they are."""
+        """Height and width of the frames, after any rotation."""
         facts = self.facts
         if self.selection.upright and facts.quarter_turns % 2:
             return facts.width, facts.height
@@ -75,7 +76,7 @@ class VideoReader:
 
     @property
     def count(self) -> int | None:
-        """How many frames there will be, as far as the file says."""
+        """Expected number of frames, as far as the file states it."""
         selection, facts = self.selection, self.facts
         if not facts.rate:
             return facts.count
@@ -86,7 +87,7 @@ class VideoReader:
         return max(0, facts.count - round(selection.start * facts.rate))
 
     def selected(self) -> Iterator[Decoded]:
-        """The frames of the selection, their times counted from its start."""
+        """Yield the frames of the selection, with times counted from its start."""
         start, end = self.selection.start, self.selection.end
         for decoded in self.decoded():
             if start and decoded.time < start:
@@ -96,32 +97,32 @@ class VideoReader:
             yield Decoded(decoded.frame, decoded.time - start, decoded.duration)
 
     def decoded(self) -> Iterator[Decoded]:
-        """Every frame, decoded; damaged packets are passed over and counted in `repairs`."""
+        """Yield every decoded frame; skip damaged packets and count them in `repairs`."""
         if self.facts.interlaced and not self.selection.deinterlace:
-            self.repairs.say_once(
-                f"{self.path.name}: is interlaced, so that lines of moving things are painted as "
-                "combs; add --deinterlace"
+            self.repairs.warn_once(
+                f"{self.path.name}: is interlaced, so that moving edges are painted as combs; pass "
+                "deinterlace=True (--deinterlace)"
             )
         with open_input(self.path, hwaccel=self.selection.hwaccel) as container:
             video = self._chosen(container)
             video.thread_type = "AUTO"
             if self.selection.hwaccel and not video.codec_context.is_hwaccel:
-                self.repairs.say_once(
-                    f"{self.path.name}: {self.selection.hwaccel} does not decode it here, software "
+                self.repairs.warn_once(
+                    f"{self.path.name}: {self.selection.hwaccel} does not decode it here; software "
                     "does"
                 )
             frames = self._frames(container, video)
             if self.selection.deinterlace and self.facts.interlaced:
                 frames = _deinterlaced(frames, video)
-            yield from timed(frames, video, self._tell_of_rebuilt_times)
+            yield from timed(frames, video, self._warn_of_rebuilt_times)
 
     def frame(self, decoded: Decoded) -> Frame:
-        """The frame as RGB of `size`, which is the one that the stream began with."""
+        """Convert a frame to RGB of `size`, the size of the first frame."""
         picture, facts = decoded.frame, self.facts
         if (picture.width, picture.height) != (facts.width, facts.height):
-            self.repairs.say_once(
+            self.repairs.warn_once(
                 f"{self.path.name}: its size changes to {picture.width}x{picture.height}; it is "
-                f"scaled to the {facts.width}x{facts.height} that it began with"
+                f"scaled to the first, {facts.width}x{facts.height}"
             )
         color = color_of(picture)
         if self._tone_map is not None:
@@ -162,11 +163,11 @@ class VideoReader:
             try:
                 packet = next(packets, None)
                 if packet is None:
-                    self._tell_of_missing(read, promised)
+                    self._warn_of_missing(read, promised)
                     return
                 read += packet.size > 0
                 for frame in packet.decode():
-                    self.repairs.damaged_packets += frame.is_corrupt  # shown, with what was lost
+                    self.repairs.damaged_packets += frame.is_corrupt  # decoded all the same
                     yield frame
             except errors.InvalidDataError:
                 self.repairs.damaged_packets += 1
@@ -174,32 +175,32 @@ class VideoReader:
                 return
             except OSError as error:  # a file that ends in the middle of a packet
                 self.repairs.damaged_packets += 1
-                self.repairs.say_once(f"{self.path.name}: reading ended early ({error.strerror})")
+                self.repairs.warn_once(f"{self.path.name}: reading ended early ({error.strerror})")
                 return
 
-    def _tell_of_missing(self, read: int, promised: int) -> None:
-        """A file that says first what it holds may break off anywhere without an error."""
+    def _warn_of_missing(self, read: int, promised: int) -> None:
+        """Warn of a truncated file, which may end without an error if its index is in front."""
         absent = missing_bytes(self.path)
         if absent:
             self.repairs.damaged_packets += 1
-            self.repairs.say_once(
+            self.repairs.warn_once(
                 f"{self.path.name}: ends {absent:,} bytes too early; copy or download it again"
             )
         if read < promised:
             self.repairs.damaged_packets += promised - read
-            self.repairs.say_once(
+            self.repairs.warn_once(
                 f"{self.path.name}: ends after {read} of {promised} packets; copy or download it "
                 "again"
             )
 
-    def _tell_of_rebuilt_times(self) -> None:
-        self.repairs.say_once(
+    def _warn_of_rebuilt_times(self) -> None:
+        self.repairs.warn_once(
             f"{self.path.name}: times are missing or go back; they are rebuilt from the frame rate"
         )
 
 
 def _deinterlaced(frames: Iterator[Any], video: Any) -> Iterator[Any]:
-    """bwdif, one picture for each that is interlaced; others pass as they are."""
+    """Deinterlace with bwdif, one frame for each interlaced one; pass others unchanged."""
     graph = None
     for frame in frames:
         if graph is None:

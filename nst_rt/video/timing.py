@@ -1,4 +1,4 @@
-"""When decoded frames are shown: each after the one before, whatever the file says."""
+"""Times of decoded frames that always increase, whatever the file says."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from fractions import Fraction
 from typing import Any
 
 _JUMP = 1
-"""Seconds that a timestamp may go back before the video is taken for two, one after the other."""
+"""Seconds by which a time stamp may go back before the video counts as two, joined together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """A frame as it was decoded, at its time in seconds."""
+    """A decoded frame with its time and duration in seconds."""
 
     frame: Any
     time: Fraction
@@ -21,12 +21,12 @@ class Decoded:
 
 
 def timed(frames: Iterator[Any], video: Any, rebuilt: Callable[[], None]) -> Iterator[Decoded]:
-    """Give every frame a time after the one before, whatever the file says.
+    """Give every frame a time later than the one before, whatever the file says.
 
     Args:
-        frames: PyAV's, in the order in which they are shown.
-        video: the stream that they are of.
-        rebuilt: is called for every time that is missing or not after the one before.
+        frames: PyAV's frames in display order.
+        video: their stream.
+        rebuilt: called for every time that is missing or not later than the one before.
     """
     unit = video.time_base
     rate = video.average_rate or video.guessed_rate or Fraction(25)
@@ -50,7 +50,7 @@ def timed(frames: Iterator[Any], video: Any, rebuilt: Callable[[], None]) -> Ite
             rebuilt()
         if waiting is not None:
             yield Decoded(waiting[0], waiting[1] * unit, (pts - waiting[1]) * unit)
-        if length and abs(length - step) >= 1:  # else only rounded to a unit, which adds up
+        if length and abs(length - step) >= 1:  # otherwise it is only rounded, which would add up
             step = Fraction(length)
         waiting, last = (frame, pts, length), pts
     if waiting is not None:
@@ -59,14 +59,14 @@ def timed(frames: Iterator[Any], video: Any, rebuilt: Callable[[], None]) -> Ite
 
 
 def _without_strays(frames: Iterator[Any], unit: Fraction) -> Iterator[tuple[Any, Fraction | None]]:
-    """Frames with their times in units; one far ahead of those around it is damaged, and left out.
+    """Yield frames with their times in units; a time far ahead of its neighbours becomes None.
 
-    Taken as it is, it would hold one frame for as long and put all that follow behind the sound.
+    Such a time is damaged: it would freeze one frame and delay all later ones behind the sound.
     """
     before: Fraction | None = None
     held: tuple[Any, Fraction | None] | None = None
     for frame in frames:
-        scale = (frame.time_base or unit) / unit  # a filter may count in another unit
+        scale = (frame.time_base or unit) / unit  # a filter may use another unit
         pts = None if frame.pts is None else Fraction(round(frame.pts * scale))
         if held is not None:
             time = held[1]

@@ -1,9 +1,9 @@
-"""From high dynamic range (PQ or HLG, BT.2020) to what styles were trained on (BT.709).
+"""Tone mapping from high dynamic range (PQ or HLG, BT.2020) to BT.709, which styles know.
 
 Light below the knee keeps its level; above it BT.2390 (section 5.4.1, the EETF) rolls a peak of
-1,000 cd/m² off into white, which is 203 cd/m² by BT.2408. The brightest of the three colours is
-what is rolled off, so that hues stay. All of it becomes one three-dimensional table, which
-FFmpeg's `lut3d` looks colours up in.
+1,000 cd/m² off into white, which is 203 cd/m² by BT.2408. The roll-off is computed for the
+brightest of the three colours, so that hues stay. The whole mapping becomes one three-dimensional
+lookup table for FFmpeg's `lut3d`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from nst_rt.video.color import PQ
 from nst_rt.video.containers import pyav
 
 PEAK, WHITE = 1000.0, 203.0
-"""Luminance in cd/m² that a video is taken to reach, and that becomes white."""
+"""Assumed peak luminance of a video, and luminance that becomes white, in cd/m²."""
 _POINTS = 65
-"""Points of the table along each axis."""
+"""Points along each axis of the lookup table."""
 _TO_709 = np.array(
     [
         [1.660491, -0.587641, -0.072850],
@@ -30,7 +30,7 @@ _TO_709 = np.array(
         [-0.018151, -0.100579, 1.118730],
     ]
 )
-"""Linear BT.2020 to linear BT.709, BT.2087."""
+"""Matrix from linear BT.2020 to linear BT.709, BT.2087."""
 _M1, _M2 = 2610 / 16384, 2523 / 4096 * 128
 _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 
@@ -38,20 +38,20 @@ Floats = NDArray[Any]
 
 
 class ToneMap:
-    """Frames of one video, from high to standard range."""
+    """Maps the frames of one video from high to standard range."""
 
     def __init__(self, transfer: int) -> None:
         self._transfer = transfer
         self._graph: Any = None
 
     def apply(self, frame: Any) -> Any:
-        """A frame of 16 bits R'G'B' (BT.2020) as one of BT.709, of the same format."""
+        """Map a frame of 16 bits R'G'B' from BT.2020 to BT.709 in the same format."""
         if self._graph is None:
-            self._graph = self._made(frame)
+            self._graph = self._make_graph(frame)
         self._graph.push(frame)
         return self._graph.pull()
 
-    def _made(self, frame: Any) -> Any:
+    def _make_graph(self, frame: Any) -> Any:
         graph = pyav().filter.Graph()
         with tempfile.TemporaryDirectory(prefix="nst-rt-") as folder:
             file = Path(folder) / "range.cube"
@@ -79,7 +79,7 @@ def _cube(transfer: int) -> str:
 
 
 def to_standard(coded: Floats, transfer: int) -> Floats:
-    """R'G'B' in 0…1 of PQ or HLG and BT.2020, N×3, as R'G'B' in 0…1 of BT.709."""
+    """Map R'G'B' in 0…1 of PQ or HLG and BT.2020, N×3, to R'G'B' in 0…1 of BT.709."""
     light = pq_to_light(coded) if transfer == PQ else _hlg_to_light(coded)
     brightest = np.maximum(light.max(axis=-1, keepdims=True), 1e-6)
     light = light * (_rolled_off(brightest) / brightest)
@@ -89,20 +89,20 @@ def to_standard(coded: Floats, transfer: int) -> Floats:
 
 
 def pq_to_light(coded: Floats) -> Floats:
-    """Luminance in cd/m² of a PQ value, SMPTE ST 2084."""
+    """Return the luminance in cd/m² of a PQ value, SMPTE ST 2084."""
     root = coded ** (1 / _M2)
     return 10_000 * (np.maximum(root - _C1, 0) / (_C2 - _C3 * root)) ** (1 / _M1)
 
 
 def light_to_pq(light: Floats) -> Floats:
-    """PQ value of a luminance in cd/m²."""
+    """Return the PQ value of a luminance in cd/m²."""
     power = (light / 10_000) ** _M1
     coded: Floats = ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
     return coded
 
 
 def _hlg_to_light(coded: Floats) -> Floats:
-    """Luminance in cd/m² on a display of `PEAK`, BT.2100: inverse OETF, then the OOTF."""
+    """Return the luminance in cd/m² on a display of `PEAK`, BT.2100: inverse OETF, then OOTF."""
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - c) / a) + b) / 12)
     luminance = scene @ np.array([0.2627, 0.6780, 0.0593])
@@ -111,7 +111,7 @@ def _hlg_to_light(coded: Floats) -> Floats:
 
 
 def _rolled_off(light: Floats) -> Floats:
-    """BT.2390's EETF from `PEAK` to `WHITE`."""
+    """Apply BT.2390's EETF from `PEAK` to `WHITE`."""
     peak = light_to_pq(np.array(PEAK))
     value, largest = light_to_pq(light) / peak, light_to_pq(np.array(WHITE)) / peak
     knee = 1.5 * largest - 0.5

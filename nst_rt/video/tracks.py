@@ -1,7 +1,7 @@
-"""What goes along with a painted video: sound, subtitles, attachments, chapters, tags.
+"""Copying the other tracks of a painted video: sound, subtitles, attachments, chapters, tags.
 
-Packets are copied as they are. Text subtitles that the container does not hold are rewritten in the
-kind of text that it does; what cannot go along is told before the first frame.
+Packets are copied unchanged. Text subtitles of a kind that the container does not support are
+rewritten in its own; what cannot be copied is reported before the first frame.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from nst_rt.video.containers import open_input, pyav
 logger = logging.getLogger(__name__)
 
 MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-"""FFmpeg's names of the containers that are written."""
+"""FFmpeg's names of the supported containers, by suffix."""
 _TEXT = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXT_CODECS = ("mov_text", "subrip", "ass", "ssa", "webvtt", "text")
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
-"""What Matroska, which keeps a cover as an attachment, calls it by its codec."""
+"""Name and type of the attachment that Matroska stores as a cover, by its codec."""
 _QUICKTIME = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi", "mkd": "mac"}
-"""Languages that QuickTime's muxer knows by their other code alone."""
+"""Languages that QuickTime's muxer only knows by their other code."""
 _CONTAINER_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "ENCODER")
 _STREAM_TAGS = ("encoder", "ENCODER", "DURATION", "vendor_id", "alpha_mode", "ALPHA_MODE")
 
 
 @dataclass(frozen=True)
 class Track:
-    """A stream of the source that goes along; `text` is the codec that its text is rewritten in."""
+    """A stream of the source to copy; `text` is the codec in which its subtitles are rewritten."""
 
     index: int
     text: str | None = None
 
 
 def plan_tracks(source: Path, target: Path, painted: int) -> list[Track]:
-    """Decide what happens to every stream but the painted one, by trying each in the container.
+    """Plan the copying of every stream but the painted one, by trying each in the container.
 
     Raises:
         UsageError: a sound track cannot go into the container.
@@ -64,13 +64,17 @@ def _planned(stream: Any, muxer: str, source: Path) -> Track | None:
     if kind == "attachment":
         if muxer == "matroska":
             return Track(index)
-        _left_out(source, f"attachment {index} ({stream.name})", f"{muxer} holds none; .mkv does")
+        _left_out(
+            source, f"attachment {index} ({stream.name})", f"{muxer} supports none; .mkv does"
+        )
         return None
     if kind == "video" and not _is_cover(stream):
-        _left_out(source, f"video track {index}", "only one is painted; --stream chooses which")
+        _left_out(
+            source, f"video track {index}", "only one is painted, which stream (--stream) chooses"
+        )
         return None
     if kind == "data" and (stream.metadata.get("timecode") or stream.discard):
-        return None  # the muxer makes the track anew, from the tag or from the chapters
+        return None  # the muxer creates the track from the tag or from the chapters
     codec = _codec(stream)
     if _fits(stream, muxer) or (_is_cover(stream) and muxer == "matroska" and codec in _COVERS):
         return Track(index)
@@ -81,13 +85,13 @@ def _planned(stream: Any, muxer: str, source: Path) -> Track | None:
     if kind == "audio":
         others = [suffix for suffix, other in MUXERS.items() if _fits(stream, other)]
         cure = f"write {' or '.join(others)}" if others else "convert it to another codec first"
-        raise UsageError(f"its sound ({codec}) does not go into {muxer}", path=source, cure=cure)
-    _left_out(source, f"{kind} track {index} ({codec})", f"{muxer} does not hold it; .mkv may")
+        raise UsageError(f"{muxer} does not support its sound ({codec})", path=source, cure=cure)
+    _left_out(source, f"{kind} track {index} ({codec})", f"{muxer} does not support it; .mkv may")
     return None
 
 
 def _left_out(source: Path, what: str, why: str) -> None:
-    logger.warning("%s: %s is left out: %s", source.name, what, why)
+    logger.warning("%s: %s is dropped: %s", source.name, what, why)
 
 
 def _codec(stream: Any) -> str:
@@ -102,7 +106,7 @@ def _is_cover(stream: Any) -> bool:
 
 
 def _fits(stream: Any, muxer: str) -> bool:
-    """Whether the muxer writes a header with this stream."""
+    """Return whether the muxer writes a header with this stream."""
     av = pyav()
     try:
         with av.open(io.BytesIO(), "w", format=muxer) as trial:
@@ -120,7 +124,7 @@ def _copy_of(target: Any, stream: Any) -> Any:
 
 
 def copy_tags(stream: Any, copy: Any) -> None:
-    """Language, title, default and forced marks of a stream."""
+    """Copy language, title and the default and forced marks of a stream."""
     copy.metadata.update(_kept(stream.metadata, _STREAM_TAGS))
     if copy.container.format.name == "mov" and "language" in copy.metadata:
         language = copy.metadata["language"]
@@ -132,13 +136,13 @@ def _kept(tags: dict[str, str], but: tuple[str, ...]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key not in but}
 
 
-class Companions:
-    """The packets that go along, in the order of their decoding times.
+class CopiedTracks:
+    """The packets of the copied tracks, ordered by decoding time.
 
     Args:
         source: the file that was painted.
         target: the open output, before its header is written.
-        tracks: as planned.
+        tracks: the planned tracks.
         start: time in the source at which the output begins, in seconds.
         end: time in the source at which it ends; None for all.
     """
@@ -177,7 +181,7 @@ class Companions:
         self._chapters(target)
 
     def __iter__(self) -> Iterator[tuple[Fraction, Any]]:
-        """Decoding time in the output and packet, ready for the muxer."""
+        """Yield pairs of decoding time in the output and packet for the muxer."""
         for packet in self._container.demux(self._wanted) if self._wanted else ():
             cover = _is_cover(packet.stream)
             if cover and packet.size:
@@ -207,7 +211,7 @@ class Companions:
         self._container.close()
 
     def _cut(self, packet: Any) -> None:
-        """Let a subtitle that is shown when the output begins or ends do so with it."""
+        """Cut a subtitle at the start and the end of the output."""
         unit = packet.time_base
         if packet.pts is None or not packet.duration:
             return
@@ -235,7 +239,7 @@ class Companions:
 
 
 def _cover(source: Path, index: int) -> bytes:
-    """The file of a cover picture."""
+    """Return the file of a cover picture."""
     with open_input(source) as container:
         return bytes(next(container.demux(container.streams[index])))
 
@@ -252,7 +256,7 @@ def _shift(packet: Any, start: Fraction) -> None:
 
 
 def _as_text(packet: Any) -> Any:
-    """A packet of plain text; None for one that only clears the screen."""
+    """Return a packet of plain text; None for one that only clears the screen."""
     text = _text(packet)
     return _packet(text.encode(), packet) if text else None
 
@@ -271,7 +275,7 @@ def _packet(data: bytes, like: Any) -> Any:
 
 
 def _text(packet: Any) -> str:
-    """What a subtitle says, without its looks."""
+    """Return the text of a subtitle without its formatting."""
     lines = [
         rect.dialogue.decode("utf-8", "replace")
         for rect in packet.decode()

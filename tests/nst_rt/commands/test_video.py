@@ -78,9 +78,9 @@ def test_several_styles_are_a_file_each_or_side_by_side(nst, clip, model_path) -
     [
         (("absent.mp4", "o.mp4"), 3, "absent.mp4: cannot be read (No such file or directory)"),
         (("in.mp4", "in.mp4", "--overwrite"), 2, "in.mp4: is the video itself; choose another"),
-        (("in.mp4", "o.avi"), 2, "o.avi: .avi does not keep when frames are shown; choose .mp4, "),
+        (("in.mp4", "o.avi"), 2, "o.avi: .avi does not keep the times of frames; choose .mp4, "),
         (("in.mp4", "o.mp4", "--codec", "none"), 5, "there is no encoder none here; choose libx2"),
-        (("in.mp4", "o.webm", "--codec", "libx264"), 2, "o.webm: webm does not hold libx264; wri"),
+        (("in.mp4", "o.webm", "--codec", "libx264"), 2, "o.webm: webm does not support libx264"),
         (("in.mp4", "o.mp4", "--stream", "9"), 2, "in.mp4: has no video stream 9; there are: 0"),
         (("in.mp4", "o.mp4", "--start", "99"), 3, "in.mp4: has no frame in that section"),
         (("http://127.0.0.1:9/a.mp4", "o.mp4"), 3, "http://127.0.0.1:9/a.mp4: is an address on "),

@@ -141,13 +141,13 @@ def test_unfinished_job_goes_on_only_as_it_was_begun_and_only_if_told(nst, clip,
         ended = nst("video", *arguments, *changed, "--resume")
         assert (ended.code, len(ended.lines)) == (2, 1)
         assert ended.lines[0].startswith(f"nst-rt: out.mp4: cannot be resumed: {said}")
-        assert ended.lines[0].endswith("; use what it was begun with, or --overwrite to begin anew")
+        assert ended.lines[0].endswith("or restart with overwrite=True (--overwrite)")
     ended = nst("video", *arguments)
     assert (ended.code, ended.lines) == (
         2,
         [
-            "nst-rt: out.mp4: an unfinished job is there; --resume goes on with it, --overwrite "
-            "begins anew"
+            "nst-rt: out.mp4: there is an unfinished job; continue with resume=True (--resume), "
+            "or restart with overwrite=True (--overwrite)"
         ],
     )
     make_clip(clip, range(0, 3000, 40))
@@ -175,8 +175,8 @@ def test_full_disk_keeps_what_is_done_and_goes_on_when_there_is_room(nst, folder
     command = " ".join(["nst-rt video", *arguments, "--resume"])
     assert ended.lines == [
         f"nst-rt: resume with: {command}",
-        "nst-rt: out.mp4: cannot be written (File too large); free some disk space and add "
-        "--resume",
+        "nst-rt: out.mp4: cannot be written (File too large); free some disk space and pass "
+        "resume=True (--resume)",
     ]
     assert not Path("out.mp4").exists()
     parts = sorted(Path(".out.mp4.nst-rt-job").glob("0*.mp4"))

@@ -181,7 +181,7 @@ def test_ten_bits_become_eight_with_one_line_and_no_bands(tmp_path: Path, caplog
     said = [line for line in caplog.messages if "bits" in line]
     assert len(said) == 1
     assert said[0].startswith(
-        "the video has 10 bits, the painting is written with 8; --pixel-format"
+        "the video has 10 bits, the painting is written with 8; pixel_format "
     )
     row = luma_of(shown(target)[0].frame)
     assert (np.diff(row) >= 0).all()
@@ -226,7 +226,7 @@ def hdr(request, tmp_path: Path) -> tuple[Path, int, str]:
 
 def test_high_dynamic_range_is_refused_by_default(hdr, tmp_path: Path) -> None:
     clip, _, name = hdr
-    with pytest.raises(InputError, match=rf"is of high dynamic range \({name}\), .*; --hdr "):
+    with pytest.raises(InputError, match=rf"is of high dynamic range \({name}\), .*; hdr="):
         convert(clip, tmp_path / "painted.mp4", Keeping())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hdr.mp4"]
 

@@ -192,7 +192,7 @@ def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
         open_input(tmp_path)
     with pytest.raises(InputError, match=r"cannot be read \(No such file or directory\)"):
         open_input(tmp_path / "absent.mp4")
-    with pytest.raises(UsageError, match="is no path"):
+    with pytest.raises(UsageError, match="is not a path"):
         open_input("a\0b.mp4")
 
 

@@ -311,7 +311,10 @@ def test_of_several_videos_the_largest_is_painted_or_the_one_that_is_named(
                     output.mux(packet)
             source.close()
     assert shown(painted(both))[0].frame.width == 64
-    assert "video track 0 is left out: only one is painted; --stream chooses which" in caplog.text
+    assert (
+        "video track 0 is dropped: only one is painted, which stream (--stream) chooses"
+        in caplog.text
+    )
     target = painted(both, overwrite=True, selection=Selection(stream=0))
     assert shown(target)[0].frame.width == 32
     with pytest.raises(UsageError, match="has no video stream 7; there are: 0, 1"):

@@ -116,7 +116,7 @@ def test_video_gets_its_name_only_when_the_disk_has_it(tmp_path: Path, monkeypat
 
 def test_what_does_not_work_is_said_at_once(tmp_path: Path) -> None:
     source = Few([Fraction(0)], Fraction(25), Fraction(1))
-    with pytest.raises(UsageError, match="webm does not hold libx264"):
+    with pytest.raises(UsageError, match="webm does not support libx264"):
         sink(tmp_path / "out.webm", source, Encoding(codec="libx264"))
     with pytest.raises(ProviderError, match="there is no encoder none here"):
         sink(tmp_path / "out.mp4", source, Encoding(codec="none"))

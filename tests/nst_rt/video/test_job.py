@@ -150,7 +150,9 @@ def test_part_that_is_not_whole_is_painted_again(unfinished, damage) -> None:
 def test_notes_that_cannot_be_read_are_told(unfinished) -> None:
     clip, target = unfinished
     (folder_of(target) / "job.json").write_bytes(b"{")
-    with pytest.raises(UsageError, match=r"the job's notes are damaged; --overwrite begins anew"):
+    with pytest.raises(
+        UsageError, match=r"the job's notes are damaged; restart with overwrite=True"
+    ):
         convert(clip, target, Inverting(workers=1), part_seconds=0.5, resume=True)
     convert(clip, target, Inverting(workers=1), part_seconds=0.5, overwrite=True)
     assert len(shown(target)) == 50
@@ -170,7 +172,7 @@ def test_what_differs_is_named(tmp_path: Path) -> None:
         part.write_bytes(b"part")
         job.add(part, 5, Fraction(0), {"count": 5})
     with (
-        pytest.raises(UsageError, match="crf was 20 and is 30; the source is another file; use wh"),
+        pytest.raises(UsageError, match="crf was 20 and is 30; the source is another file; use th"),
         Job(target, {"source": "b", "crf": 30}, resume=True),
     ):
         pass

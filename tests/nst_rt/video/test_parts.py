@@ -75,7 +75,7 @@ def test_part_that_cannot_be_written_is_exit_6_and_those_before_stay(clip, tmp_p
         for index in range(4):
             written.write(index)
         shutil.rmtree(job.folder)
-        with pytest.raises(OutputError, match=r"cannot be written .*free some disk space and add"):
+        with pytest.raises(OutputError, match=r"cannot be written .*free some disk space and pass"):
             written.writer.finish()
         assert [part.frames for part in job.parts] == [3]
 

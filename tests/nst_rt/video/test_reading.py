@@ -48,7 +48,8 @@ def combs(rgb: np.ndarray) -> float:
 
 
 def test_interlaced_video_is_told_and_whole_where_asked(interlaced, tmp_path: Path, caplog) -> None:
-    said = "is interlaced, so that lines of moving things are painted as combs; add --deinterlace"
+    cure = "pass deinterlace=True (--deinterlace)"
+    said = f"is interlaced, so that moving edges are painted as combs; {cure}"
     plain = convert_inverted(interlaced, tmp_path / "plain.mp4")
     assert [line for line in caplog.messages if "interlaced" in line] == [f"clip.mkv: {said}"]
     caplog.clear()
@@ -176,7 +177,7 @@ def test_other_size_after_a_cut_is_fitted_and_time_goes_on(tmp_path: Path, caplo
     assert 0 < frames[50].time - frames[49].time <= Fraction(1, 10)
     assert [round((frame.time - frames[50].time) * 1000) for frame in frames[50:]] == uneven
     assert rising(target)
-    said = "its size changes to 96x72; it is scaled to the 64x48 that it began with"
+    said = "its size changes to 96x72; it is scaled to the first, 64x48"
     assert [line for line in caplog.messages if "size" in line] == [f"both.ts: {said}"]
 
 

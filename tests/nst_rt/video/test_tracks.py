@@ -107,7 +107,7 @@ def test_sound_that_does_not_fit_is_refused_before_the_first_frame(
     painted, tmp_path, codec, suffix, cure
 ) -> None:
     clip = make_clip(tmp_path / "clip.mkv", sounds=[Sound(codec=codec)])
-    with pytest.raises(UsageError, match=rf"its sound \({codec}\) does not go into \w+; {cure}"):
+    with pytest.raises(UsageError, match=rf"\w+ does not support its sound \({codec}\); {cure}"):
         painted(clip, suffix, Never())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mkv"]
 
@@ -160,7 +160,7 @@ def test_pictures_of_text_are_left_out_with_a_line_before_the_first_frame(
             return super().paint(frame)
 
     target = painted(clip, ".mp4", Listening(workers=1))
-    line = "subtitle track 1 (hdmv_pgs_subtitle) is left out: mp4 does not hold it; .mkv may"
+    line = "subtitle track 1 (hdmv_pgs_subtitle) is dropped: mp4 does not support it; .mkv may"
     assert f"clip.mkv: {line}" in before[:2]
     assert [kind for _, _, kind in tracks(target, "subtitle")] == ["mov_text"]
 
@@ -211,7 +211,7 @@ def test_fonts_go_along_in_matroska_and_are_told_elsewhere(painted, tmp_path, ca
     assert caplog.messages == []
     painted(clip, ".mp4")
     assert caplog.messages == [
-        "clip.mkv: attachment 1 (a.ttf) is left out: mp4 holds none; .mkv does"
+        "clip.mkv: attachment 1 (a.ttf) is dropped: mp4 supports none; .mkv does"
     ]
 
 
