@@ -86,7 +86,7 @@ def device_array(
 
 
 def _is_packed(shape: tuple[int, ...], strides: tuple[int, ...] | None) -> bool:
-    """Return whether bytes follow one another; the stride of an axis of one element is no matter."""
+    """Return whether bytes follow one another; an axis of one element may have any stride."""
     if strides is None:
         return True
     steps = (math.prod(shape[axis + 1 :]) for axis in range(len(shape)))

@@ -8,7 +8,7 @@ from tests.cuda.echo import echo_model
 from tests.cuda.scripts import ON_DEVICE, OPEN
 
 
-def test_painting_is_lent_where_it_is_or_not_at_all(cuda_machine, tmp_path: Path) -> None:
+def test_painting_is_exported_without_a_copy_or_not_at_all(cuda_machine, tmp_path: Path) -> None:
     code = """
     session, array = opened(), OnDevice(picture.shape)
     painting = session.paint_array(array, session.place_of(array))
@@ -22,7 +22,7 @@ def test_painting_is_lent_where_it_is_or_not_at_all(cuda_machine, tmp_path: Path
     """
     model = echo_model(tmp_path / "echo.onnx")
     ended = cuda_machine.run(ON_DEVICE + code, model, before=OPEN)
-    refused = "a painting is lent where it is; copy what you made of it"
+    refused = "a painting is exported without a copy; copy the array made from it"
     assert ended.out.splitlines() == [
         "DevicePicture((1, 20, 30, 3))", *[refused] * 3, "PyCapsule",
     ], ended.err  # fmt: skip
