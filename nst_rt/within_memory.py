@@ -18,7 +18,7 @@ from nst_rt.model import ModelFile
 from nst_rt.pixels import Pixels
 from nst_rt.sessions import Session
 from nst_rt.steady import SteadyStyle
-from nst_rt.strips import Parts, paint_parts, paint_within, parts_of
+from nst_rt.tiled import TilePlan, paint_tiles, plan_tiles, tiled_within
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class WithinMemory:
     def takes(self, height: int, width: int) -> bool:
         """Whether the steady file paints, in parts if need be, what the plain one does not take."""
         whole = height * width
-        return self._steady_takes(height, width) or self._parts(height, width, whole) is not None
+        return self._steady_takes(height, width) or self._plan(height, width, whole) is not None
 
     def paint_frame(self, frame: Pixels, session: Session, at_once: Run) -> Pixels:
         """Paint a frame with statistics of its own video, which can only be done at once.
@@ -97,7 +97,7 @@ class WithinMemory:
             self._refuse(height, width, session)
         except LimitError:
             limit = allowed_memory(self._max_memory) or 0
-            run = paint_within(limit, height, width, self._steady, self._model)
+            run = tiled_within(limit, height, width, self._steady, self._model)
             if run is None:
                 raise
             return run
@@ -105,16 +105,16 @@ class WithinMemory:
             return None
         if self._steady_takes(height, width):
             return self._steadily
-        parts = self._parts(height, width, height * width)
-        if parts is None:
+        plan = self._plan(height, width, height * width)
+        if plan is None:
             return None
         if not self._told_parts:
             self._told_parts = True
             logger.warning(
                 "%dx%d is larger than %s takes: painted in %d parts, as others will be",
-                width, height, session.provider, len(parts.tiles),
+                width, height, session.provider, len(plan.tiles),
             )  # fmt: skip
-        return partial(paint_parts, paint=self._steady.paint, parts=parts)
+        return partial(paint_tiles, paint=self._steady.paint, plan=plan)
 
     def _steady_takes(self, height: int, width: int) -> bool:
         """Whether the steady file paints at once what the plain one does not take."""
@@ -124,23 +124,23 @@ class WithinMemory:
     def _steadily(self, photo: Pixels) -> Pixels:
         return self._steady.paint(photo, None, 0.0)[0]
 
-    def _parts(self, height: int, width: int, pixels: int) -> Parts | None:
+    def _plan(self, height: int, width: int, pixels: int) -> TilePlan | None:
         """Parts of at most so many pixels that the steady file takes."""
         steady = self._steady_session()
         if steady is None:
             return None
-        return parts_of(height, width, pixels, self._model, steady.limits)
+        return plan_tiles(height, width, pixels, self._model, steady.limits)
 
     def _less(
         self, photo: Pixels, session: Session, part: int, failed: OutOfMemoryError | None
     ) -> Pixels:
         """Paint in parts of so many pixels, or half as many again and again, or on the CPU."""
         height, width = photo.shape[:2]
-        while parts := self._parts(height, width, part):
-            run = partial(paint_parts, paint=self._steady.paint, parts=parts)
+        while plan := self._plan(height, width, part):
+            run = partial(paint_tiles, paint=self._steady.paint, plan=plan)
             painting = self._tried(run, photo, session)
             if not isinstance(painting, OutOfMemoryError):
-                self._remember(photo, part, f"in {len(parts.tiles)} parts")
+                self._remember(photo, part, f"in {len(plan.tiles)} parts")
                 return painting
             failed, part = painting, part // 2
         if self._on_cpu:

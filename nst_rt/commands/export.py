@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--variant",
     type=click.Choice(["plain", "stats", "apply", "steady", "fused"]),
     help="A network cut at its normalizations: 'stats' returns statistics, 'apply' takes them, "
-    "'steady', for videos and strips, does both. 'fused' is for GPUs, see docs/gpu.md.",
+    "'steady', for videos and large pictures, does both. 'fused' is for GPUs, see docs/gpu.md.",
 )
 @click.option("--title", help="Written into the model file.")
 @click.option("--licence", help="Written into the model file.")

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from benchmarks import strips
+from benchmarks import tiled
 
 
 @pytest.fixture
@@ -23,26 +23,26 @@ def folder(tmp_path, photo):
 
 
 def test_statistics_of_the_whole_would_be_perfect(steady_style, photo, monkeypatch) -> None:
-    steady = strips.steady_style(steady_style, "fp32", 1)
+    steady = tiled.steady_style(steady_style, "fp32", 1)
     picture = np.tile(photo, (2, 2, 1))[:420, :500].copy()
-    assert max(strips.measure_photo(steady.paint, picture).values()) < 60
+    assert max(tiled.measure_photo(steady.paint, picture).values()) < 60
     _, own = steady.paint(picture, None, 0.0)
-    monkeypatch.setattr(strips, "WAYS", {"own": lambda paint, photo, pixels: own})
-    assert min(strips.measure_photo(steady.paint, picture).values()) > 60
+    monkeypatch.setattr(tiled, "WAYS", {"own": lambda paint, photo, pixels: own})
+    assert min(tiled.measure_photo(steady.paint, picture).values()) > 60
 
 
 def test_program_names_the_mean_and_the_lowest(folder, steady_style, tmp_path, monkeypatch) -> None:
     card = SimpleNamespace(name=str(steady_style))
-    monkeypatch.setattr(strips, "zoo", SimpleNamespace(cards=lambda: (card,)))
-    monkeypatch.setattr(strips, "LONG_SIDE", 500)
+    monkeypatch.setattr(tiled, "zoo", SimpleNamespace(cards=lambda: (card,)))
+    monkeypatch.setattr(tiled, "LONG_SIDE", 500)
     results = tmp_path / "results"
     arguments = ["--photos", str(folder), "--threads", "1", "--results", str(results)]
-    done = CliRunner().invoke(strips.strips, arguments, catch_exceptions=False)
+    done = CliRunner().invoke(tiled.tiled, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     assert "largest seam: " in done.output
-    written = json.loads((results / "strips.json").read_text())
+    written = json.loads((results / "tiled.json").read_text())
     assert [row["photo"] for row in written["rows"]] == ["large.png"]
     assert written["rows"][0]["seam in levels"] <= 1
     assert {row["statistics of"] for row in written["summary"]} == {
-        f"{way}, 1/{share}" for way in strips.WAYS for share in (2, 4)
+        f"{way}, 1/{share}" for way in tiled.WAYS for share in (2, 4)
     }

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nst_rt import LimitError, Stylizer
+from nst_rt.estimate import estimate_statistics, pieces
 from nst_rt.model import read_model
 from nst_rt.sessions import SessionOptions, open_session
 from nst_rt.sessions.limits import Limits
 from nst_rt.steady import SteadyStyle
-from nst_rt.strips import Parts, paint_parts, parts_of, pieces, pixels_within, statistics_of
+from nst_rt.tiled import TilePlan, paint_tiles, pixels_within, plan_tiles
 from nst_rt.tiles import tiling
 
 
@@ -68,8 +69,8 @@ def test_where_no_part_is_within_the_limits_there_are_none(
 def painted_in_parts(height: int, width: int, limits: Limits) -> int | None:
     """How many pictures are painted for one, all within limits; None if it cannot be."""
     model = read_model("starry-night")
-    parts = parts_of(height, width, height * width, model, limits)
-    if parts is None:
+    plan = plan_tiles(height, width, height * width, model, limits)
+    if plan is None:
         return None
     painted: list[tuple[int, int]] = []
 
@@ -79,9 +80,9 @@ def painted_in_parts(height: int, width: int, limits: Limits) -> int | None:
 
     photo = np.zeros((height, width, 3), np.uint8)
     photo[::7, ::5] = 255
-    assert (paint_parts(photo, paint, parts) == photo).all()
+    assert (paint_tiles(photo, paint, plan) == photo).all()
     assert all(limits.take(*size) for size in painted), painted
-    for spans in (parts.tiles.rows, parts.tiles.columns):
+    for spans in (plan.tiles.rows, plan.tiles.columns):
         assert all(span.start % 4 == 0 for span in spans)
         for one, next_ in itertools.pairwise(spans):
             assert min(one.stop - one.last, next_.first - next_.start) >= model.receptive_radius
@@ -96,10 +97,10 @@ def test_tiles_leave_no_seam(steady_style, photo) -> None:
     tiles = tiling(301, 502, pixels, radius=25, multiple=4)
     assert tiles is not None
     assert len(tiles) > 10
-    statistics = statistics_of(picture, steady.paint, pixels)
+    statistics = estimate_statistics(picture, steady.paint, pixels)
     whole, _ = steady.paint(picture, statistics, 1.0)
     difference = np.abs(
-        paint_parts(picture, steady.paint, Parts(tiles, pixels)).astype(int) - whole
+        paint_tiles(picture, steady.paint, TilePlan(tiles, pixels)).astype(int) - whole
     )
     assert difference.max() <= 1
 

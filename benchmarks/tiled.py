@@ -1,6 +1,6 @@
 """How near is a picture painted in parts to the same picture painted at once?
 
-    python -m benchmarks.strips --photos FOLDER [STYLE…]
+    python -m benchmarks.tiled --photos FOLDER [STYLE…]
 
 All parts are painted with the same statistics, so what differs is where these come from: from a
 thumbnail of the picture, from pieces of it side by side, from the middle of both (what `Stylizer`
@@ -23,19 +23,13 @@ from benchmarks import measure
 from nst_export.verification import compare
 from nst_rt import zoo
 from nst_rt.errors import InputError
+from nst_rt.estimate import SteadyPaint, estimate_statistics, pieces, thumbnail
 from nst_rt.images import read_picture, shrink, working_size
 from nst_rt.model import read_model
 from nst_rt.pixels import Pixels
 from nst_rt.sessions import Precision, SessionOptions, open_session
 from nst_rt.steady import Statistics, SteadyStyle
-from nst_rt.strips import (
-    Parts,
-    SteadyPaint,
-    paint_parts,
-    pieces,
-    statistics_of,
-    thumbnail,
-)
+from nst_rt.tiled import TilePlan, paint_tiles
 from nst_rt.tiles import Tiling, tiling
 from nst_train.photos import find_photos
 
@@ -58,7 +52,7 @@ def of_pieces(paint: SteadyPaint, photo: Pixels, pixels: int) -> Statistics:
 
 def of_both(paint: SteadyPaint, photo: Pixels, pixels: int) -> Statistics:
     """Those that parts are painted with."""
-    return statistics_of(photo, paint, pixels)
+    return estimate_statistics(photo, paint, pixels)
 
 
 def of_parts(paint: SteadyPaint, photo: Pixels, pixels: int) -> Statistics:
@@ -112,7 +106,7 @@ def seam(paint: SteadyPaint, photo: Pixels) -> int:
     """Largest difference in levels between parts and the whole with the same statistics."""
     pixels = photo.shape[0] * photo.shape[1] // SHARES[-1]
     whole, _ = paint(photo, of_both(paint, photo, pixels), 1.0)
-    parts = paint_parts(photo, paint, Parts(tiles_of(photo, pixels), pixels))
+    parts = paint_tiles(photo, paint, TilePlan(tiles_of(photo, pixels), pixels))
     return compare("at once", whole[None], parts[None]).largest
 
 
@@ -155,7 +149,7 @@ def steady_style(name: str, precision: Precision, threads: int) -> SteadyStyle:
 @click.option("--count", type=click.IntRange(1), default=5, show_default=True, help="Photos.")
 @measure.threads_option
 @measure.results_option
-def strips(styles: tuple[str, ...], photos: Path, count: int, threads: int, results: Path) -> None:
+def tiled(styles: tuple[str, ...], photos: Path, count: int, threads: int, results: Path) -> None:
     """Compare where the statistics of a picture painted in parts may come from."""
     facts = measure.machine(threads=threads)
     files = read_photos(photos, count)
@@ -169,10 +163,10 @@ def strips(styles: tuple[str, ...], photos: Path, count: int, threads: int, resu
         exact = steady_style(card.name, "fp32", threads)
         rows[-1]["seam in levels"] = seam(exact.paint, files[-1][1])
     summary = summarize(rows)
-    measure.write_results("strips", facts, {"summary": summary, "rows": rows}, results)
+    measure.write_results("tiled", facts, {"summary": summary, "rows": rows}, results)
     seams = [row["seam in levels"] for row in rows if "seam in levels" in row]
     measure.show(facts, measure.markdown(summary), f"largest seam: {max(seams)} levels")
 
 
 if __name__ == "__main__":
-    measure.run(strips)
+    measure.run(tiled)
