@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nst_rt.diagnosis.verdicts import EXTRAS, WITHOUT_CUDA
 from nst_rt.errors import NstError, ProviderError
 from nst_rt.nvidia.driver import query_driver
-from nst_rt.nvidia.libraries import install_line, library_versions, load_needed
+from nst_rt.nvidia.libraries import cure_for, library_versions, load_dependencies
 from nst_rt.nvidia.tensorrt import BackendName, import_library
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def cuda() -> Answer:
         answer = _unusable(error.what, error.cure)
     versions = library_versions(provider) if provider.exists() else {}
     tensorrt = folder / "libonnxruntime_providers_tensorrt.so"
-    lacking = load_needed(tensorrt) if tensorrt.exists() else None
+    lacking = load_dependencies(tensorrt) if tensorrt.exists() else None
     return {"libraries": versions, "tensorrt_lacks": lacking, **answer}
 
 
@@ -127,7 +127,7 @@ def _failed(name: str, error: BaseException) -> Answer:
     if isinstance(cause, ImportError):
         if "cannot open shared object file" in line:
             library = line.split(":")[0]
-            return _unusable(f"{library} is missing", install_line([library]))
+            return _unusable(f"{library} is missing", cure_for([library]))
         extra = EXTRAS.get(name, "cpu")
         return _unusable(
             f"does not load ({line})", f'pip install --force-reinstall "nst-rt[{extra}]"'

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nst_rt.nvidia.libraries import install_line
+from nst_rt.nvidia.libraries import cure_for
 
 EXTRAS = {
     "openvino": "cpu",
@@ -144,7 +144,7 @@ def _tensorrt(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: s
     if not lacking:
         note = "ONNX Runtime paints with it (--device tensorrt)"
         return Verdict("tensorrt", note=note) if found.problem else _noted(found, note)
-    needs = f"--device tensorrt needs {', '.join(lacking)}: {install_line(lacking)}"
+    needs = f"--device tensorrt needs {', '.join(lacking)}: {cure_for(lacking)}"
     return found if found.problem else _noted(found, needs)
 
 

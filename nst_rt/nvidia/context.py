@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from nst_rt.nvidia.failures import LOST, failure
+from nst_rt.nvidia.failures import LOST_CODES, cuda_error
 
 
 class CudaContext:
@@ -41,7 +41,7 @@ class CudaContext:
         code, *results = function(*arguments)
         if int(code):
             self._leak_engines_after(int(code))
-            raise failure(f"CUDA failure {int(code)}: {code.name}")
+            raise cuda_error(f"CUDA failure {int(code)}: {code.name}")
         return results[0] if results else None
 
     def make_current(self) -> None:
@@ -70,7 +70,7 @@ class CudaContext:
         self._leak_engines_after(int(self.driver.cuCtxSynchronize()[0]))
 
     def _leak_engines_after(self, code: int) -> None:
-        if code in LOST:
+        if code in LOST_CODES:
             for engine in self._engines:
                 ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
             self._engines.clear()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.nvidia.context import CudaContext
 from nst_rt.nvidia.graphs import Graph
-from nst_rt.nvidia.kernels import keep_kernels
+from nst_rt.nvidia.kernels import use_kernel_cache
 from nst_rt.nvidia.memory import DeviceBuffer, Stream
 from nst_rt.nvidia.tensorrt_log import (
     ErrorRule,
@@ -42,8 +42,8 @@ class Engine:
         title: what messages call it.
         plan: the engine's bytes. They are code: whoever calls this has to trust them.
         cuda: the context in which it runs.
-        finishes: whether the library compiles kernels when it runs, and captures graphs by itself.
-        beside: names and shapes of the numbers, float32.
+        compiles_on_gpu: whether the library compiles kernels when it runs, and captures graphs by itself.
+        extra: names and shapes of the numbers, float32.
         kernels: file that keeps those kernels; None keeps none.
 
     Raises:
@@ -58,23 +58,23 @@ class Engine:
         plan: bytes,
         cuda: CudaContext,
         *,
-        finishes: bool,
-        beside: Mapping[str, Shape] = _NOTHING,
+        compiles_on_gpu: bool,
+        extra: Mapping[str, Shape] = _NOTHING,
         kernels: Path | None = None,
     ) -> None:
-        self.cuda, self.title, self.captures = cuda, title, not finishes
+        self.cuda, self.title, self.captures = cuda, title, not compiles_on_gpu
         cuda.make_current()
         self.stream = Stream(cuda)
         cuda.track_engine(self)
         self._engine = _deserialize(trt, title, plan)
         self._config = _config(trt, self._engine)
-        if finishes:
-            self._kernels = keep_kernels(trt, self._config, kernels, owner=self)
-        self._image, self._painting = _ends(trt, self._engine, beside)
+        if compiles_on_gpu:
+            self._kernels = use_kernel_cache(trt, self._config, kernels, owner=self)
+        self._image, self._painting = _ends(trt, self._engine, extra)
         self._workspace: DeviceBuffer | None = None
 
     def launch(
-        self, shape: Shape, image: int, painting: int, beside: Mapping[str, DeviceBuffer] = _NOTHING
+        self, shape: Shape, image: int, painting: int, extra: Mapping[str, DeviceBuffer] = _NOTHING
     ) -> Launch:
         """Make ready to paint N×H×W×3 from an address on the GPU to another.
 
@@ -82,7 +82,7 @@ class Engine:
             shape: of the picture.
             image: its address.
             painting: address of the painting.
-            beside: where the numbers lie, by name.
+            extra: where the numbers lie, by name.
 
         Raises:
             ModelError: the engine does not take that shape.
@@ -96,13 +96,13 @@ class Engine:
             and context.set_tensor_address(self._painting, painting)
             and all(
                 context.set_tensor_address(name, int(buffer.address))
-                for name, buffer in beside.items()
+                for name, buffer in extra.items()
             )
         ):
             raise error_from(take_recent_errors(), self.title, _PAINTING)
         workspace = self._room(context.update_device_memory_size_for_shapes())
         context.set_device_memory(int(workspace.address), workspace.size)
-        return Launch(self, context, workspace, beside)
+        return Launch(self, context, workspace, extra)
 
     def release(self) -> None:
         """Give back the block of memory, as soon as no launch has it."""
@@ -127,9 +127,9 @@ class Launch:
         engine: Engine,
         context: trt.IExecutionContext,
         workspace: DeviceBuffer,
-        beside: Mapping[str, DeviceBuffer],
+        extra: Mapping[str, DeviceBuffer],
     ) -> None:
-        self._engine, self._workspace, self._beside = engine, workspace, beside
+        self._engine, self._workspace, self._beside = engine, workspace, extra
         self._context = context
         self._captures, self._warm = engine.captures, False
         self._graph: Graph | None = None
@@ -182,20 +182,20 @@ def _config(trt: ModuleType, engine: trt.ICudaEngine) -> trt.IRuntimeConfig:
     return config
 
 
-def _ends(trt: ModuleType, engine: trt.ICudaEngine, beside: Mapping[str, Shape]) -> tuple[str, str]:
+def _ends(trt: ModuleType, engine: trt.ICudaEngine, extra: Mapping[str, Shape]) -> tuple[str, str]:
     """Names of the picture and the painting.
 
     Raises:
-        ModelError: there are others, or other numbers than `beside`.
+        ModelError: there are others, or other numbers than `extra`.
     """
     names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
     inputs = [name for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
     outputs = [name for name in names if name not in inputs]
-    numbers = {name: tuple(engine.get_tensor_shape(name)) for name in names if name in beside}
-    image, painting = ([name for name in end if name not in beside] for end in (inputs, outputs))
-    if len(image) != 1 or len(painting) != 1 or numbers != beside:
+    numbers = {name: tuple(engine.get_tensor_shape(name)) for name in names if name in extra}
+    image, painting = ([name for name in end if name not in extra] for end in (inputs, outputs))
+    if len(image) != 1 or len(painting) != 1 or numbers != extra:
         ends = f"{', '.join(inputs) or 'nothing'} → {', '.join(outputs) or 'nothing'}"
-        with_numbers = ", with the statistics that its side-car tells of" if beside else ""
+        with_numbers = ", with the statistics that its side-car tells of" if extra else ""
         raise ModelError(f"is not 1 picture in, 1 picture out{with_numbers} ({ends})")
     return image[0], painting[0]
 

@@ -6,7 +6,7 @@ import re
 
 from nst_rt.errors import OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
-from nst_rt.nvidia.libraries import CUDNN, install_line
+from nst_rt.nvidia.libraries import CUDNN, cure_for
 
 _AGAIN = "start the program again, nst-rt doctor tells whether the GPU works"
 _CAUSES = {
@@ -26,18 +26,18 @@ _CAUSES = {
 
 _WITHOUT_TENSORRT = "choose device cuda, which builds none"
 
-LOST = frozenset({214, 700, 702, 709, 714, 715, 716, 717, 718, 719, 999})
+LOST_CODES = frozenset({214, 700, 702, 709, 714, 715, 716, 717, 718, 719, 999})
 """Errors after which every call of the process fails."""
 
 
-def failure(message: str) -> ProviderError:
-    """The error that a failure on CUDA is, see `explained`."""
-    what, cure = explained(message)
+def cuda_error(message: str) -> ProviderError:
+    """The error that a failure on CUDA is, see `explain`."""
+    what, cure = explain(message)
     kind = OutOfMemoryError if is_lack_of_memory(message) else ProviderError
     return kind(what, cure=cure)
 
 
-def explained(message: str) -> tuple[str, str]:
+def explain(message: str) -> tuple[str, str]:
     """What went wrong and the cure, from what ONNX Runtime says of a failure on CUDA.
 
     The cure is empty where none is known.
@@ -46,7 +46,7 @@ def explained(message: str) -> tuple[str, str]:
         what, cure = _CAUSES.get(int(code[2]), ("", "")) if code[1] == "CUDA" else ("", "")
         return f"{what or code[3]} ({code[1]} error {code[2]})", cure
     if "cuDNN is unavailable" in message:
-        return f"{CUDNN} is missing", install_line([CUDNN])
+        return f"{CUDNN} is missing", cure_for([CUDNN])
     if size := re.search(r"Failed to allocate memory for requested buffer of size (\d+)", message):
         return f"{_CAUSES[2][0]} (for {int(size[1]):,} bytes)", _CAUSES[2][1]
     if device := re.search(r"Invalid device ID: (\d+).*?between 0 .*?and (\d+)", message):

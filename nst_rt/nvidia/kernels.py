@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def keep_kernels(
+def use_kernel_cache(
     trt: ModuleType, config: trt.IRuntimeConfig, file: Path | None, owner: object
 ) -> trt.IRuntimeCache:
     """Give contexts of `config` the kernels of an earlier run, and keep theirs when `owner` goes.

@@ -35,7 +35,7 @@ _CURES = {
 TensorRT 10 is what ONNX Runtime is linked to, whatever the newest is."""
 
 
-def load_needed(provider: Path) -> list[str]:
+def load_dependencies(provider: Path) -> list[str]:
     """Load what a provider of ONNX Runtime for GPUs, a shared library, needs.
 
     From NVIDIA's wheels, or else from the loader's own path.
@@ -86,7 +86,7 @@ def library_versions(provider: Path) -> dict[str, str]:
     return versions
 
 
-def install_line(missing: list[str]) -> str:
+def cure_for(missing: list[str]) -> str:
     """The cure where these libraries are missing; empty for none of NVIDIA's."""
     first = [next((p for p in _CURES if name.startswith(p)), "") for name in missing]
     return " and ".join(dict.fromkeys(cure for prefix, cure in _CURES.items() if prefix in first))

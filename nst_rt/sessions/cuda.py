@@ -14,8 +14,8 @@ import numpy as np
 from nst_rt.errors import MissingExtraError, ModelError, NstError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.context import CudaContext, keep_alive
-from nst_rt.nvidia.failures import failure
-from nst_rt.nvidia.libraries import DRIVER, install_line, load, load_needed
+from nst_rt.nvidia.failures import cuda_error
+from nst_rt.nvidia.libraries import DRIVER, cure_for, load, load_dependencies
 from nst_rt.sessions.extra_tensors import FloatArray
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
@@ -116,7 +116,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
             cure = 'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
             if load(DRIVER):
                 what = f"no NVIDIA driver is here, and {what}"
-                cure = f"{install_line([DRIVER])}, then {cure}"
+                cure = f"{cure_for([DRIVER])}, then {cure}"
             raise ProviderError(what, cure=cure)
         need_libraries(onnxruntime, "cuda")
         if model.opset > LAST_OPSET:
@@ -163,7 +163,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
 def _failure(cuda: CudaContext, error: Exception) -> NstError:
     """What an error of ONNX Runtime means."""
     cuda.leak_engines_if_lost()
-    return failure(str(error))
+    return cuda_error(str(error))
 
 
 def _weakly(method: Callable[..., T]) -> Callable[..., T]:
@@ -184,10 +184,10 @@ def need_libraries(onnxruntime: Any, provider: str) -> None:
     """
     folder = Path(onnxruntime.__file__).parent / "capi"
     library = folder / f"libonnxruntime_providers_{provider}.so"
-    missing = load_needed(library) if library.exists() else []
+    missing = load_dependencies(library) if library.exists() else []
     if missing:
         are = "is" if len(missing) == 1 else "are"
-        raise MissingExtraError(f"{', '.join(missing)} {are} missing", cure=install_line(missing))
+        raise MissingExtraError(f"{', '.join(missing)} {are} missing", cure=cure_for(missing))
 
 
 def _of_one_size(model: ModelFile) -> dict[str, str]:

@@ -54,8 +54,8 @@ class EngineSession(GpuSession):
                 fit.title,
                 model.data,
                 self._cuda,
-                finishes=fit.library.portable,
-                beside=_extra_shapes(model),
+                compiles_on_gpu=fit.library.portable,
+                extra=_extra_shapes(model),
                 kernels=_kernels_of(model, fit) if fit.library.portable else None,
             )
         except ModelError as error:

@@ -13,7 +13,7 @@ from nst_rt.engines.cache import BuildTarget, EngineKey, build_once, writable_fo
 from nst_rt.errors import LimitError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import query_driver
-from nst_rt.nvidia.libraries import install_line
+from nst_rt.nvidia.libraries import cure_for
 from nst_rt.sessions.cuda import CudaBinding, CudaSession, need_libraries
 from nst_rt.sessions.in_flight import Shape
 from nst_rt.sessions.limits import Limits
@@ -204,6 +204,6 @@ def _version() -> str:
         number = ctypes.CDLL(_LIBRARY).getInferLibVersion()
     except OSError as error:
         raise ProviderError(
-            f"TensorRT 10 does not load ({error})", cure=install_line(["libnvinfer.so.10"])
+            f"TensorRT 10 does not load ({error})", cure=cure_for(["libnvinfer.so.10"])
         ) from error
     return f"{number // 10_000}.{number // 100 % 100}.{number % 100}"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.nvidia.failures import explained
+from nst_rt.nvidia.failures import explain
 
 PAINT = """
     import sys
     import numpy as np
     import onnxruntime
     from nst_rt import zoo
-    from nst_rt.nvidia.failures import explained
+    from nst_rt.nvidia.failures import explain
 
     try:
         onnxruntime.InferenceSession(
@@ -23,7 +23,7 @@ PAINT = """
             enable_fallback=0,
         ).run(None, {"image": np.zeros((1, 64, 64, 3), np.uint8)})
     except Exception as error:
-        print(*explained(str(error)), sep="|")
+        print(*explain(str(error)), sep="|")
 """
 
 
@@ -61,5 +61,5 @@ def test_gpu_that_is_not_there(cuda_machine) -> None:
 
 
 def test_what_is_not_known_is_told_as_it_is() -> None:
-    assert explained("[ONNXRuntimeError] : 1 : FAIL : odd\nmore") == ("odd", "")
-    assert explained("") == ("", "")
+    assert explain("[ONNXRuntimeError] : 1 : FAIL : odd\nmore") == ("odd", "")
+    assert explain("") == ("", "")

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from nst_rt.nvidia.elf import linked_to
-from nst_rt.nvidia.libraries import install_line, load
+from nst_rt.nvidia.libraries import cure_for, load
 
 LOAD = """
     import sys
     from pathlib import Path
-    from nst_rt.nvidia.libraries import load_needed
+    from nst_rt.nvidia.libraries import load_dependencies
 
-    print(load_needed(Path(sys.argv[1])))
+    print(load_dependencies(Path(sys.argv[1])))
 """
 
 
@@ -114,4 +114,4 @@ def test_damaged_library_is_named_with_the_reason(tmp_path: Path, monkeypatch) -
     ],
 )
 def test_each_missing_library_has_a_cure(missing, line) -> None:
-    assert install_line(missing) == line
+    assert cure_for(missing) == line
