@@ -26,6 +26,7 @@ from nst_rt.errors import (
 )
 
 if TYPE_CHECKING:
+    from nst_rt.images import Picture
     from nst_rt.stylizer import Stylizer
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "OutOfMemoryError",
     "OutputError",
     "ParityError",
+    "Picture",
     "ProviderError",
     "SizeError",
     "Stylizer",
@@ -54,6 +56,10 @@ def __getattr__(name: str) -> Any:
         from nst_rt.stylizer import Stylizer
 
         return Stylizer
+    if name == "Picture":
+        from nst_rt.images import Picture
+
+        return Picture
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

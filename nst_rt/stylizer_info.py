@@ -1,4 +1,4 @@
-"""What a `Stylizer` really uses: the model's facts, the engine, its precision and threads."""
+"""Facts about an open `Stylizer`: its model, the engine and precision in use, its options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nst_rt.painter import Painter
 
 @dataclass(frozen=True)
 class StylizerInfo:
-    """What is really in use."""
+    """The model, engine and options in use."""
 
     name: str
     title: str
@@ -24,9 +24,10 @@ class StylizerInfo:
     provider: str
     device: str
     precision: str
+    """Arithmetic in use, as in `Session.precision`; "tf32" is one, though not asked for by name."""
     threads: int
     nodes: dict[str, int]
-    """How many of the model's run where, by ONNX Runtime's name of it; empty on the CPU."""
+    """Number of the model's nodes by ONNX Runtime's execution provider; empty on the CPU."""
     size: Size
     strength: float
     keep_color: bool
@@ -38,7 +39,7 @@ class StylizerInfo:
 
 
 def info_of(painter: Painter, options: PaintOptions) -> StylizerInfo:
-    """What is in use now.
+    """Describe what a painter uses now.
 
     Raises:
         ClosedError: the painter was closed.

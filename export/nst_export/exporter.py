@@ -34,7 +34,7 @@ from nst_rt import zoo
 from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, OutputError, UsageError, shown
-from nst_rt.model import PREFIX, SCHEMA, check_model, style_name
+from nst_rt.model import PREFIX, SCHEMA, check_model, shipped_style, style_name
 from nst_rt.ops import build_library
 from nst_train.network import STRIDE, StyleNetwork
 from nst_train.style_file import load_style
@@ -102,7 +102,7 @@ def export_style(
         )
     if target.exists() and not overwrite:
         raise UsageError("exists already", path=target, cure="add --overwrite")
-    card = zoo.find(str(source))
+    card = shipped_style(source)
     checkpoint = card.file("checkpoint") if card else _checkpoint(source)
     network, _ = load_style(checkpoint)
     known = {key: str(card.facts[key]) for key in CARD_FACTS} if card else {}

@@ -2,7 +2,7 @@
 
 from nst_rt.model.checking import OPERATORS, PREFIX, SCHEMA, check_model
 from nst_rt.model.file import Adaptation, Layout, ModelFile
-from nst_rt.model.reading import file_of, model_hash, read_model, style_name
+from nst_rt.model.reading import file_of, model_hash, read_model, shipped_style, style_name
 
 __all__ = [
     "OPERATORS",
@@ -15,5 +15,6 @@ __all__ = [
     "file_of",
     "model_hash",
     "read_model",
+    "shipped_style",
     "style_name",
 ]

@@ -14,7 +14,7 @@ import nst_rt
 heavy = "torch onnxruntime openvino cv2 av PIL rich click onnx safetensors".split()
 assert not [name for name in heavy if name in sys.modules]
 assert len(set(sys.modules) - before) < 12, sorted(set(sys.modules) - before)
-assert nst_rt.Stylizer.__name__ == "Stylizer"
+assert [getattr(nst_rt, name).__name__ for name in ("Stylizer", "Picture")] == ["Stylizer", "Picture"]
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from nst_export.engine.options import EngineOptions
 from nst_export.progress import Progress
-from nst_rt import zoo
 from nst_rt.errors import UsageError
-from nst_rt.model import ModelFile, read_model
+from nst_rt.model import ModelFile, read_model, shipped_style
 
 if TYPE_CHECKING:
     from nst_export.verification import Parity
@@ -45,7 +44,7 @@ def model_for(
     """
     flavour = options.precision or "fp16"
     variant = options.variant
-    shipped = zoo.find(str(source)) is not None
+    shipped = shipped_style(source) is not None
     has_file = (variant, flavour) != ("steady", "fp16")
     if shipped and flavour != "bf16" and has_file and not options.fixed and not facts:
         return read_model(str(source), flavour=flavour, variant=variant)

@@ -108,3 +108,10 @@ def test_steady_file_lies_beside_the_plain_one(model_path: Path, tmp_path: Path)
 def test_names_of_files_do_not_tell_precision_or_variant() -> None:
     names = ("great-wave", "x/great-wave.onnx", "great-wave.fp16.onnx", "great-wave.steady.onnx")
     assert {style_name(name) for name in names} == {"great-wave"}
+
+
+def test_a_style_is_a_shipped_one_by_its_name_alone() -> None:
+    assert read_model("starry-night").is_shipped
+    assert not read_model(zoo.cards()[0].file("fp32")).is_shipped
+    with pytest.raises(ModelError, match="no such model"):
+        read_model(Path("starry-night"))
