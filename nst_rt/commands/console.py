@@ -41,6 +41,11 @@ class Console:
         for name in _OUR_LOGGERS:
             logging.getLogger(name).setLevel(self._level)
 
+    @property
+    def shows_progress(self) -> bool:
+        """Whether somebody sees a progress bar: on a terminal, unless quiet."""
+        return not self.quiet and sys.stderr is not None and sys.stderr.isatty()
+
     def error(self, text: str) -> None:
         """Write a line whatever was asked.
 

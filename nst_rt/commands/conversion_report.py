@@ -12,6 +12,7 @@ from time import perf_counter
 
 from nst_rt.commands.console import PROGRAM, Console
 from nst_rt.commands.naming import STANDARD
+from nst_rt.commands.progress import terminal_bar
 from nst_rt.commands.stdout import Results
 from nst_rt.errors import ModelError, OutputError, ProviderError, shown
 from nst_rt.video.converted import Converted, Progress
@@ -39,16 +40,13 @@ def shown_progress(
     if as_json:
         yield _json_lines(results, target)
         return
-    if console.quiet or sys.stderr is None or not sys.stderr.isatty():
+    if not console.shows_progress:
         yield None
         return
-    from rich.console import Console as Terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bar
-    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[fps]}"), Remaining())
-    with Bar(*columns, console=Terminal(stderr=True), transient=True, redirect_stdout=False) as bar:
+    columns = (MofNCompleteColumn(), TextColumn("{task.fields[fps]}"), TimeRemainingColumn())
+    with terminal_bar(*columns) as bar:
         task = bar.add_task("", total=None, fps="")
         first: list[tuple[int, float]] = []
 

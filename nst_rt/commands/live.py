@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -267,7 +266,7 @@ def _reported(request: Request, console: Console, results: Results) -> Iterator[
     if request.as_json:
         yield lambda second, state: results.json(_record(second, state))
         return
-    if console.quiet or request.output == "window" or sys.stderr is None or not sys.stderr.isatty():
+    if request.output == "window" or not console.shows_progress:
         yield lambda second, state: None
         return
     from rich.console import Console as Terminal

@@ -1,8 +1,7 @@
-"""A progress bar on standard error, of a share of the work and the name of what is at work."""
+"""Progress bars on standard error."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -10,13 +9,22 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 Told = TypeVar("Told")
 
 
+def terminal_bar(*columns: ProgressColumn) -> Progress:
+    """Return a bar with `columns` beside it; it vanishes at its end and lets results through."""
+    from rich.console import Console as Terminal
+    from rich.progress import BarColumn, Progress
+
+    terminal = Terminal(stderr=True)
+    return Progress(BarColumn(), *columns, console=terminal, transient=True, redirect_stdout=False)
+
+
 class Bar:
-    """Shown where somebody sees it."""
+    """A bar of the share of the work that is done and the name of what is at work, if shown."""
 
     def __init__(self, bar: Progress | None) -> None:
         self._bar = bar
@@ -27,7 +35,7 @@ class Bar:
             self._bar.update(self._task, completed=share, description=phase)
 
     def beside(self, tell: Callable[[Told], object]) -> Callable[[Told], None]:
-        """`tell`, which writes to the same terminal, with the bar out of its way."""
+        """Return `tell`, which writes to the same terminal, with the bar out of its way."""
 
         def aside(told: Told) -> None:
             if self._bar:
@@ -42,14 +50,10 @@ class Bar:
 @contextmanager
 def progress_bar() -> Iterator[Bar]:
     """Show a bar while entered, on a terminal that was not asked to be quiet."""
-    console = click.get_current_context().obj
-    if console.quiet or sys.stderr is None or not sys.stderr.isatty():
+    if not click.get_current_context().obj.shows_progress:
         yield Bar(None)
         return
-    from rich.console import Console as Terminal
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+    from rich.progress import TaskProgressColumn, TextColumn
 
-    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
-    terminal = Terminal(stderr=True)
-    with Progress(*columns, console=terminal, transient=True, redirect_stdout=False) as bar:
+    with terminal_bar(TaskProgressColumn(), TextColumn("{task.description}")) as bar:
         yield Bar(bar)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from nst_rt.commands.console import Console
 from nst_rt.commands.naming import STANDARD
 from nst_rt.commands.plan import Job, Plan
+from nst_rt.commands.progress import terminal_bar
 from nst_rt.commands.stdout import Results
 from nst_rt.errors import OutputError, UsageError, shown
 from nst_rt.images import PICTURE_SUFFIXES
@@ -46,7 +46,7 @@ class Report:
         self._counts = {"done": 0, "failed": 0, "skipped": 0}
         self._start = perf_counter()
         self._progress: Progress | None = None
-        if self._total > 1 and not console.quiet and sys.stderr is not None and sys.stderr.isatty():
+        if self._total > 1 and console.shows_progress:
             self._progress = _progress_bar(self._total)
         terminal = self._progress is not None and results.is_terminal
         self._lists_paths = not (as_json or console.quiet or terminal)
@@ -135,22 +135,14 @@ def report_file(path: Path | None) -> Iterator[TextIO | None]:
     try:
         file = path.open("w", encoding="ascii", buffering=1)
     except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", path=path) from error
+        raise OutputError.from_error(error, path) from error
     with file:
         yield file
 
 
 def _progress_bar(total: int) -> Progress:
-    from rich.console import Console as Terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
-    bar = Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Terminal(stderr=True),
-        transient=True,
-        redirect_stdout=False,
-    )
+    bar = terminal_bar(MofNCompleteColumn(), TimeRemainingColumn())
     bar.add_task("", total=total)
     return bar

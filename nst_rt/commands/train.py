@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import MISSING, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from nst_rt.commands.console import Console
 from nst_rt.commands.extras import needing
+from nst_rt.commands.stdout import clean_stdout
 from nst_rt.errors import InputError, shown
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 def _names(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[str, ...] | None:
-    """Names or files separated by commas."""
+    """Return the names or files between commas."""
     if text is None:
         return None
     names = tuple(part.strip() for part in text.split(",") if part.strip())
@@ -28,55 +30,79 @@ def _names(
     return names
 
 
+class _Option(click.Option):
+    """An option whose help ends with its default in `FastConfig`, which needs no torch."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from nst_train.config import FastConfig
+
+        record = super().get_help_record(ctx)
+        default = {field.name: field.default for field in fields(FastConfig)}.get(self.name or "")
+        if record is None or default is None or default is MISSING:
+            return record
+        names, text = record
+        return names, f"{text} [{_text(default)}]"
+
+
+_option = partial(click.option, cls=_Option)
+
+
+def _text(default: Any) -> str:
+    """Return a default as it is given on the command line."""
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
 @click.group()
 def train() -> None:
-    """Train a style, an upscaler, … from photos."""
+    """Train a style from photos."""
 
 
 @train.command()
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="The run's folder."
-)
-@click.option("--style", metavar="PAINTING", help="The painting whose style is learnt.")
-@click.option("--photos", metavar="DIR", help="Photos to learn on, sub-folders included.")
-@click.option("--steps", type=int, help="Batches to train on. [4000]")
-@click.option("--size", type=int, help="Height and width of a crop in pixels. [256]")
-@click.option("--batch", type=int, help="Crops in a batch. [4]")
-@click.option("--style-weight", type=float, help="Style against content, scale-free. [20]")
-@click.option("--tv-weight", type=float, help="Smoothness against content. [0.05]")
-@click.option("--style-size", type=int, help="Long side of the painting: size of strokes. [512]")
-@click.option("--content-layer", metavar="LAYER", help="[relu3_1]")
-@click.option("--style-layers", callback=_names, metavar="LAYER,…", help="[relu1_1,…,relu5_1]")
-@click.option(
+@_option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The run's folder.")
+@_option("--style", metavar="PAINTING", help="The painting whose style is learnt.")
+@_option("--photos", metavar="DIR", help="Photos to learn on, sub-folders included.")
+@_option("--steps", type=int, help="Batches to train on.")
+@_option("--size", type=int, help="Height and width of a crop in pixels.")
+@_option("--batch", type=int, help="Crops in a batch.")
+@_option("--style-weight", type=float, help="Style against content, scale-free.")
+@_option("--tv-weight", type=float, help="Smoothness against content.")
+@_option("--style-size", type=int, help="Long side of the painting: size of strokes.")
+@_option("--content-layer", metavar="LAYER", help="Layer of the content features.")
+@_option("--style-layers", callback=_names, metavar="LAYER,…", help="Layers of the style features.")
+@_option(
     "--features",
     callback=_names,
     metavar="FILE[,FILE]",
-    help="Perceptual network: vgg16, vgg19, or files, the more faithful first. [vgg19]",
+    help="Perceptual network: vgg16, vgg19, or files, the more faithful first.",
 )
-@click.option("--width", type=float, help="Channels: 1 is Johnson's network. [0.5]")
-@click.option("--blocks", type=int, help="Residual blocks. [5]")
-@click.option("--upsample", type=click.Choice(["nearest", "transposed"]), help="[nearest]")
-@click.option("--learning-rate", type=float, help="Its peak. [0.003]")
-@click.option("--ema", type=float, help="Share of the average that each step keeps. [0.99]")
-@click.option("--initial", metavar="CHECKPOINT", help="Weights to start from.")
-@click.option("--crops-per-photo", type=int, help="Different crops of each photo. [4]")
-@click.option("--seed", type=int, help="[0]")
-@click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), help="[auto]")
-@click.option("--device", help="auto, cpu, cuda, cuda:1, … [auto]")
-@click.option("--threads", type=int, help="Threads of the arithmetic. [all cores]")
-@click.option("--workers", type=int, help="Threads that read photos. [1]")
-@click.option("--cache-gib", type=float, help="Memory for content features. [4]")
-@click.option("--max-bad", type=float, help="Share of unreadable photos to put up with. [0.01]")
-@click.option("--checkpoint-every", type=int, metavar="STEPS", help="[250]")
-@click.option("--sample-every", type=int, metavar="STEPS", help="[250]")
-@click.option(
+@_option("--width", type=float, help="Channels: 1 is Johnson's network.")
+@_option("--blocks", type=int, help="Residual blocks.")
+@_option(
+    "--upsample", type=click.Choice(["nearest", "transposed"]), help="How the network enlarges."
+)
+@_option("--learning-rate", type=float, help="Its peak.")
+@_option("--ema", type=float, help="Share of the average that each step keeps.")
+@_option("--initial", metavar="CHECKPOINT", help="Weights to start from.")
+@_option("--crops-per-photo", type=int, help="Different crops of each photo.")
+@_option("--seed", type=int, help="Of weights, crops and their order.")
+@_option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), help="Arithmetic.")
+@_option("--device", help="auto, cpu, cuda, cuda:1, …")
+@_option("--threads", type=int, help="Threads of the arithmetic. [all cores]")
+@_option("--workers", type=int, help="Threads that read photos.")
+@_option("--cache-gib", type=float, help="Memory for content features.")
+@_option("--max-bad", type=float, help="Share of unreadable photos to put up with.")
+@_option("--checkpoint-every", type=int, metavar="STEPS", help="Between two checkpoints.")
+@_option("--sample-every", type=int, metavar="STEPS", help="Between two sample sheets.")
+@_option(
     "--config",
     "config_file",
     type=click.Path(path_type=Path),
     metavar="FILE.toml",
     help="Options from a file, written with underscores; those given here come first.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, with its options.")
+@_option("--resume", is_flag=True, help="Go on with the run in --out, with its options.")
 @click.pass_obj
 def fast(
     console: Console, /, out: Path, config_file: Path | None, resume: bool, **options: Any
@@ -97,13 +123,14 @@ def fast(
     if not resume:  # before torch is loaded, which takes seconds
         config = FastConfig.from_mapping(given)
         _refuse_absent(config)
-    with needing("train", "training"):
-        from nst_train.methods.fast import train_fast
-        from nst_train.run import resumed_config
-    if resume:
-        config = resumed_config(FastConfig, out, given)
-    progress = sys.stderr.isatty() and not console.quiet
-    click.echo(shown(train_fast(config, out, resume=resume, progress=progress)))
+    with clean_stdout() as results:
+        with needing("train", "training"):
+            from nst_train.methods.fast import train_fast
+            from nst_train.run import resumed_config
+        if resume:
+            config = resumed_config(FastConfig, out, given)
+        result = train_fast(config, out, resume=resume, progress=console.shows_progress)
+        results.line(shown(result))
 
 
 def _refuse_absent(config: FastConfig) -> None:
@@ -116,12 +143,12 @@ def _refuse_absent(config: FastConfig) -> None:
 
 
 def _absolute(path: Any) -> Any:
-    """A path that still holds when the run is resumed from another folder."""
+    """Return a path that still holds when the run is resumed from another folder."""
     return str(Path(path).absolute()) if isinstance(path, str) else path
 
 
 def _absolute_files(features: Any) -> Any:
-    """`features` with the files among the names made absolute."""
+    """Return `features` with the files among the names made absolute."""
     if not isinstance(features, list | tuple):
         return features
     return tuple(_absolute(name) if Path(str(name)).suffix else name for name in features)

@@ -60,6 +60,14 @@ def test_offline_the_line_says_which_file_goes_where(folder: Path, name: str, fi
     assert "\n" not in str(caught.value)
 
 
+def test_a_closed_standard_error_does_not_keep_the_weights_from_being_fetched(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with pytest.raises(ModelError, match="no route to host"):
+        hub.published_weights("vgg19")
+
+
 def test_another_file_of_that_name_is_refused_before_it_is_opened(folder: Path) -> None:
     class Trap:
         def __reduce__(self) -> object:

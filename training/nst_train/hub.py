@@ -28,12 +28,13 @@ _LIBRARIES: list[torch.library.Library] = []
 
 
 def published_weights(name: str) -> dict[str, Tensor]:
-    """State dict of torchvision's "vgg16" or "vgg19" for inputs normalized by `MEAN` and `STD`.
+    """Return the state dict of "vgg16" or "vgg19" for inputs normalized by `MEAN` and `STD`.
 
-    Downloaded once; held against the hash in its name every time; read as tensors only.
+    The file is downloaded once, compared with the hash in its name every time, and read as tensors
+    only.
 
     Raises:
-        ProviderError: torchvision is not installed.
+        MissingExtraError: torchvision is not installed.
         ModelError: out of reach, or not the published file.
     """
     weights = _entry(name)
@@ -42,8 +43,9 @@ def published_weights(name: str) -> dict[str, Tensor]:
     try:
         if not file.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(weights.url, str(file), progress=sys.stderr.isatty())
-        _hold_against_name(file)
+            watched = sys.stderr is not None and sys.stderr.isatty()
+            torch.hub.download_url_to_file(weights.url, str(file), progress=watched)
+        _check_hash(file)
         tensors = torch.load(file, map_location="cpu", weights_only=True)
     except (URLError, OSError) as error:
         raise ModelError(
@@ -55,7 +57,7 @@ def published_weights(name: str) -> dict[str, Tensor]:
     return folded(tensors, expected.get("mean", MEAN), expected.get("std", STD))
 
 
-def _hold_against_name(file: Path) -> None:
+def _check_hash(file: Path) -> None:
     """Refuse a file whose SHA-256 does not begin with the digits at the end of its name."""
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -70,7 +72,7 @@ def _hold_against_name(file: Path) -> None:
 def folded(
     tensors: dict[str, Tensor], mean: tuple[float, ...], std: tuple[float, ...]
 ) -> dict[str, Tensor]:
-    """Weights that want inputs normalized by `mean` and `std`, changed to want `MEAN` and `STD`.
+    """Change weights for inputs normalized by `mean` and `std` into ones for `MEAN` and `STD`.
 
     The change of input is affine per channel, so it goes into the first convolution; only the
     outermost ring of pixels differs a little, where zero padding now stands for another grey.
@@ -88,10 +90,13 @@ def folded(
 
 
 def torchvision_models() -> Any:
-    """The module `torchvision.models`.
+    """Import and return `torchvision.models`.
 
-    Beside a CPU build of torch the registry's torchvision does not import, because its compiled
-    operators do not load. Its Python parts only want their names, so these are defined.
+    Beside a CPU build of torch, PyPI's torchvision does not import, because its compiled operators
+    do not load. Its Python parts only need their names, so these are defined.
+
+    Raises:
+        MissingExtraError: torchvision is not installed.
     """
     try:
         import torchvision.models as models
@@ -112,9 +117,9 @@ def torchvision_models() -> Any:
 
 
 def _entry(name: str) -> Any:
-    """Torchvision's record of the weights: `url` and `transforms`.
+    """Return torchvision's record of the weights: `url` and `transforms`.
 
-    Of VGG-16's files this is the one with the authors' own weights.
+    VGG-16's is the one with the authors' own weights.
     """
     models = torchvision_models()
     if name == "vgg16":

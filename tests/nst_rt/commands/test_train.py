@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def runs(monkeypatch):
     calls = []
 
     def train_fast(config, out, **options):
+        os.write(1, b"a library's line\n")
         calls.append((config, options))
         return out / "style.safetensors"
 
@@ -51,6 +53,14 @@ def test_options_and_the_file_of_options_meet(nst, folder, runs) -> None:
     assert tuple(config.style_layers) == ("relu1_2", "relu2_2")
     assert tuple(config.features) == (str(folder / "a.safetensors"), "vgg16")
     assert options == {"resume": False, "progress": False}
+
+
+@pytest.mark.usefixtures("material")
+def test_a_closed_standard_error_keeps_nobody_from_training(nst, runs, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    ended = nst("train", "fast", "-o", "run", "--style", "wave.png", "--photos", "photos")
+    assert (ended.code, ended.out) == (0, b"run/style.safetensors\n")
+    assert len(runs) == 1
 
 
 @pytest.mark.parametrize(
