@@ -1,1 +1,1 @@
-"""What NVIDIA's software on this machine is, and what it lacks; imports no engine."""
+"""NVIDIA's driver, CUDA and TensorRT: what is installed, what is missing, and how we use it."""

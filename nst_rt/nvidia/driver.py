@@ -1,4 +1,4 @@
-"""The NVIDIA driver and its GPUs, asked through the driver's own libraries."""
+"""The NVIDIA driver and its GPUs, queried through the driver's own libraries."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MAJOR, _MINOR = 75, 76
-"""The attributes of a device that make its compute capability."""
+"""CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR."""
 
 
 @dataclass(frozen=True)
 class GpuInfo:
-    """A device. `memory` is all that it has, in bytes; `capability` is written like 8.9."""
+    """The facts of a GPU: `memory` is its total in bytes, `capability` is written like 8.9."""
 
     name: str
     capability: str
@@ -23,11 +23,14 @@ class GpuInfo:
 
 @dataclass(frozen=True)
 class DriverInfo:
-    """What the driver says.
+    """The facts of the driver and its GPUs.
 
-    `version` is its own, `cuda` the CUDA that it supports, like 13.0; empty where it does not say.
-    `problem` is why there are no GPUs, empty where there are some; `cure` is what to do about it,
-    empty where nothing is known.
+    Attributes:
+        version: the driver's; empty where unknown.
+        cuda: the newest CUDA that it supports, like 13.0; empty where unknown.
+        gpus: all that are visible.
+        problem: why there are no GPUs; empty where there are some.
+        cure: what to do about it; empty where nothing is known.
     """
 
     version: str = ""
@@ -38,10 +41,10 @@ class DriverInfo:
 
 
 def query_driver(bus: Path = Path("/sys/bus/pci/devices")) -> DriverInfo:
-    """Ask the driver of this machine; what fails is told in `problem`.
+    """Query the driver of this machine; a failure is described in `problem`.
 
     Args:
-        bus: where the kernel lists what is plugged in.
+        bus: the folder in which the kernel lists PCI devices.
     """
     windows = sys.platform == "win32"
     cuda = _library("nvcuda.dll" if windows else "libcuda.so.1")
@@ -67,7 +70,7 @@ def _library(name: str) -> ctypes.CDLL | None:
 
 
 def _version(management: ctypes.CDLL | None) -> str:
-    """The driver's version, by its management library."""
+    """Return the driver's version from its management library."""
     text = ctypes.create_string_buffer(80)
     if management is None or management.nvmlInit_v2():
         return ""
@@ -94,7 +97,7 @@ def _gpu(cuda: ctypes.CDLL, ordinal: int) -> GpuInfo:
 
 
 def _number(function: Callable[..., int], *arguments: object) -> int:
-    """What a function writes into its first argument; 0 where it fails."""
+    """Return the number that a function writes into its first argument; 0 where it fails."""
     value = ctypes.c_int()
     return 0 if function(ctypes.byref(value), *arguments) else value.value
 
@@ -106,7 +109,7 @@ def _message(cuda: ctypes.CDLL, code: int) -> str:
 
 
 def _is_plugged_in(bus: Path) -> bool:
-    """Whether a display or 3-D device of NVIDIA's is on the bus."""
+    """Return whether a display or 3-D device of NVIDIA's is on the bus."""
     try:
         return any(
             (device / "vendor").read_text().strip() == "0x10de"

@@ -1,4 +1,4 @@
-"""An engine of TensorRT on the GPU: loaded, made ready for pictures of a size, launched."""
+"""TensorRT engines on the GPU: loading them, and launches for pictures of one size."""
 
 from __future__ import annotations
 
@@ -32,22 +32,23 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Engine:
-    """A deserialized engine with one picture in and one painting out, and a few numbers beside.
+    """A deserialized engine with one picture in, one painting out, and a few numbers beside.
 
-    What it needs while it paints is one block of GPU memory, as large as the largest picture until
-    now makes it: all launches follow one another on `stream`.
+    All launches follow one another on `stream` and share one block of GPU memory, which is as large
+    as the largest picture until now needs.
 
     Args:
         trt: the library's module.
-        title: what messages call it.
-        plan: the engine's bytes. They are code: whoever calls this has to trust them.
+        title: the library's name in messages.
+        plan: the engine's bytes. They are code: the caller has to trust them.
         cuda: the context in which it runs.
-        compiles_on_gpu: whether the library compiles kernels when it runs, and captures graphs by itself.
-        extra: names and shapes of the numbers, float32.
+        compiles_on_gpu: whether the library compiles kernels when it runs an engine, and captures
+            CUDA graphs by itself.
+        extra: names and shapes of the extra tensors, float32.
         kernels: file that keeps those kernels; None keeps none.
 
     Raises:
-        ModelError: the library cannot read it, it is for another GPU, or takes and gives others.
+        ModelError: the library cannot read it, it is for another GPU, or has other tensors.
         ProviderError: the library does not start, or has too little memory.
     """
 
@@ -70,19 +71,19 @@ class Engine:
         self._config = _config(trt, self._engine)
         if compiles_on_gpu:
             self._kernels = use_kernel_cache(trt, self._config, kernels, owner=self)
-        self._image, self._painting = _ends(trt, self._engine, extra)
+        self._image, self._painting = _picture_names(trt, self._engine, extra)
         self._workspace: DeviceBuffer | None = None
 
     def launch(
         self, shape: Shape, image: int, painting: int, extra: Mapping[str, DeviceBuffer] = _NOTHING
     ) -> Launch:
-        """Make ready to paint N×H×W×3 from an address on the GPU to another.
+        """Prepare painting N×H×W×3 from one address on the GPU to another.
 
         Args:
-            shape: of the picture.
-            image: its address.
-            painting: address of the painting.
-            extra: where the numbers lie, by name.
+            shape: the picture's.
+            image: the picture's address.
+            painting: the painting's address.
+            extra: memory of the extra tensors, by name.
 
         Raises:
             ModelError: the engine does not take that shape.
@@ -105,11 +106,11 @@ class Engine:
         return Launch(self, context, workspace, extra)
 
     def release(self) -> None:
-        """Give back the block of memory, as soon as no launch has it."""
+        """Free the block of memory, as soon as no launch uses it."""
         self._workspace = None
 
     def _room(self, size: int) -> DeviceBuffer:
-        """The block that launches share; a larger one leaves the one before to its own launches."""
+        """Return the block that launches share; earlier launches keep the smaller one before it."""
         if self._workspace is None or self._workspace.size < size:
             self._workspace = None  # freed first, where nobody else holds it
             self._workspace = DeviceBuffer(self.cuda, size)
@@ -117,9 +118,9 @@ class Engine:
 
 
 class Launch:
-    """A context of its own for one shape and its addresses: a graph holds all of them.
+    """An execution context for one shape and its addresses, and the CUDA graph captured from it.
 
-    A context that is changed after a graph was captured from it spoils the graph.
+    Each launch has its own: a change to a context spoils the graph that was captured from it.
     """
 
     def __init__(
@@ -129,17 +130,17 @@ class Launch:
         workspace: DeviceBuffer,
         extra: Mapping[str, DeviceBuffer],
     ) -> None:
-        self._engine, self._workspace, self._beside = engine, workspace, extra
+        self._engine, self._workspace, self._extra = engine, workspace, extra
         self._context = context
         self._captures, self._warm = engine.captures, False
         self._graph: Graph | None = None
-        # work that is under way needs all of it
+        # work in the stream needs all of them
         cuda, stream = engine.cuda, engine.stream
         cuda.track_engine(self)
         cuda.finalize_with(self, cuda.driver.cuStreamSynchronize, stream.handle, stream)
 
     def start(self) -> None:
-        """Begin to paint. The first time prepares, the second captures a graph.
+        """Queue the painting. The first call lets TensorRT prepare, the second captures a graph.
 
         Raises:
             ProviderError: the GPU or the library fails.
@@ -168,35 +169,37 @@ def _deserialize(trt: ModuleType, title: str, plan: bytes) -> trt.ICudaEngine:
             run_time = trt.Runtime(shared_logger(trt))
         except TypeError as error:  # what a null pointer becomes
             raise error_from(messages, title, _LOADING) from error
-        engine = run_time.deserialize_cuda_engine(plan)  # keeps the run time
+        engine = run_time.deserialize_cuda_engine(plan)  # keeps a reference to the run time
         if engine is None:
             raise error_from(messages, title, _LOADING)
         return engine
 
 
 def _config(trt: ModuleType, engine: trt.ICudaEngine) -> trt.IRuntimeConfig:
-    """How contexts are made: without memory, of which each would take the largest picture's."""
+    """Configure contexts without memory: each would take as much as the largest picture needs."""
     config = engine.create_runtime_config()
     ours = trt.ExecutionContextAllocationStrategy.USER_MANAGED
     config.set_execution_context_allocation_strategy(ours)
     return config
 
 
-def _ends(trt: ModuleType, engine: trt.ICudaEngine, extra: Mapping[str, Shape]) -> tuple[str, str]:
-    """Names of the picture and the painting.
+def _picture_names(
+    trt: ModuleType, engine: trt.ICudaEngine, extra: Mapping[str, Shape]
+) -> tuple[str, str]:
+    """Return the names of the picture and the painting.
 
     Raises:
-        ModelError: there are others, or other numbers than `extra`.
+        ModelError: there are others, or other extra tensors than `extra`.
     """
     names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
     inputs = [name for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
     outputs = [name for name in names if name not in inputs]
-    numbers = {name: tuple(engine.get_tensor_shape(name)) for name in names if name in extra}
-    image, painting = ([name for name in end if name not in extra] for end in (inputs, outputs))
-    if len(image) != 1 or len(painting) != 1 or numbers != extra:
-        ends = f"{', '.join(inputs) or 'nothing'} → {', '.join(outputs) or 'nothing'}"
-        with_numbers = ", with the statistics that its side-car tells of" if extra else ""
-        raise ModelError(f"is not 1 picture in, 1 picture out{with_numbers} ({ends})")
+    found = {name: tuple(engine.get_tensor_shape(name)) for name in names if name in extra}
+    image, painting = ([name for name in side if name not in extra] for side in (inputs, outputs))
+    if len(image) != 1 or len(painting) != 1 or found != extra:
+        tensors = f"{', '.join(inputs) or 'nothing'} → {', '.join(outputs) or 'nothing'}"
+        with_extra = ", with the statistics that its side-car describes" if extra else ""
+        raise ModelError(f"is not 1 picture in, 1 picture out{with_extra} ({tensors})")
     return image[0], painting[0]
 
 

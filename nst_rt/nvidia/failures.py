@@ -1,4 +1,4 @@
-"""What CUDA's errors mean, told in one line with the cure."""
+"""CUDA's errors, explained in one line with the cure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from nst_rt.errors import OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.nvidia.libraries import CUDNN, cure_for
 
-_AGAIN = "start the program again, nst-rt doctor tells whether the GPU works"
+_AGAIN = "start the program again; nst-rt doctor shows whether the GPU works"
 _CAUSES = {
     2: ("not enough GPU memory", "close what else uses the GPU, or choose a smaller --size"),
     35: ("the NVIDIA driver is older than this CUDA", "update the driver"),
     100: ("no NVIDIA GPU is visible", "check nvidia-smi and CUDA_VISIBLE_DEVICES"),
-    101: ("no such GPU", "nst-rt doctor lists those that are here"),
+    101: ("no such GPU", "nst-rt doctor lists the GPUs of this machine"),
     209: ("this build of the engine has no code for this GPU", "update the engine's package"),
     214: ("the GPU's memory has an error that it cannot correct", "restart the machine"),
     700: ("the GPU stopped in the middle of its work", _AGAIN),
@@ -23,22 +23,25 @@ _CAUSES = {
     803: ("the driver and its libraries are of two versions", "restart the machine"),
     999: ("the driver fails", "restart the machine"),
 }
-
-_WITHOUT_TENSORRT = "choose device cuda, which builds none"
+"""Meanings and cures of the driver's errors by their codes, CUresult in cuda.h."""
+_NO_ENGINE = (
+    "TensorRT could not build the engine; its own messages stand above",
+    "choose device cuda, which builds none",
+)
 
 LOST_CODES = frozenset({214, 700, 702, 709, 714, 715, 716, 717, 718, 719, 999})
-"""Errors after which every call of the process fails."""
+"""Codes of errors after which every call of the process fails: the GPU is lost."""
 
 
 def cuda_error(message: str) -> ProviderError:
-    """The error that a failure on CUDA is, see `explain`."""
+    """Return the error for a failure on CUDA, see `explain`."""
     what, cure = explain(message)
     kind = OutOfMemoryError if is_lack_of_memory(message) else ProviderError
     return kind(what, cure=cure)
 
 
 def explain(message: str) -> tuple[str, str]:
-    """What went wrong and the cure, from what ONNX Runtime says of a failure on CUDA.
+    """Return what failed on CUDA, and the cure, from ONNX Runtime's message.
 
     The cure is empty where none is known.
     """
@@ -54,7 +57,7 @@ def explain(message: str) -> tuple[str, str]:
     if said := re.search(r"CUDA error \w+: ?([^\n\"]+)", message):
         return said[1].strip(), ""
     if "TensorRT EP failed to create engine" in message:
-        return "TensorRT could not build the engine; its own words stand above", _WITHOUT_TENSORRT
+        return _NO_ENGINE
     if status := re.search(r"Status Message: ([^\n]+)", message):
         return status[1].strip(), ""
     lines = [line for line in message.splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""CUDA graphs: work that a stream was given once, launched as one from then on."""
+"""CUDA graphs: work that a stream was given once, launched as a whole from then on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from nst_rt.nvidia.memory import Stream
 
 
 class Graph:
-    """What `work` puts into a stream, captured instead of done.
+    """A CUDA graph of the work that a call puts into a stream.
 
     Args:
         cuda: the stream's context.
-        stream: has nothing of this thread captured yet.
-        work: may not wait, allocate or free on the GPU; it may raise.
+        stream: this thread captures nothing from it yet.
+        work: the call, whose work is captured and not done; it may raise, but not wait, allocate or
+            free on the GPU.
 
     Raises:
         ProviderError: the driver refuses what `work` does.
@@ -41,5 +42,5 @@ class Graph:
         cuda.finalize_with(self, driver.cuGraphExecDestroy, self._handle)
 
     def launch(self, stream: Stream) -> None:
-        """Have all of it done in a stream, with what is in memory then."""
+        """Queue all of it in a stream; it reads what is in memory then."""
         self._cuda.call(self._cuda.driver.cuGraphLaunch, self._handle, stream.handle)

@@ -1,4 +1,4 @@
-"""What TensorRT-RTX compiles on the GPU that runs an engine, kept in a file for the next time."""
+"""Cache of the kernels that TensorRT-RTX compiles on the GPU that runs an engine."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ logger = logging.getLogger(__name__)
 def use_kernel_cache(
     trt: ModuleType, config: trt.IRuntimeConfig, file: Path | None, owner: object
 ) -> trt.IRuntimeCache:
-    """Give contexts of `config` the kernels of an earlier run, and keep theirs when `owner` goes.
+    """Give contexts of `config` the kernels of an earlier run, and save theirs when `owner` goes.
 
-    A file that is damaged, or of another version, GPU or driver, begins anew.
+    A file that is damaged, or of another version, GPU or driver, is written anew.
 
     Args:
         trt: the library's module.
-        config: of the engine whose kernels they are. It captures CUDA graphs by itself from here
-            on, as it alone knows when a kernel that was compiled meanwhile takes another's place.
-        file: where they are kept; in a folder of this user alone, since kernels are code.
-        owner: whoever has the engine.
+        config: the engine's. The library captures CUDA graphs by itself from here on, as it alone
+            knows when a kernel that was compiled meanwhile replaces another.
+        file: the file of the kernels, in a folder of this user alone, since kernels are code.
+        owner: the object that has the engine.
 
     Returns:
-        What the contexts use as long as they live, which nothing else sees to.
+        The cache; the caller has to keep it as long as the contexts live.
     """
     config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
     cache = config.create_runtime_cache()
     known = _read(file)
     if known and not cache.deserialize(known):
-        logger.info("%s: kernels that are of no use here, they are compiled again", file)
+        logger.info("%s: its kernels cannot be used here and are compiled again", file)
         cache = config.create_runtime_cache()
     config.set_runtime_cache(cache)
-    weakref.finalize(owner, _keep, cache, file, known, os.getpid())
+    weakref.finalize(owner, _save, cache, file, known, os.getpid())
     return cache
 
 
@@ -53,7 +53,7 @@ def _read(file: Path | None) -> bytes:
         return b""
 
 
-def _keep(cache: trt.IRuntimeCache, file: Path | None, known: bytes, process: int) -> None:
+def _save(cache: trt.IRuntimeCache, file: Path | None, known: bytes, process: int) -> None:
     if os.getpid() != process:  # a forked child, which leaves the GPU alone
         return
     serialized = cache.serialize() if file else None

@@ -1,7 +1,7 @@
-"""CUDA libraries that an engine needs: loading them from where pip puts them, naming what lacks.
+"""CUDA libraries that an engine needs: loading them from where pip puts them, naming missing ones.
 
-An engine's own search misses the folders of NVIDIA's wheels, and what it says of a missing library
-is the first one's name at best. Libraries that are loaded already are found by every later search.
+An engine's own search misses the folders of NVIDIA's wheels, and its message names the first
+missing library at best. Libraries that are loaded already are found by every later search.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nst_rt.nvidia.elf import linked_to
 
 DRIVER = "libcuda.so.1"
 CUDNN = "libcudnn.so.9"
-"""ONNX Runtime's provider needs it and is not linked to it."""
+"""cuDNN, which ONNX Runtime's provider needs without being linked to it."""
 _TOOLKIT = 'pip install "onnxruntime-gpu[cuda,cudnn]"'
 _CURES = {
     "libcuda.": "install the NVIDIA driver",
@@ -31,17 +31,17 @@ _CURES = {
     "libnvonnxparser": 'pip install "nst-rt[tensorrt]"',
     "libtensorrt_": 'pip install "nst-rt[rtx]"',
 }
-"""By the beginnings of their names, the first that fits, in the order in which to do it.
-TensorRT 10 is what ONNX Runtime is linked to, whatever the newest is."""
+"""Cures by the beginnings of libraries' names, of which the first that fits counts, in the order in
+which to apply them. ONNX Runtime is linked to TensorRT 10, whatever the newest is."""
 
 
 def load_dependencies(provider: Path) -> list[str]:
-    """Load what a provider of ONNX Runtime for GPUs, a shared library, needs.
+    """Load the libraries that an execution provider for GPUs, a shared library, needs.
 
-    From NVIDIA's wheels, or else from the loader's own path.
+    They come from NVIDIA's wheels, or else from the loader's own path.
 
     Returns:
-        Names of the libraries that are nowhere, in the order of need.
+        Names of the missing libraries, in the order of need.
 
     Raises:
         OSError: the provider cannot be read.
@@ -56,7 +56,7 @@ def load_dependencies(provider: Path) -> list[str]:
 
 
 def load(name: str) -> str | None:
-    """Load a library by its name; the name of what is missing, itself or what it needs."""
+    """Load a library by its name; return the missing one's name, its own or a dependency's."""
     if _is_loaded(name):
         return None
     reasons = []
@@ -69,7 +69,7 @@ def load(name: str) -> str | None:
 
 
 def library_versions(provider: Path) -> dict[str, str]:
-    """Versions of "CUDA" and "cuDNN" as the provider finds them; what it does not find is left out.
+    """Return the versions of "CUDA" and "cuDNN" that the provider finds, without missing ones.
 
     Raises:
         OSError: the provider cannot be read.
@@ -81,19 +81,19 @@ def library_versions(provider: Path) -> dict[str, str]:
         ctypes.CDLL(runtime).cudaRuntimeGetVersion(ctypes.byref(number))
         versions["CUDA"] = f"{number.value // 1000}.{number.value % 1000 // 10}"
     if load(CUDNN) is None:
-        whole = ctypes.CDLL(CUDNN).cudnnGetVersion()
-        versions["cuDNN"] = f"{whole // 10_000}.{whole // 100 % 100}.{whole % 100}"
+        version = ctypes.CDLL(CUDNN).cudnnGetVersion()
+        versions["cuDNN"] = f"{version // 10_000}.{version // 100 % 100}.{version % 100}"
     return versions
 
 
 def cure_for(missing: list[str]) -> str:
-    """The cure where these libraries are missing; empty for none of NVIDIA's."""
+    """Return the cure for missing libraries; empty if none of them is NVIDIA's."""
     first = [next((p for p in _CURES if name.startswith(p)), "") for name in missing]
     return " and ".join(dict.fromkeys(cure for prefix, cure in _CURES.items() if prefix in first))
 
 
 def _is_loaded(name: str) -> bool:
-    """Whether the process has it, from PyTorch for example: a second one would be in its way."""
+    """Return whether the process has it, from PyTorch for example: a second one would conflict."""
     try:
         ctypes.CDLL(name, mode=getattr(os, "RTLD_NOLOAD", 0))
     except OSError:
@@ -103,7 +103,7 @@ def _is_loaded(name: str) -> bool:
 
 def _attempt(name: str) -> str | None:
     try:
-        # found again by name, and its symbols by what is loaded after it
+        # global: libraries that are loaded later find it by name, and its symbols
         ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
         said = str(error)
@@ -113,7 +113,7 @@ def _attempt(name: str) -> str | None:
 
 
 def _in_wheels(name: str) -> list[Path]:
-    """Where NVIDIA's wheels (nvidia/cu13/lib, nvidia/cudnn/lib, tensorrt_libs) hold a library."""
+    """Return a library's files in NVIDIA's wheels: nvidia/cu13/lib, nvidia/cudnn/lib and others."""
     places = (f"nvidia/*/lib/{name}", f"tensorrt_libs/{name}")
     folders = [Path(path) for path in sys.path if path]
     return [file for one in folders for place in places for file in sorted(one.glob(place))]

@@ -1,4 +1,4 @@
-"""TensorRT and TensorRT-RTX: which libraries there are, and all that differs between them."""
+"""TensorRT and TensorRT-RTX: one table of all that differs between the two libraries."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ BackendName = Literal["tensorrt", "tensorrt-rtx"]
 
 @dataclass(frozen=True)
 class Library:
-    """One row of the table. What no row names is alike in all versions that are known."""
+    """One row of the table; all else is alike in all known versions."""
 
     title: str
     module: str
     extra: str
     oldest: tuple[int, int]
-    """The first version whose names the tests hold the code against."""
+    """The first version whose names the tests check the code against."""
     before: tuple[int, int]
-    """The first version that nobody has looked at."""
+    """The first version that nobody has tested."""
     portable: bool
     """Whether it builds without a GPU, for all of a list of compute capabilities; the GPU finishes
     the engine when it is loaded, and captures CUDA graphs by itself."""
     tunes: bool
-    """Whether it tries kernels out: only then a level and a timing cache mean something."""
+    """Whether it times kernels: only then a level and a timing cache have an effect."""
 
 
 LIBRARIES: dict[BackendName, Library] = {
@@ -42,16 +42,16 @@ LIBRARIES: dict[BackendName, Library] = {
 }  # fmt: skip
 
 PORTABLE_TO = ("8.0", "8.6", "8.9", "12.0", "12.1")
-"""Compute capabilities of a portable engine for which none are named: what TensorRT-RTX 1.7 has
-from Ampere on. With them the builder plans less memory than when it is left to its own choice."""
+"""Default compute capabilities of a portable engine: all that TensorRT-RTX 1.7 has from Ampere on.
+With these named, the builder plans less memory than when it chooses them itself."""
 
 
 def import_library(name: BackendName) -> ModuleType:
-    """The Python module of a library.
+    """Import the Python module of a library.
 
     Raises:
         MissingExtraError: it is not installed, or does not load.
-        ProviderError: it is of a version that nobody has looked at.
+        ProviderError: its version is not known.
     """
     library = LIBRARIES[name]
     cure = f'pip install "nst-rt[{library.extra}]"'

@@ -165,7 +165,7 @@ PREPARE = """
         ),
         (
             {"statistics": 7},
-            "is not 1 picture in, 1 picture out, with the statistics that its side-car tells of "
+            "is not 1 picture in, 1 picture out, with the statistics that its side-car describes "
             "(image, statistics, keep → image_out, statistics_out)",
         ),
         ({"engine_sha256": "f" * 64}, "its SHA-256 is "),

@@ -68,7 +68,7 @@ def test_kernels_of_no_use_begin_anew(machine: EngineMachine, engine: Path, tmp_
     file = tmp_path / "cache/engines/kernels" / name
     file.write_bytes(b"of another version")
     ended = machine.run(PAINT, engine, "10", "20", before=OPEN)
-    assert f"INFO {file}: kernels that are of no use here, they are compiled again" in ended.out
+    assert f"INFO {file}: its kernels cannot be used here and are compiled again" in ended.out
     assert kept(tmp_path) == {name: b"stand-in cache 2"}
 
 

@@ -75,7 +75,7 @@ def test_styles_share_how_long_kernels_took(machine, echo, cache, tmp_path) -> N
 
 
 def test_failure_is_told_and_the_next_time_at_once(machine, echo, cache) -> None:
-    said = "ProviderError 5: {}TensorRT could not build the engine; its own words stand above; "
+    said = "ProviderError 5: {}TensorRT could not build the engine; its own messages stand above; "
     ended = machine("print(told(opened))", echo, fail="buildSerializedNetwork:2")
     assert ended.out.startswith(said.format("")), ended.err
     assert "choose device cuda" in ended.out
