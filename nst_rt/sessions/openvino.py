@@ -21,7 +21,7 @@ from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.sessions.extra_tensors import FloatArray, empty_extra_outputs, extra_inputs
-from nst_rt.sessions.forks import keep_in_children
+from nst_rt.sessions.forks import calling_openvino, keep_in_children
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.missing import missing_engine
 from nst_rt.sessions.options import Precision
@@ -73,7 +73,8 @@ class OpenVinoSession:
                 "CPU_RUNTIME_CACHE_CAPACITY": KERNELS_KEPT,
             }
             self._compile = partial(core.compile_model, network, "CPU", options)
-            self._compiled: Any = self._compile()
+            with calling_openvino():
+                self._compiled: Any = self._compile()
         except RuntimeError as error:
             raise self._failed("cannot run it", error) from error
         keep_in_children(core, self._compiled)
@@ -96,7 +97,8 @@ class OpenVinoSession:
             raise_if_cancelled()
         try:
             raise_if_cancelled()
-            return self._infer(self._request(), image, extra, token)
+            with calling_openvino():
+                return self._infer(self._request(), image, extra, token)
         except RuntimeError as error:
             raise self._failed("cannot paint with it", error) from error
         finally:

@@ -50,6 +50,50 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert done.returncode == 0, done.stderr
 
 
+def test_fork_waits_until_no_thread_of_an_engine_works(model_path) -> None:
+    """One that does may hold a lock, which nobody would release in the child."""
+    code = """
+import os, sys, threading
+from pathlib import Path
+
+awake = []
+
+def look():
+    known = {thread.native_id for thread in threading.enumerate()}
+    for task in Path("/proc/self/task").iterdir():
+        if int(task.name) not in known and "State:\\tS" not in (task / "status").read_text():
+            awake.append(task.name)
+
+os.register_at_fork(before=look)  # the first to be registered is the last to be called
+
+import numpy as np
+from nst_rt import Stylizer
+
+photo = np.zeros((200, 200, 3), np.uint8)
+stylizer = Stylizer(sys.argv[1], device="openvino", threads=2)
+painted, stop = threading.Semaphore(0), threading.Event()
+
+def paint():
+    while not stop.is_set():
+        stylizer(photo)
+        painted.release()
+
+thread = threading.Thread(target=paint)
+thread.start()
+for _ in range(8):
+    painted.acquire()
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitpid(child, 0)
+stop.set()
+thread.join()
+sys.exit(len(awake))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(model_path)], check=False, timeout=60)
+    assert done.returncode == 0
+
+
 def test_pickles_as_its_recipe(model_path, photo, monkeypatch) -> None:
     """Another process makes its own engine, wherever it runs."""
     monkeypatch.chdir(model_path.parent)
