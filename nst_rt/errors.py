@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree; every message says what, why and the cure in one line.
+"""The tree of errors; every message gives what, why and the cure in one line.
 
 NstError
 ├── InputError            a picture, painting or folder cannot be used
@@ -10,7 +10,7 @@ NstError
 │   └── SizeError         a picture of a size that an engine is not for; an InputError too
 ├── ProviderError         an asked-for device, engine or extra cannot be used
 │   ├── MissingExtraError a package is not installed, or does not load
-│   └── OutOfMemoryError  a device has not memory enough
+│   └── OutOfMemoryError  a device has too little memory
 ├── OutputError           a result cannot be written
 └── ClosedError           used after close()
 """
@@ -80,7 +80,7 @@ class MissingExtraError(ProviderError, ImportError):  # type: ignore[misc]  # bo
 
 
 class OutOfMemoryError(ProviderError, MemoryError):
-    """A device has not memory enough for a picture, or for a model."""
+    """A device has too little memory for a picture, or for a model."""
 
     def __init__(
         self,
@@ -97,12 +97,20 @@ class OutputError(NstError, OSError):
 
     exit_code = 6
 
+    @classmethod
+    def from_error(
+        cls, error: Exception, path: str | bytes | PathLike[str], *, cure: str = ""
+    ) -> OutputError:
+        """Return the error for a file that could not be written because of `error`."""
+        why = getattr(error, "strerror", None) or error
+        return cls(f"cannot be written ({why})", path=path, cure=cure)
+
 
 class ClosedError(NstError, RuntimeError):
     """Used after `close()`."""
 
 
 def shown(path: str | bytes | PathLike[str]) -> str:
-    """A path as one printable line: control characters and undecodable bytes are escaped."""
+    """Return a path as one printable line; control and undecodable characters are escaped."""
     text = fsdecode(path)
     return text if text.isprintable() else ascii(text)[1:-1]

@@ -37,7 +37,7 @@ def lock(target: Path, file: Path, owner: Callable[[], str]) -> Any:
             f"is being written by {owner()}", path=target, cure="wait, or stop that"
         ) from error
     except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", path=file.parent) from error
+        raise OutputError.from_error(error, file.parent) from error
 
 
 @contextmanager

@@ -54,11 +54,8 @@ def write_picture(
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, data)
     except OSError as error:
-        raise OutputError(
-            f"cannot be written ({error.strerror or error})",
-            path=target,
-            cure=_room(target, len(data)) if error.errno in DISK_FULL else "",
-        ) from error
+        cure = _room(target, len(data)) if error.errno in DISK_FULL else ""
+        raise OutputError.from_error(error, target, cure=cure) from error
 
 
 def encode_picture(

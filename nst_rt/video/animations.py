@@ -176,8 +176,7 @@ class AnimationSink:
         except MemoryError:
             raise
         except Exception as error:  # Pillow and libwebp raise errors of many kinds
-            why = getattr(error, "strerror", None) or error
-            raise OutputError(f"cannot be written ({why})", path=self._target) from error
+            raise OutputError.from_error(error, self._target) from error
         self._images.clear()
 
     def abort(self) -> None:

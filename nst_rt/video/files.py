@@ -112,8 +112,7 @@ class VideoFileSink:
 
     def _failed(self, error: Exception) -> OutputError:
         self.abort()
-        why = getattr(error, "strerror", None) or error
-        return OutputError(f"cannot be written ({why})", path=self._target)
+        return OutputError.from_error(error, self._target)
 
 
 def _facts(size: tuple[int, int], rate: Fraction | None) -> VideoFacts:

@@ -56,11 +56,8 @@ def join(
     except (pyav().FFmpegError, OSError) as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(
-            f"cannot be written ({getattr(error, 'strerror', None) or error})",
-            path=target,
-            cure="free some disk space and pass resume=True (--resume)",
-        ) from error
+        cure = "free some disk space and pass resume=True (--resume)"
+        raise OutputError.from_error(error, target, cure=cure) from error
 
 
 def _open_output(unfinished: Path, target: Path, unit: Fraction) -> Any:

@@ -114,8 +114,5 @@ class PartWriter:
             work()
         except (pyav().FFmpegError, OSError) as error:
             self.abort()
-            raise OutputError(
-                f"cannot be written ({getattr(error, 'strerror', None) or error})",
-                path=self._job.target,
-                cure="free some disk space and pass resume=True (--resume)",
-            ) from error
+            cure = "free some disk space and pass resume=True (--resume)"
+            raise OutputError.from_error(error, self._job.target, cure=cure) from error

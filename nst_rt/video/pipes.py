@@ -161,8 +161,7 @@ class ByteWriter:
             self._part.unlink(missing_ok=True)
 
     def _failed(self, error: OSError) -> OutputError:
-        path = self._target or "standard output"
-        return OutputError(f"cannot be written ({error.strerror or error})", path=path)
+        return OutputError.from_error(error, self._target or "standard output")
 
 
 def _to_standard_output(data: bytes | memoryview) -> None:

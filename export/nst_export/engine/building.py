@@ -263,4 +263,4 @@ def _write(target: Path, plan: bytes, facts: EngineFacts) -> None:
             target.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
+        raise OutputError.from_error(error, target) from error

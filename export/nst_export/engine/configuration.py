@@ -103,7 +103,7 @@ def save_timing_cache(backend: Backend, config: trt.IBuilderConfig, options: Eng
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, bytes(config.get_timing_cache().serialize()))
     except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", path=path) from error
+        raise OutputError.from_error(error, path) from error
 
 
 def _aim(backend: Backend, config: trt.IBuilderConfig, capabilities: Sequence[str]) -> None:

@@ -144,8 +144,7 @@ class Recording(LiveSink):
             raise self._refusal(error) from error
 
     def _refusal(self, error: Exception) -> OutputError:
-        why = getattr(error, "strerror", None) or str(error)
-        return OutputError(f"cannot be written ({why})", path=self._target)
+        return OutputError.from_error(error, self._target)
 
 
 def _of_address(target: str, *, allow_network: bool) -> tuple[str, dict[str, str]]:
