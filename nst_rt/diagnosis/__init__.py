@@ -1,7 +1,7 @@
-"""What this machine can paint with, and what is in the way of the rest.
+"""A diagnosis of this machine: the devices that paint, and the problems of the others.
 
-Nothing here imports an engine, or anything that may be broken: that happens in processes of their
-own (`probes`).
+Nothing here imports an engine, or anything that may be broken: processes of their own (`probes`)
+do that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from nst_rt._version import __version__
 from nst_rt.cache import cache_folder
-from nst_rt.diagnosis.children import ask
+from nst_rt.diagnosis.children import run_probes
 from nst_rt.diagnosis.packages import overlaid_builds, versions
 from nst_rt.diagnosis.verdicts import Verdict, verdicts
 from nst_rt.processor import this_processor
@@ -30,19 +30,19 @@ _MODULES = {
     "tensorrt": "tensorrt",
     "tensorrt_rtx": "tensorrt_rtx",
 }
-"""What has to be installed for a probe to make sense."""
+"""The module that has to be installed for a probe to be run."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything found.
+    """The result of `diagnose`.
 
     Attributes:
         verdicts: one for each device.
-        warnings: what is wrong beyond a device, each with its cure.
-        versions: of nst-rt, Python and the packages that matter here.
+        warnings: problems of the whole installation, each with its cure.
+        versions: nst-rt's, Python's, and those of the packages that matter here.
         processor: `name`, `bf16`, `fp16`, `threads` and OpenVINO's `precisions`.
-        driver: what `nst_rt.nvidia.driver` tells.
+        driver: fields of `nst_rt.nvidia.driver.DriverInfo`.
         libraries: versions of the "CUDA" and "cuDNN" that ONNX Runtime finds.
         cache: `folder`, and `writable`.
     """
@@ -57,17 +57,18 @@ class Diagnosis:
 
     @property
     def paints(self) -> bool:
-        """Whether at least one device does."""
+        """Whether at least one device paints."""
         return any(verdict.paints for verdict in self.verdicts)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, JSON-ready."""
+        """Return all of it, ready for JSON."""
         return {"paints": self.paints, **asdict(self)}
 
 
 def diagnose() -> Diagnosis:
-    """Try every engine on a tiny picture and collect what matters here. Takes about a second."""
-    answers = ask(["driver", *(name for name, module in _MODULES.items() if _is_there(module))])
+    """Try every engine on a tiny picture; collect the verdicts and facts. Takes about a second."""
+    installed = [name for name, module in _MODULES.items() if _is_there(module)]
+    answers = run_probes(["driver", *installed])
     driver = answers.pop("driver")
     return Diagnosis(
         verdicts=verdicts(answers, driver),
@@ -83,7 +84,7 @@ def diagnose() -> Diagnosis:
 def _is_there(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except (ImportError, ValueError):  # it was put in place of itself by another program
+    except (ImportError, ValueError):  # another program has put something in its place
         return False
 
 
@@ -108,7 +109,7 @@ def _processor(openvino: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cache() -> dict[str, Any]:
-    """The cache folder, and whether it or what it will be made in can be written."""
+    """Describe the cache folder, and whether it or its nearest existing parent can be written."""
     try:
         folder = cache_folder()
     except RuntimeError as error:
@@ -119,7 +120,7 @@ def _cache() -> dict[str, Any]:
 
 
 def _takes_files(folder: Path) -> bool:
-    """Found out by trying: what permissions say is not so of /proc, or for root."""
+    """Try to write a file: permissions say nothing about /proc, or for root."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return True

@@ -1,4 +1,4 @@
-"""Versions of what is installed, and builds of ONNX Runtime that lie over each other."""
+"""Versions of installed packages, and builds of ONNX Runtime installed over each other."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ PARTS = (
     "cuda-bindings", "onnx", "torch", "av", "opencv-python",
 )  # fmt: skip
 BUILDS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
-"""Packages that bring one and the same module `onnxruntime`."""
+"""Packages that install the same module, `onnxruntime`."""
 
 
 def versions(names: tuple[str, ...] = PARTS) -> dict[str, str]:
-    """The version of each of these packages that is installed."""
+    """Return the versions of those of these packages that are installed."""
     found = {name: _version(name) for name in names}
     return {name: version for name, version in found.items() if version is not None}
 
 
 def overlaid_builds() -> list[str]:
-    """The builds of ONNX Runtime that are installed in one folder, so that one broke another."""
+    """Return the builds of ONNX Runtime in one folder, where one has broken another."""
     folders: dict[str, list[str]] = {}
     for name in BUILDS:
         try:
@@ -35,5 +35,5 @@ def _version(name: str) -> str | None:
         return distribution(name).version or "unknown"
     except PackageNotFoundError:
         return None
-    except Exception:  # a record without a version, or that is no text
+    except Exception:  # its record is not text, or has no version
         return "unknown"

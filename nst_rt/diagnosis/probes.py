@@ -1,4 +1,4 @@
-"""What is really usable: each engine opens a shipped style and paints a tiny picture.
+"""Probes of what is really usable: each engine opens a shipped style and paints a tiny picture.
 
 Every probe runs in a process of its own (`python -m nst_rt.diagnosis.probes NAME`), which prints
 one JSON object: an engine may crash, hang, print, or fail to import, and the others still answer.
@@ -28,12 +28,12 @@ Answer = dict[str, Any]
 
 
 def driver() -> Answer:
-    """GPUs, as the driver tells them."""
+    """Query the NVIDIA driver."""
     return asdict(query_driver())
 
 
 def openvino() -> Answer:
-    """OpenVINO on the CPU, with what else it could run on."""
+    """Paint with OpenVINO on the CPU, and list the devices that it knows."""
     painting = _painting("openvino")
     core = import_module("openvino").Core()
     known = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -45,12 +45,12 @@ def openvino() -> Answer:
 
 
 def onnxruntime() -> Answer:
-    """ONNX Runtime on the CPU."""
+    """Paint with ONNX Runtime on the CPU."""
     return _painting("onnxruntime")
 
 
 def cuda() -> Answer:
-    """ONNX Runtime on CUDA, with what is missing if it is not usable."""
+    """Paint with ONNX Runtime on CUDA; report missing libraries if it is not usable."""
     module = import_module("onnxruntime")
     folder = Path(module.__file__ or "").parent / "capi"
     provider = folder / "libonnxruntime_providers_cuda.so"
@@ -67,12 +67,12 @@ def cuda() -> Answer:
 
 
 def tensorrt() -> Answer:
-    """TensorRT's builder."""
+    """Start TensorRT's builder."""
     return _builder("tensorrt")
 
 
 def tensorrt_rtx() -> Answer:
-    """TensorRT-RTX's builder."""
+    """Start TensorRT-RTX's builder."""
     return _builder("tensorrt-rtx")
 
 
@@ -83,7 +83,7 @@ _REPLACED = 'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
 
 
 def _painting(device: Device) -> Answer:
-    """Open a session as `Stylizer` does, use it, and say what it is."""
+    """Open a session as `Stylizer` does, paint with it, and describe it."""
     import numpy as np
 
     from nst_rt import zoo
@@ -103,7 +103,7 @@ def _painting(device: Device) -> Answer:
 
 
 def _builder(name: BackendName) -> Answer:
-    """Whether engines can be built: its builder is made. And for which GPUs, if it has a list."""
+    """Start a builder; report the compute capabilities that it builds for, if it has a list."""
     trt = import_library(name)
     try:
         trt.Builder(trt.Logger(trt.Logger.ERROR))
@@ -120,7 +120,7 @@ def _unusable(problem: str, cure: str = "") -> Answer:
 
 
 def _failed(name: str, error: BaseException) -> Answer:
-    """What a probe that raised has found out."""
+    """Return the answer of a probe that raised."""
     cause = error.__cause__ if isinstance(error, ProviderError) else error
     said = str(cause or error).strip().splitlines()
     line = said[0] if said else type(error).__name__
@@ -138,7 +138,7 @@ def _failed(name: str, error: BaseException) -> Answer:
 
 
 def main(name: str) -> None:
-    """Print a probe's answer; all else that is printed meanwhile goes to standard error."""
+    """Run a probe and print its answer; all other output goes to standard error."""
     own = os.dup(1)
     os.dup2(2, 1)
     try:

@@ -1,4 +1,4 @@
-"""One line per device, from what the probes found."""
+"""One line per device, from the probes' answers."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ EXTRAS = {
     "tensorrt": "tensorrt",
     "tensorrt_rtx": "rtx",
 }
-"""The extra of nst-rt that brings what a probe asks."""
+"""The extra of nst-rt that installs what a probe needs."""
 WITHOUT_CUDA = "onnxruntime is its build without CUDA"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a device is good for.
+    """Whether a device can be used, and for what.
 
     Attributes:
-        device: as `--device` calls it, or the name of an engine builder.
+        device: its name for `--device`, or that of an engine builder.
         paints: a picture was painted on it just now.
-        engine: name and version of what runs there; empty where nothing does.
-        precision: the arithmetic that it takes by itself.
-        note: what else it is good for, or not.
+        engine: name and version of the software that runs there; empty where none does.
+        precision: the arithmetic that it chooses by default.
+        note: anything else that it can or cannot do.
         problem: why it is not usable; empty where it is.
         cure: what to do about it; empty where nothing is known.
     """
@@ -43,7 +43,7 @@ class Verdict:
 
     @property
     def line(self) -> str:
-        """For a person."""
+        """The verdict as a line of text."""
         if not self.problem:
             facts = ", ".join(part for part in (self.engine, self.precision, self.note) if part)
             return f"{self.device}: {facts}"
@@ -57,7 +57,7 @@ def verdicts(answers: dict[str, dict[str, Any]], driver: Mapping[str, Any]) -> l
 
     Args:
         answers: of the probes, by their names; a package that is not installed has none.
-        driver: what `nst_rt.nvidia.driver` tells.
+        driver: fields of `nst_rt.nvidia.driver.DriverInfo`.
     """
     gpus = [gpu["capability"] for gpu in driver.get("gpus", [])]
     no_gpu = driver.get("problem", "")
@@ -72,9 +72,9 @@ def verdicts(answers: dict[str, dict[str, Any]], driver: Mapping[str, Any]) -> l
 
 
 def _cpu(answers: dict[str, dict[str, Any]]) -> Verdict:
-    """What `--device cpu` takes: OpenVINO where it works, ONNX Runtime where it does not.
+    """Judge `--device cpu`: OpenVINO if it is installed, ONNX Runtime otherwise.
 
-    A package that is there and broken is not passed over by `open_session`, nor here.
+    As in `open_session`, a package that is installed and broken is not passed over.
     """
     device = "openvino" if "openvino" in answers else "onnxruntime"
     found = _painter(device, answers)
@@ -82,7 +82,7 @@ def _cpu(answers: dict[str, dict[str, Any]]) -> Verdict:
 
 
 def _cuda(answers: dict[str, dict[str, Any]], driver: Mapping[str, Any]) -> Verdict:
-    """Where there is no GPU, no package is to blame; without a driver both may be missing."""
+    """Judge CUDA: without a GPU no package is to blame; without a driver both may be missing."""
     found = _painter("cuda", answers)
     if not found.problem or driver.get("gpus") or "libcuda" in found.problem:
         return found
@@ -124,7 +124,7 @@ def _builder(
         return Verdict(device, engine=version, problem=problem, cure=answer.get("cure", ""))
     listed = answer.get("capabilities")
     if listed and gpus and gpus[0] not in listed:
-        no_gpu = f"of compute capability {gpus[0]} it knows nothing, but of {', '.join(listed)}"
+        no_gpu = f"it knows compute capabilities {', '.join(listed)}, not {gpus[0]}"
     elif gpus:
         return Verdict(device, engine=version, note="builds engines")
     note = f"builds engines, none of which can run here: {no_gpu}"
@@ -132,7 +132,7 @@ def _builder(
 
 
 def _tensorrt(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: str) -> Verdict:
-    """TensorRT builds engines, and ONNX Runtime paints with it where its own version is here."""
+    """Judge TensorRT, which builds engines; ONNX Runtime paints with it if its version fits."""
     found, cuda = _builder("tensorrt", answers, gpus, no_gpu), answers.get("cuda", {})
     if "tensorrt" not in answers:  # ONNX Runtime is not linked to the newest, which builds engines
         cure = f'{found.cure} to build engines, "nst-rt[cuda]" "tensorrt-cu13<11" to paint with it'

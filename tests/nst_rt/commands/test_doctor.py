@@ -292,20 +292,22 @@ def test_machine_without_a_place_for_files(monkeypatch, nst, tmp_path: Path) -> 
 
 
 def test_probe_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch) -> None:
-    from nst_rt.diagnosis.children import ask
+    from nst_rt.diagnosis.children import run_probes
 
     module(tmp_path, "onnxruntime", "import time; time.sleep(600)")
     monkeypatch.syspath_prepend(tmp_path)
-    assert ask(["onnxruntime"], patience_s=0.5) == {"onnxruntime": {"problem": "does not answer"}}
+    answers = run_probes(["onnxruntime"], timeout_s=0.5)
+    assert answers == {"onnxruntime": {"problem": "does not answer"}}
 
 
 def test_probe_is_ended_where_processes_have_no_groups(tmp_path: Path, monkeypatch) -> None:
-    from nst_rt.diagnosis.children import ask
+    from nst_rt.diagnosis.children import run_probes
 
     monkeypatch.delattr(os, "killpg")
     module(tmp_path, "onnxruntime", "import time; time.sleep(600)")
     monkeypatch.syspath_prepend(tmp_path)
-    assert ask(["onnxruntime"], patience_s=0.5) == {"onnxruntime": {"problem": "does not answer"}}
+    answers = run_probes(["onnxruntime"], timeout_s=0.5)
+    assert answers == {"onnxruntime": {"problem": "does not answer"}}
 
 
 def test_build_whose_provider_is_no_file_of_its_own(tmp_path: Path) -> None:
