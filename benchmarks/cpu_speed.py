@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks import measure
 from benchmarks.photos import fit
 from benchmarks.styles import shipped
-from nst_export.verification import compare
+from nst_export.verification import PaintFunction, compare
 from nst_rt import Stylizer
 from nst_train.network import StyleNetwork, paint
 from nst_train.photos import find_photos
@@ -41,11 +40,8 @@ GOALS = {EAGER: 4.5, NAIVE: 2.5, DIRECT: 0.97}
 """How many times as fast `Stylizer` has to be, on a CPU with bf16 instructions."""
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
-Painter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-"""Paints uint8 H×W×3."""
 
-
-def eager(network: Any) -> Painter:
+def eager(network: Any) -> PaintFunction:
     """PyTorch in float32; `network` may be compiled."""
 
     @torch.inference_mode()
@@ -55,13 +51,13 @@ def eager(network: Any) -> Painter:
     return painter
 
 
-def same_file(model: Path, threads: int) -> Painter:
+def same_file(model: Path, threads: int) -> PaintFunction:
     """ONNX Runtime on the shipped file."""
     session: Any = _session(str(model), threads)
     return lambda image: session.run(None, {"image": image[None]})[0][0]
 
 
-def naive(network: StyleNetwork, threads: int) -> Painter:
+def naive(network: StyleNetwork, threads: int) -> PaintFunction:
     """ONNX Runtime on a plain float32 export, pictures converted by NumPy around it.
 
     Sizes have to be multiples of 4, since nothing pads.
@@ -95,7 +91,7 @@ def plain_export(network: StyleNetwork) -> bytes:
     return file.getvalue()
 
 
-def direct(model: Path, threads: int, precision: str) -> Painter:
+def direct(model: Path, threads: int, precision: str) -> PaintFunction:
     """OpenVINO on the shipped file, its tensors shared with ours."""
     options = {
         "PERFORMANCE_HINT": "LATENCY",
@@ -113,7 +109,10 @@ def direct(model: Path, threads: int, precision: str) -> Painter:
 
 
 def compare_speed(
-    painters: dict[str, Painter], reference: Painter, image: NDArray[np.uint8], rounds: int
+    painters: dict[str, PaintFunction],
+    reference: PaintFunction,
+    image: NDArray[np.uint8],
+    rounds: int,
 ) -> dict[str, Any]:
     """Times of all painters on one picture, PSNR against `reference`, and how often ours wins."""
     expected = reference(image)[None]
@@ -161,7 +160,7 @@ def cpu_speed(
     tables = []
     with Stylizer(style, device="cpu", size="full", threads=threads) as stylizer:
         info = stylizer.info
-        painters: dict[str, Painter] = {
+        painters: dict[str, PaintFunction] = {
             OURS: stylizer,
             EAGER: eager(network),
             NAIVE: naive(network, threads),

@@ -12,7 +12,7 @@ code is 1 when float32 or the plain session is off by more than one level anywhe
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks import measure
 from benchmarks.photos import fit
-from nst_export.verification import compare
+from nst_export.verification import PaintFunction, compare
 from nst_rt import Stylizer, zoo
 from nst_train.network import StyleNetwork, missing, paint
 from nst_train.photos import find_photos
@@ -41,12 +41,10 @@ COLORS = ((0, 0, 0), (255, 255, 255), (128, 128, 128), (200, 30, 30))
 MAX_LEVELS = 1
 MIN_PSNR = 38.0
 
-Painter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-
 
 def photo_rows(
     network: StyleNetwork,
-    painters: dict[str, Painter],
+    painters: dict[str, PaintFunction],
     photos: Sequence[Path],
     sizes: Iterable[tuple[int, int]],
 ) -> list[dict[str, Any]]:
@@ -72,7 +70,7 @@ def photo_rows(
 
 def flat_rows(
     network: StyleNetwork,
-    painters: dict[str, Painter],
+    painters: dict[str, PaintFunction],
     sizes: Iterable[tuple[int, int]],
 ) -> list[dict[str, Any]]:
     """Per flat picture and painter: whether the network stays finite and the size is kept.
@@ -139,7 +137,7 @@ def summarize(style: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]
     return summaries
 
 
-def session_painter(model: Path, threads: int) -> Painter:
+def session_painter(model: Path, threads: int) -> PaintFunction:
     """ONNX Runtime on the file, as any program would use it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -175,7 +173,7 @@ def parity(styles: tuple[str, ...], photos: Path, threads: int, results: Path) -
             Stylizer(card.name, precision="fp32", size="full", threads=threads) as exact,
             Stylizer(card.name, size="full", threads=threads) as auto,
         ):
-            painters: dict[str, Painter] = {
+            painters: dict[str, PaintFunction] = {
                 "runtime fp32": exact,
                 "runtime auto": auto,
                 "plain ONNX Runtime": session_painter(card.file("fp32"), threads),

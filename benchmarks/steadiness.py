@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from benchmarks import measure
 from benchmarks.photos import fit
-from nst_export.verification import compare
+from nst_export.verification import PaintFunction, compare
 from nst_rt import Stylizer, zoo
 from nst_rt.errors import InputError
 from nst_rt.images import read_picture
@@ -38,8 +38,6 @@ from nst_rt.pixels import Pixels
 from nst_rt.video.steadiness import SteadyPainter
 from nst_train.network import StyleNetwork, paint
 from nst_train.style_file import load_style
-
-Painter = Callable[[Pixels], Pixels]
 
 VIDEO, SINGLE, SMOOTHED, FLOWED = "the video", "frame by frame", "smoothed", "smoothed, flow"
 SMOOTHING, FLOW = 0.9, 0.5
@@ -133,10 +131,10 @@ def detail(frames: Sequence[Pixels]) -> float:
     return float(np.mean(differences))
 
 
-def painters_of(stylizer: Stylizer) -> dict[str, Callable[[], Painter]]:
+def painters_of(stylizer: Stylizer) -> dict[str, Callable[[], PaintFunction]]:
     """What paints a video from its first frame on, by name."""
 
-    def steady(flow: float) -> Painter:
+    def steady(flow: float) -> PaintFunction:
         return SteadyPainter(stylizer, smoothing=SMOOTHING, flow=flow).paint_rgb
 
     return {
@@ -185,7 +183,7 @@ def measure_style(
 
 
 def hold_against_network(
-    network: StyleNetwork, painters: dict[str, Painter], frames: Sequence[Pixels]
+    network: StyleNetwork, painters: dict[str, PaintFunction], frames: Sequence[Pixels]
 ) -> list[dict[str, Any]]:
     """Lowest PSNR against PyTorch over the frames, as they are and dim."""
     rows = []
@@ -251,7 +249,7 @@ def steadiness(
             Stylizer(card.file("steady"), device="cpu", size="full", threads=threads) as steady,
         ):
             rows = measure_style(plain, pairs, video, rounds)
-            both: dict[str, Painter] = {"plain file": plain, "steady file": steady}
+            both: dict[str, PaintFunction] = {"plain file": plain, "steady file": steady}
             network, _ = load_style(card.file("checkpoint"))
             parity = hold_against_network(network, both, [pair.first for pair in pairs])
             image = fit(files[0], *SPEED_SIZE)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nst_export.photos import read_photos
+from nst_export.calibration import calibration_photos
 from nst_rt import Stylizer
 from nst_rt.images import Picture, encode_picture, read_picture, restore_detail, shrink
 
@@ -23,7 +23,7 @@ Timed = Callable[..., Any]
 @pytest.fixture(scope="module")
 def photo() -> NDArray[np.uint8]:
     """Two megapixels, uint8 1228×1638×3."""
-    portrait = read_photos()[0]
+    portrait = calibration_photos()[0]
     return np.ascontiguousarray(np.resize(portrait, (1228, 1638, 3)))
 
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from nst_export.calibration import calibration_photos
 from nst_export.graph import style_graph
-from nst_export.photos import read_photos
 from nst_rt.model import PREFIX
 from nst_train.network import NetworkConfig, StyleNetwork
 from tests.cuda.echo import echo_model
@@ -44,7 +44,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def photo() -> NDArray[np.uint8]:
     """A portrait, uint8 256×256×3."""
-    return read_photos()[0]
+    return calibration_photos()[0]
 
 
 @pytest.fixture(scope="session")

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from nst_export.bfloat import bfloat_graph, in_float
 from nst_export.builder import FLOAT32
+from nst_export.calibration import calibration_photos
 from nst_export.fused import fused_graph
 from nst_export.graph import Variant, style_graph
 from nst_export.half import half_graph
-from nst_export.photos import read_photos
 from nst_export.placement import refuse_pixels_on_cpu
 from nst_export.progress import Progress, silent
 from nst_export.verification import (
     SIZES,
     Arithmetic,
-    Painter,
+    PaintFunction,
+    PaintWithStatistics,
     Parity,
-    StatedPainter,
     check_given,
     check_parity,
     check_range,
@@ -88,14 +88,14 @@ def export_style(
             leave pixels to the CPU.
         ParityError: the result does not paint like the network; nothing is written.
         OutputError: the file cannot be written.
-        UsageError: the target has another suffix or exists, or the variant is not to be had in
+        UsageError: the target has another suffix or exists, or the variant is not available in
             that arithmetic.
         ProviderError: the operators of "fused" cannot be built for the CPU, to check them.
     """
     if variant == "fused" and flavour != "fp16":
         raise UsageError("the fused variant computes in fp16 alone", cure="--precision fp16")
     if flavour == "bf16" and variant != "plain":
-        raise UsageError(f"the {variant} variant is not to be had in bf16", cure="--precision fp16")
+        raise UsageError(f"the {variant} variant is not available in bf16", cure="--precision fp16")
     if target.suffix != ".onnx":
         raise UsageError(
             f"cannot export to {target.suffix or 'no suffix'}", path=target, cure="use .onnx"
@@ -183,7 +183,7 @@ def _metadata(
     return {PREFIX + key: value for key, value in values.items()}
 
 
-def _painter(model: bytes, variant: str, network: StyleNetwork) -> Painter:
+def _painter(model: bytes, variant: str, network: StyleNetwork) -> PaintFunction:
     """Paints through ONNX Runtime; an "apply" graph gets the statistics of its own picture.
 
     A "steady" graph keeps nothing of those that it gets, zeros. The operators of a "fused" one are
@@ -220,7 +220,7 @@ def _check_given(
         _session(style_graph(network, {}, variant=variant).SerializeToString())
         for variant in ("stats", "apply")
     )
-    other = read_photos()[-1][None, ::2, ::2]
+    other = calibration_photos()[-1][None, ::2, ::2]
     (statistics,) = stats.run(["statistics"], {"image": np.ascontiguousarray(other)})
     whole = {"keep": np.ones(1, np.float32)}
     painters = (_stated(_session(model), whole), _stated(apply, {}))
@@ -229,7 +229,7 @@ def _check_given(
 
 def _stated(
     session: onnxruntime.InferenceSession, more: Mapping[str, NDArray[np.float32]]
-) -> StatedPainter:
+) -> PaintWithStatistics:
     def painter(image: NDArray[np.uint8], statistics: NDArray[np.float32]) -> NDArray[np.uint8]:
         feed = {"image": image, "statistics": statistics, **more}
         painted: NDArray[np.uint8] = session.run(["image_out"], feed)[0]
@@ -250,4 +250,4 @@ def _write(target: Path, data: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, data)
     except OSError as error:
-        raise OutputError(f"cannot be written ({error.strerror})", path=target) from error
+        raise OutputError.from_error(error, target) from error

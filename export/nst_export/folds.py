@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from nst_export.photos import read_photos
+from nst_export.calibration import calibration_photos
 from nst_train.network import ConvLayer, ResidualBlock, StyleNetwork, UpsampleLayer
 from nst_train.phases import even_kernel, strided_kernel, transposed_kernel
 
@@ -141,7 +141,7 @@ def _centred_biases(network: StyleNetwork) -> dict[nn.Module, Tensor]:
 
     convolutions = [layer.conv for layer in network.modules() if hasattr(layer, "norm")]
     hooks = [convolution.register_forward_hook(remember) for convolution in convolutions]  # type: ignore[union-attr]
-    photo = torch.from_numpy(read_photos()[0]).permute(2, 0, 1)[None].double() / 255
+    photo = torch.from_numpy(calibration_photos()[0]).permute(2, 0, 1)[None].double() / 255
     network(photo)
     for hook in hooks:
         hook.remove()

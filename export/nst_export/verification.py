@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
 
-from nst_export.photos import read_photos
+from nst_export.calibration import calibration_photos
 from nst_export.progress import Progress, silent
 from nst_rt.errors import ParityError
 from nst_train.network import StyleNetwork, paint
 
-Painter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 Arithmetic = Literal["fp32", "fp16", "bf16"]
-StatedPainter = Callable[[NDArray[np.uint8], NDArray[np.float32]], NDArray[np.uint8]]
-"""Paints a picture with given statistics."""
+PaintFunction = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""A function from a picture to its painting, both uint8 N×H×W×3 or H×W×3."""
+PaintWithStatistics = Callable[[NDArray[np.uint8], NDArray[np.float32]], NDArray[np.uint8]]
+"""The same of a picture and the statistics to paint it with, float32 N×2×C."""
 
 SIZES = ((16, 16), (61, 47), (128, 96), (213, 319), (256, 256), (333, 501))
 """Heights and widths that a model of any size is checked at; odd ones too."""
@@ -64,7 +65,7 @@ def compare(reference: str, expected: NDArray[np.uint8], got: NDArray[np.uint8])
 
 def check_parity(
     network: StyleNetwork,
-    painter: Painter,
+    painter: PaintFunction,
     flavour: Arithmetic,
     sizes: Iterable[tuple[int, int]],
     *,
@@ -109,8 +110,8 @@ def check_parity(
 
 
 def check_given(
-    painter: StatedPainter,
-    reference: StatedPainter,
+    painter: PaintWithStatistics,
+    reference: PaintWithStatistics,
     statistics: NDArray[np.float32],
     flavour: Arithmetic,
     sizes: Iterable[tuple[int, int]],
@@ -141,7 +142,7 @@ def check_given(
 
 def _photos(sizes: Iterable[tuple[int, int]]) -> Iterator[NDArray[np.uint8]]:
     """Photos in turn as 1×H×W×3 of these heights and widths."""
-    photos = read_photos()
+    photos = calibration_photos()
     for index, (height, width) in enumerate(sizes):
         photo = Image.fromarray(photos[index % len(photos)]).resize((width, height))
         yield np.array(photo)[None]
@@ -195,7 +196,7 @@ def _rounded(network: StyleNetwork, flavour: Literal["fp16", "bf16"]) -> StyleNe
 def _hard_pictures() -> list[NDArray[np.uint8]]:
     noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
     flat = [np.full((64, 64, 3), level, np.uint8) for level in (0, 255)]
-    return [picture[None] for picture in (noise, *flat, *read_photos())]
+    return [picture[None] for picture in (noise, *flat, *calibration_photos())]
 
 
 def _with_all_outputs(

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from nst_export import folds
-from nst_export.photos import read_photos
+from nst_export.calibration import calibration_photos
 from nst_train.config import FastConfig
 from nst_train.network import StyleNetwork
 from nst_train.style_file import write_style
@@ -22,8 +22,8 @@ OpenSession = Callable[[onnx.ModelProto], onnxruntime.InferenceSession]
 @pytest.fixture(autouse=True)
 def small_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
     """Biases are centred on a part of a photo: a graph in a tenth of the time."""
-    part = np.ascontiguousarray(read_photos()[0][:80, 60:140])
-    monkeypatch.setattr(folds, "read_photos", lambda: [part])
+    part = np.ascontiguousarray(calibration_photos()[0][:80, 60:140])
+    monkeypatch.setattr(folds, "calibration_photos", lambda: [part])
 
 
 @pytest.fixture

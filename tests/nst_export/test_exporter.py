@@ -147,8 +147,8 @@ def test_another_process_writes_the_same_bytes(checkpoint: Path, tmp_path: Path)
         from pathlib import Path
         import numpy as np
         from nst_export import exporter, folds
-        part = np.ascontiguousarray(folds.read_photos()[0][:80, 60:140])
-        folds.read_photos = lambda: [part]
+        part = np.ascontiguousarray(folds.calibration_photos()[0][:80, 60:140])
+        folds.calibration_photos = lambda: [part]
         exporter.SIZES = ((16, 16),)
         exporter.export_style(Path({str(checkpoint)!r}), Path({str(tmp_path)!r}, "b", "thin.onnx"))
     """

@@ -100,7 +100,7 @@ def test_last_convolution_is_one_of_stride_two_and_a_shuffle() -> None:
 def test_a_bias_before_a_normalization_changes_nothing_and_centres_on_a_photo() -> None:
     network = biased("nearest", 1)
     layer = fold(network, scale_input=False).down[0]
-    photo = torch.from_numpy(folds.read_photos()[0]).permute(2, 0, 1)[None].double() / 255
+    photo = torch.from_numpy(folds.calibration_photos()[0]).permute(2, 0, 1)[None].double() / 255
     y = reflected(photo, layer)
     assert y.mean((0, 2, 3)).abs().max() < 1e-12
     plain = network.down[0](photo)

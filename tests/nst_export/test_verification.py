@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nst_export.graph import style_graph
 from nst_export.verification import (
     MAX_ACTIVATION,
-    Painter,
+    PaintFunction,
     Parity,
     check_parity,
     check_range,
@@ -36,7 +36,7 @@ def changed(network: StyleNetwork, change: Callable[[StyleNetwork], object]) -> 
     return other.eval().requires_grad_(False)
 
 
-def off_by(network: StyleNetwork, levels: int, share: float = 1.0) -> Painter:
+def off_by(network: StyleNetwork, levels: int, share: float = 1.0) -> PaintFunction:
     """Paints like the network, but for the first pixels, which are some levels away."""
 
     def painter(image: Image) -> Image:

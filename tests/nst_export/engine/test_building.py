@@ -129,7 +129,7 @@ def test_style_in_bfloat16_is_made_a_checked_model_first(
     assert [row.reference for row in built.rows] == ["PyTorch fp32", "PyTorch bf16"]
     assert min(row.psnr for row in built.rows) >= 38
     steady = EngineOptions(precision="bf16", variant="steady")
-    with pytest.raises(UsageError, match="the steady variant is not to be had in bf16"):
+    with pytest.raises(UsageError, match="the steady variant is not available in bf16"):
         build_engine(name, tmp_path / "y.engine", steady)
 
 

@@ -7,13 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
-from nst_export.photos import read_photos
+from nst_export.calibration import calibration_photos
 from nst_rt.video.cuts import Thumbnail
 
 
 @pytest.fixture(scope="module")
 def scenes():
-    return [photo[:180, :240] for photo in read_photos()]
+    return [photo[:180, :240] for photo in calibration_photos()]
 
 
 def cut(before, after) -> bool:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from nst_export.photos import read_photos
+from nst_export.calibration import calibration_photos
 from nst_rt import ModelError, ProviderError, Stylizer, UsageError
 from nst_rt.video.flow import FlowBlend
 from nst_rt.video.steadiness import FLASH, SteadyPainter
@@ -24,7 +24,7 @@ def stylizer(steady_style):
 
 @pytest.fixture(scope="module")
 def scenes():
-    return [np.ascontiguousarray(photo[20:116, 30:190]) for photo in read_photos()[:2]]
+    return [np.ascontiguousarray(photo[20:116, 30:190]) for photo in calibration_photos()[:2]]
 
 
 def entering(scene, count: int) -> list[np.ndarray]:
@@ -155,7 +155,7 @@ def test_what_cannot_be_is_said_before_the_first_frame(stylizer, model_path, mon
 
 def test_painting_moves_along_with_what_it_shows() -> None:
     """The painting before has a mark on the left half, which moves by six pixels."""
-    photo = np.ascontiguousarray(read_photos()[0][:128, :192])
+    photo = np.ascontiguousarray(calibration_photos()[0][:128, :192])
     moved = np.roll(photo, 6, axis=1)
     painted = photo.copy()
     painted[40:80, 40:80] = (255, 0, 0)
@@ -164,5 +164,5 @@ def test_painting_moves_along_with_what_it_shows() -> None:
     inside = blended[50:70, 56:76].astype(int)
     assert np.abs(inside - (255, 0, 0)).mean() < 12
     assert np.abs(blended[50:70, 100:150].astype(int) - moved[50:70, 100:150]).mean() < 12
-    unlike = FlowBlend(1.0).blend(read_photos()[1][:128, :192].copy(), plain, photo, painted)
+    unlike = FlowBlend(1.0).blend(calibration_photos()[1][:128, :192].copy(), plain, photo, painted)
     assert np.abs(unlike.astype(int) - plain).mean() < 25

@@ -11,6 +11,6 @@ from PIL import Image
 FOLDER = Path(__file__).parent
 
 
-def read_photos() -> list[NDArray[np.uint8]]:
-    """A portrait of 256×256 and a night scene of 320×213 pixels, uint8 H×W×3."""
+def calibration_photos() -> list[NDArray[np.uint8]]:
+    """Return a portrait of 256×256 and a night scene of 320×213 pixels, uint8 H×W×3."""
     return [np.array(Image.open(path).convert("RGB")) for path in sorted(FOLDER.glob("*.png"))]
