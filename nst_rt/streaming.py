@@ -1,4 +1,4 @@
-"""Pictures that keep coming, painted in order by threads or for asyncio."""
+"""Painting streams of pictures in order, with threads or asyncio."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ T = TypeVar("T")
 
 
 class Streaming(ABC):
-    """What paints one picture when it is called, and so paints many.
+    """Base class that extends a call which paints one picture to streams of pictures.
 
     Args:
-        parallel: how many pictures are painted at once; more wait for their turn.
+        parallel: number of pictures painted at once; more wait for their turn.
     """
 
     def __init__(self, parallel: int) -> None:
@@ -42,10 +42,10 @@ class Streaming(ABC):
 
     @abstractmethod
     def refuse_if_closed(self) -> None:
-        """Raise `ClosedError` if this cannot paint any more."""
+        """Raise `ClosedError` if it was closed."""
 
     def close(self) -> None:
-        """End the threads that `acall` began, as soon as they have finished their pictures."""
+        """End the threads that `acall` started, as soon as they have finished their pictures."""
         self._pool.shutdown(wait=False)
 
     @overload
@@ -64,15 +64,15 @@ class Streaming(ABC):
     def stream(
         self, pictures: Iterable[Any], *, depth: int = 2, **options: Unpack[CallOptions]
     ) -> Iterator[Any]:
-        """Paint pictures in a thread while others are read in another, and give them in order.
+        """Yield paintings in order; one thread reads pictures while another paints.
 
         An error of the source or of a picture is raised after all paintings before it. Leaving
-        early stops the picture that is being painted; a source that waits is waited for. No thread
-        is left either way.
+        early cancels the current picture, but waits for a source that blocks. No thread is left
+        either way.
 
         Args:
             pictures: of any kinds that a call takes; iterated in a thread of its own.
-            depth: how many pictures wait before they are painted, and paintings after.
+            depth: number of pictures that may wait before painting, and of paintings after it.
             options: as in a call, for all of them.
 
         Example:
@@ -87,10 +87,10 @@ class Streaming(ABC):
         return self._streamed(pictures, depth, options)
 
     async def acall(self, picture: Any, **options: Unpack[CallOptions]) -> Any:
-        """A call for asyncio: the event loop goes on while a thread paints.
+        """Paint one picture in a thread, without blocking the event loop.
 
-        A call that is cancelled ends when its thread has stopped painting, which CPU engines do
-        within a tenth of a second.
+        A cancelled call ends when its thread has stopped painting, which CPU engines do within a
+        tenth of a second.
         """
         self.refuse_if_closed()
         token = CancelToken()
@@ -108,11 +108,11 @@ class Streaming(ABC):
         depth: int = 2,
         **options: Unpack[CallOptions],
     ) -> AsyncIterator[Any]:
-        """`stream` for asyncio.
+        """Yield paintings in order, as `stream`, for asyncio.
 
         Args:
-            pictures: as in `stream`; what is not asynchronous is iterated in a thread of its own.
-            depth: how many pictures may be on their way: waiting, painted, or waiting to be taken.
+            pictures: as in `stream`; an ordinary iterable is iterated in a thread of its own.
+            depth: number of pictures in flight: waiting, being painted, or ready to be taken.
             options: as in a call, for all of them.
         """
         self._check(depth)
@@ -158,7 +158,7 @@ class Streaming(ABC):
 
 
 async def _each(pictures: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[Any]:
-    """The items of either kind of iterable, one that blocks in a thread of its own."""
+    """Yield the items of either kind of iterable; an ordinary one runs in a thread of its own."""
     if isinstance(pictures, AsyncIterable):
         async for picture in pictures:
             yield picture
@@ -180,13 +180,13 @@ async def _each(pictures: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[
 
 
 async def _ended(threads: Executor, work: Callable[[], Any], token: CancelToken) -> Any:
-    """The result of work in a thread, which has ended when this does, cancelled or not."""
+    """Return the result of work in a thread, which always ends first, even if cancelled."""
     job = threads.submit(work)
     ended = asyncio.wrap_future(job)
     try:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
         token.cancel()
-        job.cancel()  # does nothing to one that has begun
+        job.cancel()  # has no effect on one that has begun
         await asyncio.gather(ended, return_exceptions=True)
         raise

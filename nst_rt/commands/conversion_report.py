@@ -93,7 +93,7 @@ def report_result(
     encoder = f" ({done.encoder})" if done.encoder else ""
     console.note(
         f"{done.frames} frames of {done.width}x{done.height}{encoder}, {done.painted} painted in "
-        f"{done.seconds:.1f} s, {done.rate:.1f} a second"
+        f"{done.seconds:.1f} s, {done.rate:.1f} per second"
     )
     if done.output != STANDARD and not (console.quiet or results.is_terminal):
         results.line(shown(done.output))

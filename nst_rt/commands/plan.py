@@ -1,4 +1,4 @@
-"""Which input becomes which output: all that can be decided is decided before the first picture."""
+"""The plan of inputs and outputs, complete and checked before the first picture is painted."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from nst_rt.errors import InputError, NstError, OutputError, UsageError, shown
 from nst_rt.images import is_marked
 
 NOWHERE = (0, 0)
-"""Identity of a file that is not there."""
+"""Identity of a file that does not exist."""
 Existing = Literal["refuse", "overwrite", "skip"]
 
 
 class Job(NamedTuple):
-    """A picture to paint and where its painting goes; "-" is a standard stream."""
+    """A picture to paint and the place of its painting; "-" is a standard stream."""
 
     source: str
     target: str
 
 
 class Failure(NamedTuple):
-    """An input that could not be painted, and why."""
+    """An input that could not be painted, with its error."""
 
     source: str
     error: NstError
@@ -43,10 +43,10 @@ class Failure(NamedTuple):
 
 @dataclass
 class Plan:
-    """What will be painted, what never can be, and what is there already.
+    """The jobs to paint, the inputs that failed, and the jobs whose paintings exist.
 
-    `left_out` counts earlier paintings that a search found beside their photos; `into_folder` says
-    that all paintings go into one folder of theirs.
+    `left_out` counts earlier paintings that a search found beside their photos; `into_folder` tells
+    whether all paintings go into one folder of their own.
     """
 
     jobs: list[Job] = field(default_factory=list)
@@ -72,17 +72,17 @@ def make_plan(
 ) -> Plan:
     """Find the pictures, name their paintings, and refuse what would lose any of them.
 
-    Leftovers of processes that died while writing into the same folders are removed.
+    Partial files of processes that died while writing into the same folders are removed.
 
     Args:
         inputs: files, folders, patterns, or "-" alone.
         out: a file, a folder, "-", or None for beside each photo.
         style: as given for the Stylizer.
-        existing: what to do about outputs that exist.
-        in_place: whether a painting may take its photo's place; without `out` each does.
-        keep_ext: keep the photo's suffix in the name where the format changes.
-        is_stale: whether an output that exists is known to be another painting than this call's;
-            such are not skipped.
+        existing: what to do about existing outputs.
+        in_place: whether a painting may replace its photo; without `out` each does.
+        keep_ext: keep the photo's suffix in the name if the format changes.
+        is_stale: whether an existing output is known to differ from the painting of this call; such
+            outputs are not skipped.
 
     Raises:
         UsageError: two inputs would become one output, an output is an input, all outputs exist,
@@ -109,7 +109,7 @@ def _found(inputs: Sequence[str], naming: Naming) -> Plan:
 
     def paintings(folder: Path, names: Iterable[str]) -> set[str]:
         known = paintings_among(names, styles)
-        # the styles of others have any name, so the file itself has to say that it is a painting
+        # styles of users have any name, so the metadata must tell whether the file is a painting
         rest = perhaps_paintings(names) - known
         return known | {name for name in rest if is_marked(folder / name)}
 
@@ -131,7 +131,7 @@ def _found(inputs: Sequence[str], naming: Naming) -> Plan:
 
 
 def _refuse_collisions(jobs: list[Job], *, keep_ext: bool) -> None:
-    """Two inputs must not become one output; an input that was named twice is painted once."""
+    """Refuse two inputs with one output; drop repetitions of an input."""
     sources: dict[str, str] = {}
     parents: dict[Path, Path] = {}
     kept: list[Job] = []
@@ -165,9 +165,9 @@ def _refuse_unknown_formats(jobs: list[Job]) -> None:
 
 
 def _protected(jobs: list[Job], *, in_place: bool) -> list[Job]:
-    """The jobs, after no output is an input or a link to one, unless that was asked for.
+    """Return the jobs, after refusing outputs that are inputs or links to them unless `in_place`.
 
-    Where it was, a link stays and the picture behind it is replaced.
+    With `in_place`, a link stays and the picture behind it is replaced.
     """
     if not any(os.path.lexists(job.target) for job in jobs):
         return jobs
@@ -189,7 +189,7 @@ def _protected(jobs: list[Job], *, in_place: bool) -> list[Job]:
 
 
 def _identity(path: str) -> tuple[int, int]:
-    """What the names of one file share."""
+    """Return the device and inode of a file, which all its names share."""
     try:
         status = Path(path).stat()
     except OSError:
@@ -198,7 +198,7 @@ def _identity(path: str) -> tuple[int, int]:
 
 
 def _refuse_unwritable(folder: Path) -> None:
-    """The folder, or the nearest one above that exists, must let us write into it."""
+    """Refuse a folder if it, or its nearest existing parent, cannot be written into."""
     nearest = folder
     while not os.path.lexists(nearest):
         nearest = nearest.parent
@@ -211,22 +211,22 @@ def _refuse_unwritable(folder: Path) -> None:
 
 
 def _settle_existing(plan: Plan, existing: Existing, is_stale: Callable[[Job], bool]) -> None:
-    """Sort out the jobs whose output exists; a photo that is replaced in place is no such job."""
-    there = [job for job in plan.jobs if job.target != STANDARD and os.path.lexists(job.target)]
-    for job in there:
+    """Skip, fail or keep the jobs whose output exists, apart from photos replaced in place."""
+    present = [job for job in plan.jobs if job.target != STANDARD and os.path.lexists(job.target)]
+    for job in present:
         if is_folder(job.target):
             raise OutputError("is a folder", path=job.target, cure="choose another -o")
-    there = [job for job in there if not _is_same(job)]
-    if not there or existing == "overwrite":
+    present = [job for job in present if not _is_same(job)]
+    if not present or existing == "overwrite":
         return
-    taken = set(there)
+    taken = set(present)
     if existing == "skip":
-        stale = set(filter(is_stale, there))
-        plan.skipped = [job for job in there if job not in stale]
-        there = [job for job in there if job in stale]
-    if there and len(there) == len(plan.jobs):
-        raise _exists(there[0].target, len(there), existing)
-    plan.failures += [Failure(job.source, _exists(job.target, 1, existing)) for job in there]
+        stale = set(filter(is_stale, present))
+        plan.skipped = [job for job in present if job not in stale]
+        present = [job for job in present if job in stale]
+    if present and len(present) == len(plan.jobs):
+        raise _exists(present[0].target, len(present), existing)
+    plan.failures += [Failure(job.source, _exists(job.target, 1, existing)) for job in present]
     plan.jobs = [job for job in plan.jobs if job not in taken]
 
 

@@ -1,4 +1,4 @@
-"""`nst-rt video`: a video becomes a painted one."""
+"""`nst-rt video`: paint a video."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from nst_rt.commands.stdout import clean_stdout
 from nst_rt.options import DEFAULT_SIZE
 from nst_rt.sessions import Device, Precision
 from nst_rt.video.rate import checked_rate
-from nst_rt.video.selection import seconds_of
+from nst_rt.video.selection import Hdr, seconds_of
 
 
 def _seconds(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> Fraction | None:
-    """Seconds, or [hours:]minutes:seconds."""
+    """Parse seconds, or [hours:]minutes:seconds."""
     if text is None:
         return None
     try:
         total = seconds_of(text)
     except (ValueError, ZeroDivisionError):
-        raise click.BadParameter(f"{text!r} is no time; write 12.5 or 1:02:03") from None
+        raise click.BadParameter(f"{text!r} is not a time; write 12.5 or 1:02:03") from None
     if total < 0:
-        raise click.BadParameter("a time is not negative")
+        raise click.BadParameter("a time cannot be negative")
     return total
 
 
 def _size(context: click.Context, parameter: click.Parameter, text: str) -> VideoSize:
-    """PIXELS of the long side, WIDTHxHEIGHT, or "full"."""
+    """Parse PIXELS of the long side, WIDTHxHEIGHT, or "full"."""
     if text == "full":
         return VideoSize("full")
     sides = text.lower().split("x")
@@ -49,15 +49,15 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     try:
         rate = Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise click.BadParameter(f"{text!r} is no rate; write 25 or 30000/1001") from None
+        raise click.BadParameter(f"{text!r} is not a rate; write 25 or 30000/1001") from None
     return checked_rate(rate)
 
 
 @click.command(
     epilog="IN and OUT are video files; or - (standard input and output: y4m, or raw pixels with "
     "--size), .y4m, .gif, .webp, .apng, a folder of pictures or frames/%05d.png. From file to "
-    "file sound, subtitles, chapters and tags are copied, and what was stopped, by whatever, goes "
-    "on with the same command and --resume."
+    "file sound, subtitles, chapters and tags are copied, and a stopped conversion continues with "
+    "the same command and --resume."
 )
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
@@ -69,7 +69,7 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     default=("starry-night",),
     show_default=True,
     help="A style, or a time line of them: 0:starry-night,5:great-wave. Given several times, each "
-    "style gets a file: OUT holds {style}.",
+    "style gets a file: OUT contains {style}.",
 )
 @click.option("--side-by-side", is_flag=True, help="Several styles in one picture.")
 @click.option(
@@ -78,7 +78,7 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     default="1",
     show_default=True,
     callback=_seconds,
-    help="How long a change of style takes.",
+    help="Duration of a change of style.",
 )
 @click.option(
     "--size",
@@ -86,14 +86,14 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     default=str(DEFAULT_SIZE),
     show_default=True,
     callback=_size,
-    help="Long side to paint at; larger frames get their size and detail back. Of raw pixels, "
-    "which do not say it, WIDTHxHEIGHT is their size.",
+    help="Long side to paint at; larger frames get their size and detail back. For raw pixels, "
+    "WIDTHxHEIGHT is their size.",
 )
 @click.option(
     "--rate",
     metavar="FPS",
     callback=_rate,
-    help="Frames a second of raw pixels and folders of pictures: 24, 30000/1001.  [25]",
+    help="Frames per second of raw pixels and folders of pictures: 24, 30000/1001.  [25]",
 )
 @click.option("--strength", type=FiniteRange(0, 1), default=1.0, show_default=True)
 @click.option("--keep-color", is_flag=True, help="The video's colors, the painting's light.")
@@ -102,15 +102,15 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     type=FiniteRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Share of the statistics of earlier frames of a scene: what enters the picture does not "
-    "change the colors of all of it.",
+    help="Share of the statistics of earlier frames of a scene, so that what enters the picture "
+    "does not change all its colors.",
 )
 @click.option(
     "--flow",
     type=FiniteRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Share of the painting before, moved along with what moves, against flicker; slow, needs "
+    help="Share of the previous painting, moved along the motion, against flicker; slow, needs "
     "OpenCV.",
 )
 @click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
@@ -126,30 +126,32 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
 @click.option(
     "--codec",
     metavar="NAME|hardware",
-    help="FFmpeg's name of an encoder, or the one of this machine's graphics.  [libx264; "
-    "libvpx-vp9 for .webm]",
+    help="FFmpeg's name of an encoder, or this machine's hardware encoder.  [libx264; libvpx-vp9 "
+    "for .webm]",
 )
 @click.option("--crf", type=click.IntRange(0, 63), help="Constant quality; lower is better.")
-@click.option("--preset", help="Speed of the encoder, in its own words.")
+@click.option("--preset", help="Speed of the encoder, in its own terms.")
 @click.option(
     "--pixel-format",
     metavar="NAME",
     help="yuv420p, yuv444p, yuv420p10le, …; rgb24 or bgr24 of raw pixels.",
 )
 @click.option("--start", metavar="TIME", default="0", callback=_seconds, help="12.5 or 1:02:03")
-@click.option("--duration", metavar="TIME", callback=_seconds, help="How much is painted.")
-@click.option("--stream", type=click.IntRange(min=0), help="Which video stream.  [the largest]")
-@click.option("--deinterlace", is_flag=True, help="Make whole pictures of interlaced ones.")
 @click.option(
-    "--bake-rotation", is_flag=True, help="Turn the pictures instead of telling the player to."
+    "--duration", metavar="TIME", callback=_seconds, help="Length of the painted section."
+)
+@click.option("--stream", type=click.IntRange(min=0), help="Which video stream.  [the largest]")
+@click.option("--deinterlace", is_flag=True, help="Turn interlaced frames into progressive ones.")
+@click.option(
+    "--bake-rotation", is_flag=True, help="Rotate the pixels instead of leaving it to the player."
 )
 @click.option(
     "--hdr",
-    type=click.Choice(["refuse", "tonemap", "passthrough"]),
+    type=click.Choice(get_args(Hdr)),
     default="refuse",
     show_default=True,
-    help="What to do about high dynamic range: tonemap makes standard range of it, passthrough "
-    "paints its code values.",
+    help="How to treat high dynamic range: tonemap maps it to standard range, passthrough paints "
+    "its code values.",
 )
 @click.option("--hwaccel", metavar="NAME", help="Hardware decoder: cuda, vaapi, qsv, …")
 @click.option(
@@ -157,10 +159,10 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     type=FiniteRange(0.1),
     default=10.0,
     show_default=True,
-    help="Length of the parts that are kept; the most that a kill costs.",
+    help="Length of the parts of a conversion; the most that a kill costs.",
 )
-@click.option("--resume", is_flag=True, help="Go on with a conversion that was stopped.")
-@click.option("--overwrite", is_flag=True, help="Replace an output that exists.")
+@click.option("--resume", is_flag=True, help="Continue a stopped conversion.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--strict", is_flag=True, help="Exit with 3 if a packet was damaged.")
 @click.option("--profile", is_flag=True, help="Show where the time went.")
 @click.option("--json", "as_json", is_flag=True, help="Progress and result as JSON lines.")

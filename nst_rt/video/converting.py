@@ -33,7 +33,7 @@ def convert(
     encoding: Encoding = DEFAULT_ENCODING,
     selection: Selection = EVERYTHING,
     size: tuple[int, int] | None = None,
-    rate: Fraction | None = None,
+    rate: Fraction | float | None = None,
     pixel_format: PixelFormat | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -72,11 +72,6 @@ def convert(
             unfinished conversion differs.
         ProviderError: the encoder is not available.
         OutputError: the output cannot be written.
-
-    Example:
-        >>> from nst_rt import Stylizer
-        >>> with Stylizer("great-wave") as stylizer:  # doctest: +SKIP
-        ...     convert("dance.gif", "dance.mp4", StylePainter(stylizer))
     """
     source, target = _name("source", source), _name("target", target)
     if is_address(source):

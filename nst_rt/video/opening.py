@@ -38,7 +38,7 @@ def open_source(
     *,
     selection: Selection = EVERYTHING,
     size: tuple[int, int] | None = None,
-    rate: Fraction | None = None,
+    rate: Fraction | float | None = None,
     pixel_format: PixelFormat | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> FrameSource:
@@ -64,14 +64,14 @@ def open_source(
         if rate is not None:
             raise UsageError("a video file has its own times", cure="leave rate (--rate) out")
         return VideoFileSource(Path(name), selection)
-    rate = None if rate is None else checked_rate(rate)
+    checked = None if rate is None else checked_rate(rate)
     source: FrameSource
     if name != STANDARD and is_sequence(name):
-        source = ImageSequenceSource(name, rate=rate or DEFAULT_RATE, max_pixels=max_pixels)
+        source = ImageSequenceSource(name, rate=checked or DEFAULT_RATE, max_pixels=max_pixels)
     elif Path(name).suffix.lower() in ANIMATIONS:
         source = AnimationSource(Path(name), max_pixels=max_pixels)
     else:
-        source = _open_pipe(name, size, rate, pixel_format, max_pixels)
+        source = _open_pipe(name, size, checked, pixel_format, max_pixels)
     if selection.start or selection.duration is not None:
         return TrimmedSource(source, selection)
     return source

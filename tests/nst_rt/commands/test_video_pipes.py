@@ -138,7 +138,7 @@ def writable(descriptor: int, seconds: float) -> bool:
     [
         ("1/1000000", "rate is 1/1000000; choose it from 1/10000 to 1000 frames per second"),
         ("1e9", "rate is 1000000000; choose it from"),
-        ("fast", "'fast' is no rate; write 25 or 30000/1001"),
+        ("fast", "'fast' is not a rate; write 25 or 30000/1001"),
     ],
 )
 def test_rate_that_no_video_has_is_exit_2(frames, folder, nst, style, rate, says) -> None:
