@@ -87,7 +87,7 @@ class OutOfMemoryError(ProviderError, MemoryError):
         what: str = "more memory is needed than there is",
         *,
         path: str | bytes | PathLike[str] | None = None,
-        cure: str = "choose a smaller --size",
+        cure: str = "choose a smaller size (--size)",
     ) -> None:
         super().__init__(what, path=path, cure=cure)
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 Run = Callable[[Pixels], Pixels]
 """Paints uint8 H×W×3 at working size."""
-_SMALLER = "choose a smaller --size"
+_SMALLER = "choose a smaller size (--size)"
 
 
 class WithinMemory:

@@ -204,11 +204,12 @@ def _picture_names(
 
 
 _AGAIN = "build it again: nst-rt export MODEL.onnx OUT.engine"
+_DETAILS = "the log at level DEBUG (-vv) has all of its messages"
 _SHARED = (
     (
         r"OutOfMemory|out of memory|MEM_ALLOC_FAILED",
         OutOfMemoryError, "{name} needs more GPU memory than is free",
-        "close what else uses the GPU, or build the engine with a lower --max",
+        "close what else uses the GPU, or build the engine for smaller pictures (--max)",
     ),
     (
         r"driver version is insufficient|no CUDA-capable device|CUDA initialization failure",
@@ -226,10 +227,10 @@ _LOADING: tuple[ErrorRule, ...] = error_rules(
         r"Serialization \(|magicTag|Version tag|INVALID_ENGINE|MALFORMED",
         ModelError, "is no engine that {name} can read", _AGAIN,
     ),
-    (r"([^\n]*)", ModelError, "{name} cannot load it ({0})", "-vv shows all that it says"),
+    (r"([^\n]*)", ModelError, "{name} cannot load it ({0})", _DETAILS),
 )  # fmt: skip
 _PAINTING: tuple[ErrorRule, ...] = error_rules(
     *_SHARED,
     (r"Cuda \w+ \(([^\n]*)\)", ProviderError, "{name} cannot paint ({0})", ""),
-    (r"([^\n]*)", ProviderError, "{name} cannot paint ({0})", "-vv shows all that it says"),
+    (r"([^\n]*)", ProviderError, "{name} cannot paint ({0})", _DETAILS),
 )  # fmt: skip

@@ -10,14 +10,14 @@ from nst_rt.nvidia.libraries import CUDNN, cure_for
 
 _AGAIN = "start the program again; nst-rt doctor shows whether the GPU works"
 _CAUSES = {
-    2: ("not enough GPU memory", "close what else uses the GPU, or choose a smaller --size"),
+    2: ("not enough GPU memory", "close what else uses the GPU, or choose a smaller size (--size)"),
     35: ("the NVIDIA driver is older than this CUDA", "update the driver"),
     100: ("no NVIDIA GPU is visible", "check nvidia-smi and CUDA_VISIBLE_DEVICES"),
     101: ("no such GPU", "nst-rt doctor lists the GPUs of this machine"),
     209: ("this build of the engine has no code for this GPU", "update the engine's package"),
     214: ("the GPU's memory has an error that it cannot correct", "restart the machine"),
     700: ("the GPU stopped in the middle of its work", _AGAIN),
-    702: ("the GPU took longer than the system lets it", "choose a smaller --size"),
+    702: ("the GPU took longer than the system lets it", "choose a smaller size (--size)"),
     719: ("the GPU stopped in the middle of its work", _AGAIN),
     802: ("the GPUs' fabric is not ready", "check nvidia-fabricmanager"),
     803: ("the driver and its libraries are of two versions", "restart the machine"),

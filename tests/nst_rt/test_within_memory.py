@@ -64,7 +64,10 @@ def test_picture_is_painted_in_parts_where_memory_ends(steady_style, engine) -> 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
 def test_style_without_parts_says_what_to_do(model_path, engine) -> None:
     told, small = run(model_path, engine)
-    assert told == "OutOfMemoryError more memory is needed than there is; choose a smaller --size"
+    assert (
+        told
+        == "OutOfMemoryError more memory is needed than there is; choose a smaller size (--size)"
+    )
     assert small == "True"
 
 
@@ -119,13 +122,13 @@ def test_gpu_that_has_memory_for_no_part_leaves_it_to_the_cpu_where_that_is_allo
     warning, large, small = ended.out.splitlines()
     assert warning.startswith(
         "there is not memory enough for 2000x3000 at once: it was painted on the CPU, and so will "
-        "be others of that size; choose a smaller --size"
+        "be others of that size; choose a smaller size (--size)"
     ), ended.err
     assert (large, small) == ("True True", "True cuda")
     ended = cuda_machine.run(ON_GPU + code, echo, "cuda", before=OPEN)
     large, small = ended.out.splitlines()
     refused = "OutOfMemoryError 5: not enough GPU memory (CUDA error 2); close what else uses the "
-    assert large == " ".join([f"{refused}GPU, or choose a smaller --size"] * 2), ended.err
+    assert large == " ".join([f"{refused}GPU, or choose a smaller size (--size)"] * 2), ended.err
     assert small == "True cuda"
 
 

@@ -66,7 +66,7 @@ def test_memory_is_too_small_for_one_picture_and_the_rest_is_done(
     monkeypatch.setattr(Stylizer, "paint", failing)
     ended = nst("stylize", "a.png", "b.png", "-o", "out", *style)
     assert ended.code == 3
-    assert "a.png: more memory is needed than there is; choose a smaller --size" in ended.err
+    assert "a.png: more memory is needed than there is; choose a smaller size (--size)" in ended.err
     assert nst("stylize", "a.png", "-o", "x.png", *style).code == 5
 
 
