@@ -116,6 +116,7 @@ def test_a_real_limit_on_files_leaves_what_was_there(
             def on_step(self, report, state):
                 if report.step == 2:
                     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                    sys.dont_write_bytecode = True  # a cut .pyc would break every later process
                     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, -1))
             def close(self):
                 pass
