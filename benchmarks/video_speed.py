@@ -32,7 +32,7 @@ from nst_rt.video.color import from_rgb
 from nst_rt.video.converting import convert
 from nst_rt.video.encoding import ChosenEncoder, Encoding, choose_encoder
 from nst_rt.video.frames import Frame
-from nst_rt.video.job import Job
+from nst_rt.video.job import ConversionJob
 from nst_rt.video.painters import StylePainter
 from nst_rt.video.parts import PartWriter
 from nst_rt.video.reading import VideoReader
@@ -89,7 +89,7 @@ class Stages:
 
     def _encode(self) -> None:
         facts = self.reader.facts
-        with Job(self.folder / "alone.mp4", {}, overwrite=True) as job:
+        with ConversionJob(self.folder / "alone.mp4", {}, overwrite=True) as job:
             writer = PartWriter(job, self.encoder, facts, (facts.height, facts.width))
             for picture, frame in zip(self.coded, self.frames, strict=True):
                 writer.write(picture, frame.time, frame.duration)

@@ -44,7 +44,7 @@ _FAST: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the painted video is encoded.
+    """Encoding settings of a painted video.
 
     Args:
         codec: FFmpeg's name of an encoder; None chooses by the container, "hardware" the first

@@ -19,7 +19,7 @@ from nst_rt.video.containers import pyav
 from nst_rt.video.converted import Converted, Progress
 from nst_rt.video.encoding import DEFAULT_ENCODING, ChosenEncoder, Encoding, choose_encoder
 from nst_rt.video.frames import Frame
-from nst_rt.video.job import Job, is_unfinished
+from nst_rt.video.job import ConversionJob, is_unfinished
 from nst_rt.video.joining import join
 from nst_rt.video.painters import FramePainter
 from nst_rt.video.parts import PartWriter
@@ -85,7 +85,7 @@ def convert_file(
         "versions": {"nst_rt": __version__, "av": pyav().__version__},
     }
     begun = perf_counter()
-    with Job(target, identity, resume=resume, overwrite=overwrite) as job:
+    with ConversionJob(target, identity, resume=resume, overwrite=overwrite) as job:
         done = job.frames
         if job.parts:
             painter.restore(job.parts[-1].state)

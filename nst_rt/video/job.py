@@ -44,7 +44,7 @@ class Part:
     state: Any
 
 
-class Job:
+class ConversionJob:
     """The folder of one conversion; while entered, no other process may write the same output.
 
     Args:

@@ -12,7 +12,7 @@ from nst_rt.errors import OutputError
 from nst_rt.video.containers import pyav
 from nst_rt.video.encoding import ChosenEncoder
 from nst_rt.video.facts import VideoFacts
-from nst_rt.video.job import Job
+from nst_rt.video.job import ConversionJob
 from nst_rt.video.tracks import MUXERS
 
 _BEFORE_ANY_REORDERING = 2
@@ -32,7 +32,7 @@ class PartWriter:
 
     def __init__(
         self,
-        job: Job,
+        job: ConversionJob,
         encoder: ChosenEncoder,
         facts: VideoFacts,
         size: tuple[int, int],

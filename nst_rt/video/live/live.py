@@ -27,7 +27,7 @@ _NOTE_S = 3.0
 
 @dataclass(frozen=True)
 class LiveOptions:
-    """How live video is painted.
+    """Options of live painting.
 
     Attributes:
         size: largest long side in pixels to paint at.

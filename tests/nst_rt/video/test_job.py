@@ -18,7 +18,7 @@ from nst_rt.errors import OutputError, UsageError
 from nst_rt.video import Converted, SteadyPainter, file_conversion
 from nst_rt.video.converting import convert
 from nst_rt.video.frames import Frame
-from nst_rt.video.job import Job
+from nst_rt.video.job import ConversionJob
 
 from .clips import make_clip
 from .contents import shown
@@ -167,21 +167,21 @@ def test_stopped_before_the_first_part_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_differs_is_named(tmp_path: Path) -> None:
     target = tmp_path / "out.mp4"
-    with Job(target, {"source": "a", "crf": 20}) as job:
+    with ConversionJob(target, {"source": "a", "crf": 20}) as job:
         part = job.folder / "unfinished-00000.1.mp4"
         part.write_bytes(b"part")
         job.add(part, 5, Fraction(0), {"count": 5})
     with (
         pytest.raises(UsageError, match="crf was 20 and is 30; the source is another file; use th"),
-        Job(target, {"source": "b", "crf": 30}, resume=True),
+        ConversionJob(target, {"source": "b", "crf": 30}, resume=True),
     ):
         pass
-    with Job(target, {"source": "a", "crf": 20}, resume=True) as job:
+    with ConversionJob(target, {"source": "a", "crf": 20}, resume=True) as job:
         assert [(one.frames, one.start, one.state) for one in job.parts] == [(5, 0, {"count": 5})]
 
 
 def hold(target: Path, held: object, done: object) -> None:
-    with Job(target, {}):
+    with ConversionJob(target, {}):
         held.set()
         done.wait(30)
 
@@ -196,12 +196,12 @@ def test_other_process_is_named_and_its_lock_ends_with_it(tmp_path: Path) -> Non
         pytest.raises(
             UsageError, match=f"is being written by process {process.pid}; wait, or stop"
         ),
-        Job(target, {}),
+        ConversionJob(target, {}),
     ):
         pass
     process.kill()
     process.join()
-    with Job(target, {}, overwrite=True):
+    with ConversionJob(target, {}, overwrite=True):
         assert json.loads((folder_of(target) / "job.json").read_bytes())["owner"] != process.pid
     assert list(tmp_path.iterdir()) == []
 
@@ -210,7 +210,7 @@ def test_folder_that_cannot_be_made_is_exit_6(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with (
         pytest.raises(OutputError, match="cannot be written") as caught,
-        Job(tmp_path / "file" / "out.mp4", {}),
+        ConversionJob(tmp_path / "file" / "out.mp4", {}),
     ):
         pass
     assert caught.value.exit_code == 6

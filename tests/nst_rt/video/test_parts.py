@@ -12,7 +12,7 @@ import pytest
 from nst_rt.errors import OutputError
 from nst_rt.video.color import from_rgb
 from nst_rt.video.encoding import Encoding, choose_encoder
-from nst_rt.video.job import Job
+from nst_rt.video.job import ConversionJob
 from nst_rt.video.joining import join
 from nst_rt.video.parts import PartWriter
 from nst_rt.video.reading import VideoReader
@@ -24,7 +24,7 @@ from .contents import shown
 class Written:
     """Numbered frames on their way into the parts of a job."""
 
-    def __init__(self, clip: Path, job: Job, **options) -> None:
+    def __init__(self, clip: Path, job: ConversionJob, **options) -> None:
         self.facts = VideoReader(clip).facts
         encoder = choose_encoder(Encoding(), job.target, self.facts, (48, 64))
         self.job, self.pixel_format = job, encoder.pixel_format
@@ -42,7 +42,7 @@ def clip(tmp_path: Path) -> Path:
 
 
 def test_part_ends_at_its_length_and_notes_what_it_holds(clip, tmp_path: Path) -> None:
-    with Job(tmp_path / "out.mp4", {}) as job:
+    with ConversionJob(tmp_path / "out.mp4", {}) as job:
         written = Written(clip, job, seconds=0.2)
         for index in range(12):
             written.write(index)
@@ -58,7 +58,7 @@ def test_part_ends_at_its_length_and_notes_what_it_holds(clip, tmp_path: Path) -
 
 
 def test_abandoned_part_leaves_no_file(clip, tmp_path: Path) -> None:
-    with Job(tmp_path / "out.mp4", {}) as job:
+    with ConversionJob(tmp_path / "out.mp4", {}) as job:
         written = Written(clip, job)
         for index in range(80):  # an encoder keeps the first ones to itself
             written.write(index)
@@ -70,7 +70,7 @@ def test_abandoned_part_leaves_no_file(clip, tmp_path: Path) -> None:
 
 
 def test_part_that_cannot_be_written_is_exit_6_and_those_before_stay(clip, tmp_path: Path) -> None:
-    with Job(tmp_path / "out.mp4", {}) as job:
+    with ConversionJob(tmp_path / "out.mp4", {}) as job:
         written = Written(clip, job, seconds=0.1)
         for index in range(4):
             written.write(index)
@@ -83,7 +83,7 @@ def test_part_that_cannot_be_written_is_exit_6_and_those_before_stay(clip, tmp_p
 def test_times_between_units_neither_meet_nor_go_back(clip, tmp_path: Path) -> None:
     """Rebuilt times fall between the units of a clip; every part rounds them for itself."""
     target = tmp_path / "out.mp4"
-    with Job(target, {}) as job:
+    with ConversionJob(target, {}) as job:
         written = Written(clip, job, seconds=0.13)
         unit = written.facts.time_base
         times = [index * Fraction(1001, 30000) for index in range(40)]
@@ -99,7 +99,7 @@ def test_times_between_units_neither_meet_nor_go_back(clip, tmp_path: Path) -> N
 
 
 def test_output_that_cannot_be_written_is_exit_6_and_leaves_nothing(clip, tmp_path: Path) -> None:
-    with Job(tmp_path / "out.mp4", {}) as job:
+    with ConversionJob(tmp_path / "out.mp4", {}) as job:
         written = Written(clip, job)
         written.write(0)
         written.writer.finish()
