@@ -156,7 +156,7 @@ def test_odd_sizes_stay_and_are_told(painted, tmp_path, caplog, size) -> None:
     frame = shown(target)[3]
     assert (frame.frame.width, frame.frame.height) == size
     assert frame.number == 252
-    assert f"{size[0]}x{size[1]} is odd, which 4:2:0 cannot be" in caplog.text
+    assert f"{size[0]}x{size[1]} is odd, which 4:2:0 does not allow" in caplog.text
 
 
 @pytest.mark.parametrize("seconds", [Fraction(128, 1000), Fraction(2048, 1000)])
