@@ -1,4 +1,4 @@
-"""Pictures in and out: files, colour, orientation, and the size to paint at."""
+"""Reading, writing and resizing of pictures: files, colour, orientation, working size."""
 
 from nst_rt.images.arrays import as_rgb_array, buffer_shape, check_out
 from nst_rt.images.blank import is_blank

@@ -1,4 +1,4 @@
-"""NumPy arrays as pictures: what is accepted, and errors that say what came instead."""
+"""NumPy arrays as pictures: checks of dtype and shape, and conversion to contiguous RGB."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Layout = Literal["hwc", "chw"]
 def as_rgb_array(
     array: NDArray[Any], *, color: Color = "rgb", layout: Layout = "hwc"
 ) -> tuple[Pixels, Pixels | None]:
-    """Contiguous RGB pixels (N×)H×W×3 and the alpha (N×)H×W, None without one.
+    """Return contiguous RGB pixels (N×)H×W×3 and the alpha (N×)H×W, None without one.
 
     The array is never changed; any strides are accepted.
 
@@ -58,11 +58,11 @@ def check_out(out: object, shape: tuple[int, ...]) -> None:
 
 
 def buffer_shape(height: int, width: int, count: int | None, max_pixels: int) -> tuple[int, ...]:
-    """The shape of an array for pictures: (N×)H×W×3.
+    """Return the shape of an array for pictures: (N×)H×W×3.
 
     Raises:
         UsageError: a number is no whole one, or below 1.
-        LimitError: pictures of more pixels than are allowed, or all of more than memory holds.
+        LimitError: pictures of more pixels than are allowed, or together larger than free memory.
     """
     batch = () if count is None else (whole_number("count", count),)
     high, wide = whole_number("height", height), whole_number("width", width)
@@ -103,7 +103,7 @@ def _check_shape(array: NDArray[Any], pixels: NDArray[Any], layout: Layout) -> N
 
 
 def _way_in(array: NDArray[Any], layout: Layout) -> str:
-    """How such an array becomes a picture."""
+    """Return the cure for an array of another shape: how it becomes a picture."""
     if layout == "hwc" and array.ndim in (3, 4) and array.shape[-3] in (3, 4):
         return "its channels come first: pass layout='chw'"
     if array.ndim == 2:

@@ -1,4 +1,4 @@
-"""Paintings that came out in one colour, as arithmetic that overflows leaves them."""
+"""Detection of paintings in one colour, which arithmetic that overflows leaves."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import numpy as np
 from nst_rt.pixels import Pixels
 
 LEAST_RANGE = 32
-"""Levels between the darkest and the brightest of a photo that is not one colour itself."""
+"""Levels between the darkest and the brightest pixel from which a photo has several colours."""
 LEAST_PIXELS = 256
-"""A photo of fewer may become anything."""
+"""Pixels of the smallest photo that is checked: a smaller one may well become one colour."""
 _GRID = 8
 
 
 def is_blank(painting: Pixels, photo: Pixels) -> bool:
-    """Whether a painting (H×W×3) is all of one colour, and its photo is not.
+    """Return whether a painting (H×W×3) is of one colour, and its photo is not.
 
-    It costs microseconds: the first few pixels that it looks at tell all others apart.
+    This takes microseconds: the first few pixels rule out all other paintings.
     """
     height, width = painting.shape[:2]
     few = painting[:: -(-height // _GRID), :: -(-width // _GRID)]

@@ -1,4 +1,4 @@
-"""Colour profiles: into sRGB for the network, back into the picture's own profile afterwards."""
+"""Conversion between colour profiles: to sRGB for the network, and back to the picture's own."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ logger = logging.getLogger(__name__)
 
 
 def to_srgb(image: Image.Image, icc: bytes | None, name: str) -> tuple[Image.Image, bytes | None]:
-    """RGB or RGBA in sRGB, and the RGB profile that `from_srgb` goes back to (None: sRGB).
+    """Return RGB or RGBA in sRGB, and the RGB profile for `from_srgb` (None: sRGB).
 
-    A profile that is damaged, or not one of such pixels, is passed over with a warning. Profiles of
-    gray and of inks end here: their paintings have colours that such a profile cannot hold.
+    A profile that is damaged, or for other kinds of pixels, is ignored with a warning. Profiles of
+    gray and of inks are dropped: their paintings have colours that such a profile cannot hold.
 
     Args:
         image: RGB, RGBA, L, LA, CMYK or LAB.
         icc: the profile, if the file has one.
-        name: for the warning.
+        name: of the picture, for the warning.
     """
     colors, alpha = _split(image)
     converted = None
     if icc:
         try:
             converted, icc = _converted(colors, icc)
-        except Exception as error:  # littlecms's complaints come as several kinds
-            logger.warning("%s: its colour profile is of no use, taken for sRGB (%s)", name, error)
+        except Exception as error:  # LittleCMS raises several kinds
+            logger.warning("%s: its colour profile is unusable, taken for sRGB (%s)", name, error)
             icc = None
     result = converted or _as_rgb(colors)
     if alpha is not None:
@@ -38,7 +38,7 @@ def to_srgb(image: Image.Image, icc: bytes | None, name: str) -> tuple[Image.Ima
 
 
 def from_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    """RGB or RGBA pixels converted from sRGB into the profile `icc`."""
+    """Convert RGB or RGBA pixels from sRGB to the profile `icc`."""
     from PIL import ImageCms
 
     profile = _profile(icc)
@@ -75,12 +75,12 @@ def _transform(colors: Image.Image, source: Any, target: Any) -> Image.Image:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """Not a copy where it is RGB already, as `convert` makes."""
+    """Convert to RGB, without the copy that `convert` makes where it is RGB already."""
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Colours, and alpha if there is any."""
+    """Split an image into its colours and its alpha, None without one."""
     if image.mode not in ("RGBA", "LA"):
         return image, None
     return image.convert(image.mode[:-1]), image.getchannel("A")

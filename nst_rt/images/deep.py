@@ -1,6 +1,6 @@
-"""Pictures of more than 8 bits a channel, scaled to 8 with rounding.
+"""Scaling of pictures with more than 8 bits a channel to 8, with rounding.
 
-Pillow keeps the high byte alone of 16-bit colours, and clips 16-bit gray at 255.
+Pillow keeps only the high byte of 16-bit colours, and clips 16-bit gray at 255.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _OTHER_BYTE = {
     "RGBA;16B": "RGBA;16L",
     "RGBA;16L": "RGBA;16B",
 }
-"""Of a 16-bit number these raw modes decode the high byte; read in the other order, the low one."""
+"""Raw modes that decode the high byte of a 16-bit number, and those that decode the low one."""
 
 
 def has_deep_colors(image: Image.Image) -> bool:
-    """Whether an image that is not loaded yet has 16-bit colours in its file."""
+    """Return whether an image that is not loaded yet has 16-bit colours in its file."""
     modes = [_raw_mode(tile) for tile in getattr(image, "tile", ())]
     return bool(modes) and all(";16" in mode and mode[0] in "RL" for mode in modes)
 
 
 def decode_low_bytes(image: Image.Image) -> bool:
-    """Make an image that is not loaded yet decode the low bytes; False where it cannot."""
+    """Set an image that is not loaded yet to decode the low bytes; return False if it cannot."""
     tiles: list[Any] = getattr(image, "tile", [])
     if not all(_raw_mode(tile) in _OTHER_BYTE for tile in tiles):
         return False
@@ -45,7 +45,7 @@ def decode_low_bytes(image: Image.Image) -> bool:
 
 
 def merge_bytes(high: Image.Image, low: Image.Image) -> Image.Image:
-    """8-bit image nearest to the 16-bit numbers whose bytes two images hold."""
+    """Return the 8-bit image nearest to the 16-bit numbers whose bytes two images hold."""
     from PIL import Image
 
     # (256·high + low) / 257 = high + (low - high) / 257, which rounds to one of three numbers
@@ -57,7 +57,7 @@ def merge_bytes(high: Image.Image, low: Image.Image) -> Image.Image:
 
 
 def gray_as_8_bit(image: Image.Image, path: Path | None) -> Image.Image:
-    """An image of one deep channel with 8 bits; any other image as it is.
+    """Convert an image of one deep channel to 8 bits; return any other image as it is.
 
     Raises:
         InputError: numbers without a known white, or not finite.

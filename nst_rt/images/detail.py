@@ -1,4 +1,4 @@
-"""Painting at a working size, and back to the photo's size with the photo's own detail.
+"""Resizing to a working size, and back to the photo's size with the photo's own detail.
 
 Strokes have a size in pixels: a large photo is painted smaller. What the small photo lost is added
 back as far as the painting follows the photo there, in the spirit of the local linear model of He,
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 RADIUS = 2
 """Half the side of the window, in working pixels, in which painting and photo are compared."""
 NOISE = 4.0
-"""Variance in levels² below which the photo is taken for flat."""
+"""Variance in levels² below which the photo counts as flat."""
 STRIP = 128
 """Rows brought to full size at a time, so that they stay in the processor's cache."""
 
 
 def working_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """Height and width at which the longer one is at most `long_side`, in proportion."""
+    """Scale height and width in proportion, so that the longer one is at most `long_side`."""
     scale = long_side / max(height, width)
     if scale >= 1:
         return height, width
@@ -49,9 +49,9 @@ def restore_detail(painting: Pixels, photo: Pixels, small: Pixels) -> Pixels:
     """Bring a painting to the photo's size and give it the photo's detail.
 
     Args:
-        painting: uint8 h×w×3, what became of `small`.
+        painting: uint8 h×w×3, painted from `small`.
         photo: uint8 H×W×3.
-        small: uint8 h×w×3, the photo as it was painted.
+        small: uint8 h×w×3, the photo at working size.
 
     Returns:
         uint8 H×W×3.
@@ -76,7 +76,7 @@ def restore_detail(painting: Pixels, photo: Pixels, small: Pixels) -> Pixels:
 
 @dataclass(frozen=True)
 class _Layers:
-    """Pictures of working size: RGB the first three, one channel the others."""
+    """Pictures at working size: RGB the first three, one channel the others."""
 
     painting: Image.Image
     lowest: Image.Image
@@ -107,7 +107,7 @@ def _write_rows(result: Pixels, rows: slice, layers: _Layers, photo: Pixels) -> 
 
 
 def _extreme_around(values: Pixels, extreme: np.ufunc) -> Pixels:
-    """Minimum or maximum over the 3×3 around each pixel, the edge repeated."""
+    """Return the minimum or maximum of the 3×3 around each pixel, the edge repeated."""
     for axis in (0, 1):
         before, here, after = _shifted(values, 1, axis)
         values = extreme(extreme(before, here), after)
@@ -115,7 +115,7 @@ def _extreme_around(values: Pixels, extreme: np.ufunc) -> Pixels:
 
 
 def _gain(painting: Image.Image, photo: Image.Image) -> Pixels:
-    """How much of the photo's detail the painting takes, h×w, 0…127 for 0…1.
+    """Return the share of the photo's detail that the painting takes, h×w, 0…127 for 0…1.
 
     It is the slope of the line that predicts the painting's luminance from the photo's around each
     pixel: 1 where the painting follows the photo, 0 where it goes its own way.
@@ -129,7 +129,7 @@ def _gain(painting: Image.Image, photo: Image.Image) -> Pixels:
 
 
 def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over the window of 2·RADIUS+1 squared around each value, the edge repeated."""
+    """Return the mean of the window of 2·RADIUS+1 squared around each value, edge repeated."""
     for axis in (0, 1):
         first, *others = _shifted(values, RADIUS, axis)
         mean = first.copy()
@@ -141,7 +141,7 @@ def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _shifted(values: NDArray[Any], radius: int, axis: int) -> list[NDArray[Any]]:
-    """The values moved by -radius to radius along an axis, the edge repeated; views."""
+    """Return views of the values moved by -radius to radius along an axis, the edge repeated."""
     padding = [(radius, radius) if axis == k else (0, 0) for k in range(values.ndim)]
     padded = np.moveaxis(np.pad(values, padding, mode="edge"), axis, 0)
     length = values.shape[axis]

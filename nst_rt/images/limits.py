@@ -1,4 +1,4 @@
-"""What a picture may be and take, checked before anything is allocated for it."""
+"""Limits of a picture's pixels and memory, checked before anything is allocated for it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nst_rt.memory import free_memory
 DEFAULT_MAX_PIXELS = 178_000_000
 RAISE_LIMIT = "raise max_pixels (--max-pixels) if you trust it"
 DECODED_BYTES = 14
-"""Bytes that a pixel takes while a file is decoded, and again while it is written; about, since 16
-bits, alpha and a turn take more."""
+"""Bytes per pixel, about, while a file is decoded, and again while it is written: 16 bits, alpha
+and a rotation take more."""
 UNCHECKED_MEMORY = 2**28
-"""Bytes for which free memory is not looked up."""
+"""Bytes below which free memory is not looked up."""
 
 
 @dataclass(frozen=True)
 class PictureLimits:
-    """What one picture may be and take.
+    """Limits for one picture.
 
     Attributes:
         max_pixels: larger pictures are refused before they are decoded.
@@ -43,7 +43,7 @@ DEFAULT_LIMITS = PictureLimits()
 
 
 def check_pixels(height: int, width: int, max_pixels: int, path: Path | None = None) -> None:
-    """Raise `LimitError` for a picture of more pixels than are allowed."""
+    """Raise `LimitError` for a picture with more pixels than allowed."""
     if height * width > max_pixels:
         raise LimitError(
             f"{width}x{height} is {height * width:,} pixels, the limit is {max_pixels:,}",
@@ -55,13 +55,13 @@ def check_pixels(height: int, width: int, max_pixels: int, path: Path | None = N
 def check_memory(
     doing: str, need: int, max_memory: int | None, cure: str, path: Path | None = None
 ) -> None:
-    """Raise `LimitError` if `doing` something takes more than may be taken.
+    """Raise `LimitError` if `doing` something takes more memory than allowed.
 
     Args:
-        doing: what takes the memory, for the message.
+        doing: the work, for the message.
         need: bytes.
         max_memory: bytes; by default what is free now.
-        cure: what takes less, for the message.
+        cure: how to need less, for the message.
         path: the picture's file.
     """
     if need < UNCHECKED_MEMORY and max_memory is None:
@@ -78,5 +78,5 @@ def check_memory(
 
 
 def allowed_memory(max_memory: int | None) -> int | None:
-    """Bytes that may be taken: `max_memory`, or what is free now; None where that is unknown."""
+    """Return the bytes allowed: `max_memory`, or what is free now; None where that is unknown."""
     return max_memory if max_memory is not None else free_memory()

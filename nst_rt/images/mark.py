@@ -1,4 +1,4 @@
-"""The mark by which a painting is known again: EXIF's name of the program that processed it."""
+"""A mark in EXIF data by which paintings are recognized: the program that processed them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from nst_rt.images.opening import open_image
 from nst_rt.images.picture import Picture
 
 _TAG = 0x000B
-"""ProcessingSoftware. Software (0x0131) is the camera's own and stays."""
+"""Tag ProcessingSoftware. Software (0x0131) is the camera's own and stays."""
 _PROGRAM = "nst-rt"
 
 
 def mark(painting: Picture) -> Picture:
-    """The picture with the mark in its EXIF data, for formats that carry any."""
+    """Return the picture with the mark in its EXIF data, for formats that hold any."""
     from PIL import Image
 
     tags = Image.Exif()
@@ -28,7 +28,7 @@ def mark(painting: Picture) -> Picture:
 
 
 def is_marked(path: Path) -> bool:
-    """Whether a file says that it is a painting; one that cannot be read says nothing.
+    """Return whether a file is marked as a painting; False for one that cannot be read.
 
     Its pixels are not decoded.
     """
@@ -37,6 +37,6 @@ def is_marked(path: Path) -> bool:
     try:
         with reading(shown(path)), open_image(path) as image:
             program = image.getexif().get(_TAG)
-    except Exception:  # metadata is taken apart by code that trips in every way
+    except Exception:  # Pillow raises errors of every kind on damaged metadata
         return False
     return isinstance(program, str) and program.startswith(_PROGRAM)

@@ -1,4 +1,4 @@
-"""What a picture's file says beside its pixels: EXIF, XMP, resolution and orientation."""
+"""Metadata of a picture's file: EXIF, XMP, resolution and orientation."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _UPRIGHT = {
     2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE",
     6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
 }  # fmt: skip
-"""What turns pixels of an orientation upright, in Pillow's names."""
+"""Pillow's names of the transpositions that turn pixels of an orientation upright."""
 _XMP_ORIENTATION = re.compile(
     rb"""tiff:Orientation=(["'])\d\1|<tiff:Orientation>\d</tiff:Orientation>"""
 )
 _DESCRIPTIVE = {269, 270, 271, 272, 282, 283, 285, 296, 305, 306, 315, 316}
 _STRUCTURAL = ({*range(254, 533)} | {700, 33723, 34377, 34675}) - _DESCRIPTIVE
-"""Tags of how a TIFF file lays out its pixels, and of what is carried elsewhere: in the EXIF data
-of a painting they would be lies, and make a TIFF file that nothing can read."""
+"""Tags for the pixel layout of a TIFF file, and for data carried elsewhere: in the EXIF data of a
+painting they would be wrong, and make a TIFF file that nothing can read."""
 
 
 def read_metadata(image: Image.Image, name: str) -> tuple[Metadata, object]:
-    """All but the profile, without the orientation, and the orientation, which may be anything."""
+    """Return the metadata without profile and orientation, and the orientation, of any type."""
     exif, orientation = None, None
     try:
         tags = image.getexif()
         orientation = tags.get(_ORIENTATION)
         exif = _description(tags)
-    except Exception as error:  # whatever Pillow trips on in there, the pixels are sound
+    except Exception as error:  # errors of every kind, but the pixels are sound
         logger.warning("%s: its EXIF data is damaged and left out (%s)", name, error)
     xmp = image.info.get("xmp")
     return Metadata(
@@ -46,7 +46,7 @@ def read_metadata(image: Image.Image, name: str) -> tuple[Metadata, object]:
 
 
 def turn_upright(image: Image.Image, orientation: object) -> Image.Image:
-    """The image as it is meant to be seen, of which EXIF data said this orientation."""
+    """Turn an image upright whose EXIF data has this orientation."""
     from PIL import Image
 
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
@@ -54,7 +54,7 @@ def turn_upright(image: Image.Image, orientation: object) -> Image.Image:
 
 
 def _description(tags: Image.Exif) -> bytes | None:
-    """What EXIF data says of the picture whatever the file; the orientation is 1."""
+    """Return the EXIF data that is true of the picture in any file; its orientation is 1."""
     from PIL import Image
 
     if not tags.keys() - _STRUCTURAL:
@@ -68,7 +68,7 @@ def _description(tags: Image.Exif) -> bytes | None:
 
 
 def _resolution(dpi: Any) -> tuple[float, float] | None:
-    """Pixels per inch; 1 is what Pillow makes of none."""
+    """Return pixels per inch, None for 1, which Pillow gives for none."""
     try:
         across, down = map(float, dpi)
     except (TypeError, ValueError, ZeroDivisionError):

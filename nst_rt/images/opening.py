@@ -49,7 +49,7 @@ def open_image(source: Path | bytes) -> Iterator[Image.Image]:
         if error.errno is None and ("truncated" in str(error).lower() or _ends_early(source)):
             raise _truncated(source, "copy the file again") from error
         raise
-    except Exception as error:  # formats are taken apart by code that trips in every way
+    except Exception as error:  # decoders raise errors of every kind
         raise InputError(f"damaged ({error})", path=path, cure=_PAINT_THE_REST) from error
     with image:
         yield image

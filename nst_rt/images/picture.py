@@ -1,4 +1,4 @@
-"""A decoded picture and what its file said of it."""
+"""A decoded picture with its metadata."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nst_rt.pixels import Pixels
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is carried from the source file into the painting's.
+    """Metadata that is carried from the source file into the painting's.
 
     Attributes:
-        icc: the RGB profile that the pixels came in and go back to; None is sRGB.
-        exif: without its orientation, which the pixels have been turned by.
-        xmp: as it came.
+        icc: RGB profile of the source, to which the pixels are converted back; None is sRGB.
+        exif: EXIF data without the orientation, which the pixels have been turned by.
+        xmp: XMP data as read.
         dpi: pixels per inch, across and down.
     """
 
@@ -28,7 +28,7 @@ class Metadata:
 class Picture:
     """Upright sRGB pixels, uint8 H×W×3, alpha apart as uint8 H×W; both may be read-only.
 
-    `format` is the source's, in Pillow's spelling ("PNG", "JPEG"); `gray` says that the source had
+    `format` is the source's, in Pillow's spelling ("PNG", "JPEG"); `gray` is whether the source had
     one channel.
     """
 
@@ -47,5 +47,5 @@ class Picture:
         return int(self.rgb.shape[1])
 
     def replace_pixels(self, rgb: Pixels) -> Picture:
-        """The same picture with other colours."""
+        """Return the same picture with other colours."""
         return replace(self, rgb=rgb)

@@ -1,4 +1,4 @@
-"""Files, bytes and PIL images become pictures: upright, in sRGB, with 8 bits a channel."""
+"""Conversion of files, bytes and PIL images to pictures: upright, in sRGB, 8 bits a channel."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def from_pil(image: Image.Image, limits: PictureLimits = DEFAULT_LIMITS) -> Pict
 def _picture(
     image: Image.Image, pixels: Image.Image, path: Path | None, *, deep: bool = False
 ) -> Picture:
-    """The picture of `pixels`, which `image` tells of."""
+    """Return the picture of `pixels`, with the metadata of `image`."""
     name = _name(path)
     frames = _count_frames(image)
     if frames > 1 and image.format != "MPO":
@@ -116,12 +116,12 @@ def _picture(
 def _count_frames(image: Image.Image) -> int:
     try:
         return getattr(image, "n_frames", 1)
-    except Exception:  # damaged further on, or the file was closed: the frame at hand is sound
+    except Exception:  # damaged further on, or the file was closed: this frame is sound
         return 1
 
 
 def _all_bytes(image: Image.Image, source: Path | bytes) -> Image.Image:
-    """The 8-bit image nearest to 16-bit colours, of which `image` has the high bytes."""
+    """Return the 8-bit image nearest to 16-bit colours, of which `image` has the high bytes."""
     with open_image(source) as other:
         if not decode_low_bytes(other):
             return image.copy()
@@ -132,7 +132,7 @@ def _all_bytes(image: Image.Image, source: Path | bytes) -> Image.Image:
 
 
 def _colors(image: Image.Image, path: Path | None) -> Image.Image:
-    """The image in a mode that a colour profile can speak of: RGB, RGBA, L, LA, CMYK or LAB."""
+    """Convert to a mode that colour profiles are for: RGB, RGBA, L, LA, CMYK or LAB."""
     if image.mode in ("RGB", "RGBA", "L", "LA", "CMYK", "LAB"):
         clear = image.info.get("transparency") is not None and image.mode in ("RGB", "L")
         return image.convert("RGBA") if clear else image

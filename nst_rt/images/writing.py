@@ -1,4 +1,4 @@
-"""Pictures become files, bytes and PIL images; a file is written beside its place and renamed."""
+"""Conversion of pictures to files, bytes and PIL images; files are written beside and renamed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write_picture(
     strip_metadata: bool = False,
     gray: bool = False,
 ) -> None:
-    """Encode as the target's suffix says and write it whole or not at all, folders included.
+    """Encode as the target's suffix asks, and write it whole or not at all, with its folders.
 
     Arguments are those of `encode_picture`.
 
@@ -68,17 +68,17 @@ def encode_picture(
     gray: bool = False,
     name: str = "picture",
 ) -> bytes:
-    """The bytes of a picture file.
+    """Encode a picture file.
 
     Args:
-        picture: sRGB pixels; they go back into the profile that the picture came in.
+        picture: sRGB pixels; they are converted back to the picture's own profile.
         kind: format in Pillow's spelling; by default the picture's own.
         background: RGB that shows through transparent parts where the format has no alpha.
-        quality: of formats that lose some, 1 to 100.
+        quality: of lossy formats, 1 to 100.
         strip_metadata: leave out EXIF, XMP and resolution. A colour profile stays: without it the
             numbers mean other colours.
-        gray: one channel for a picture that came with one, without its profile, which is RGB's.
-        name: what warnings call the picture.
+        gray: one channel for a picture that was read with one, without a profile, which is RGB.
+        name: of the picture in warnings.
 
     Raises:
         OutputError: the format cannot hold such a size, or is not written here.
@@ -119,7 +119,7 @@ def check_fits(picture: Picture, kind: str) -> None:
 
 
 def _room(target: Path, needed: int) -> str:
-    """How much a file takes, and how much is free where it did not fit."""
+    """Return the cure for a full disk: how much a file takes, and how much is free."""
     with suppress(OSError):
         free = shutil.disk_usage(target.parent).free
         return f"{needed:,} bytes are needed, {free:,} are free there"
@@ -132,13 +132,13 @@ def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
         image.save(buffer, kind, **options)
     except MemoryError:
         raise
-    except Exception as error:  # Pillow, libtiff, libwebp: each has its own
+    except Exception as error:  # Pillow, libtiff and libwebp raise their own
         raise OutputError(f"cannot be written as {kind} ({error})") from error
     return buffer.getvalue()
 
 
 def to_pil(picture: Picture) -> Image.Image:
-    """RGB or RGBA PIL image in the picture's own profile, named in its `info`."""
+    """Return an RGB or RGBA PIL image in the picture's own profile, which is in its `info`."""
     from PIL import Image
 
     pixels = picture.rgb
