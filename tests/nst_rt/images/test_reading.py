@@ -46,7 +46,7 @@ def test_damaged_profile_is_passed_over_with_one_warning(caplog) -> None:
     assert (picture.rgb == (10, 200, 30)).all()
     assert picture.metadata.icc is None
     assert len(caplog.records) == 1
-    assert "colour profile is of no use" in caplog.records[0].message
+    assert "colour profile is unusable" in caplog.records[0].message
 
 
 def test_lazily_loaded_pil_images_are_checked_like_files(photo, caplog) -> None:
