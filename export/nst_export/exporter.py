@@ -1,4 +1,4 @@
-"""From a checkpoint to a checked model file under its final name."""
+"""Exporting a style: from a checkpoint to a checked model file under its final name."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
+import onnx
 
 from nst_export.bfloat import bfloat_graph, in_float
 from nst_export.builder import FLOAT32
 from nst_export.calibration import calibration_photos
 from nst_export.fused import fused_graph
 from nst_export.graph import Variant, style_graph
+from nst_export.graph_painting import measure_statistics, paint_function, paint_with_given
 from nst_export.half import half_graph
 from nst_export.placement import refuse_pixels_on_cpu
 from nst_export.progress import Progress, silent
 from nst_export.verification import (
     SIZES,
     Arithmetic,
-    PaintFunction,
-    PaintWithStatistics,
     Parity,
     check_given,
     check_parity,
@@ -35,11 +33,13 @@ from nst_rt._version import __version__
 from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, OutputError, UsageError, shown
 from nst_rt.model import PREFIX, SCHEMA, check_model, shipped_style, style_name
-from nst_rt.ops import build_library
 from nst_train.network import STRIDE, StyleNetwork
 from nst_train.style_file import load_style
 
+ExportVariant = Variant | Literal["fused"]
+
 CARD_FACTS = ("title", "painter", "year", "licence")
+"""Facts of a shipped style's card that its model files carry too."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def export_style(
     *,
     flavour: Arithmetic = "fp32",
     size: tuple[int, int] | None = None,
-    variant: Variant | Literal["fused"] = "plain",
+    variant: ExportVariant = "plain",
     facts: Mapping[str, str] | None = None,
     overwrite: bool = False,
     report: Callable[[Parity], object] = lambda row: None,
@@ -80,8 +80,8 @@ def export_style(
         facts: title, painter, year, licence for the metadata; a shipped style's card gives those
             that are left out.
         overwrite: whether an existing file may be replaced.
-        report: told every comparison as it is made, also of a model that is refused.
-        progress: told what is at work.
+        report: called with every comparison as it is made, also of a model that is refused.
+        progress: called as the work goes on.
 
     Raises:
         ModelError: the checkpoint is absent, damaged or of another architecture, or a GPU would
@@ -92,16 +92,7 @@ def export_style(
             that arithmetic.
         ProviderError: the operators of "fused" cannot be built for the CPU, to check them.
     """
-    if variant == "fused" and flavour != "fp16":
-        raise UsageError("the fused variant computes in fp16 alone", cure="--precision fp16")
-    if flavour == "bf16" and variant != "plain":
-        raise UsageError(f"the {variant} variant is not available in bf16", cure="--precision fp16")
-    if target.suffix != ".onnx":
-        raise UsageError(
-            f"cannot export to {target.suffix or 'no suffix'}", path=target, cure="use .onnx"
-        )
-    if target.exists() and not overwrite:
-        raise UsageError("exists already", path=target, cure="add --overwrite")
+    _refuse_request(target, flavour, variant, overwrite=overwrite)
     card = shipped_style(source)
     checkpoint = card.file("checkpoint") if card else _checkpoint(source)
     network, _ = load_style(checkpoint)
@@ -109,24 +100,15 @@ def export_style(
     name = card.name if card else style_name(target)
     metadata = _metadata(network, checkpoint, name, flavour, variant, {**known, **(facts or {})})
     progress(0.0, "writing the graph")
-    if variant == "fused":
-        model = fused_graph(network, metadata, size=size)
-    elif flavour == "bf16":
-        model = bfloat_graph(network, metadata, size=size)
-    else:
-        model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
-    if flavour != "bf16":  # which an engine is built from, by TensorRT
-        refuse_pixels_on_cpu(model)
+    model = _graph(network, metadata, flavour, size, variant)
     data = model.SerializeToString(deterministic=True)
     largest = None
     if flavour == "fp16":
         progress(0.0, "looking for the largest numbers")
-        plain = variant == "plain"
-        twin = half_graph(network, {}, dtype=FLOAT32) if plain else style_graph(network, {})
-        largest = max(check_range(twin).values())
+        largest = _largest_activation(network, variant)
     sizes = [size] * 2 if size else SIZES
     runs = in_float(model).SerializeToString() if flavour == "bf16" else data
-    painter = _painter(runs, variant, network)
+    painter = paint_function(runs, variant, network)
     rows = check_parity(network, painter, flavour, sizes, report=report, progress=progress)
     if variant == "steady":
         progress(1.0, "painting with given statistics")
@@ -137,7 +119,33 @@ def export_style(
     return Export(target, len(data), rows, largest)
 
 
+def _refuse_request(
+    target: Path, flavour: Arithmetic, variant: ExportVariant, *, overwrite: bool
+) -> None:
+    """Raise `UsageError` for a target or a combination of options that no export has."""
+    if variant == "fused" and flavour != "fp16":
+        raise UsageError(
+            "the fused variant computes in fp16 alone", cure='flavour="fp16" (--precision fp16)'
+        )
+    if flavour == "bf16" and variant != "plain":
+        raise UsageError(
+            f"the {variant} variant is not available in bf16",
+            cure='flavour="fp16" (--precision fp16)',
+        )
+    if target.suffix != ".onnx":
+        raise UsageError(
+            f"cannot export to {target.suffix or 'no suffix'}", path=target, cure="use .onnx"
+        )
+    if target.exists() and not overwrite:
+        raise UsageError("exists already", path=target, cure="pass overwrite=True (--overwrite)")
+
+
 def _checkpoint(source: str | Path) -> Path:
+    """Return the file at `source`.
+
+    Raises:
+        ModelError: there is none.
+    """
     try:
         path = Path(source).expanduser()
         found, folder = path.exists(), path.is_dir()
@@ -161,6 +169,7 @@ def _metadata(
     variant: str,
     facts: Mapping[str, str],
 ) -> dict[str, str]:
+    """Return the metadata of the model file; `facts` come last."""
     config = network.config
     values = {
         "schema": str(SCHEMA),
@@ -183,29 +192,34 @@ def _metadata(
     return {PREFIX + key: value for key, value in values.items()}
 
 
-def _painter(model: bytes, variant: str, network: StyleNetwork) -> PaintFunction:
-    """Paints through ONNX Runtime; an "apply" graph gets the statistics of its own picture.
+def _graph(
+    network: StyleNetwork,
+    metadata: Mapping[str, str],
+    flavour: Arithmetic,
+    size: tuple[int, int] | None,
+    variant: ExportVariant,
+) -> onnx.ModelProto:
+    """Return the graph, of which ONNX Runtime on CUDA leaves no pixels to the CPU."""
+    if flavour == "bf16":  # an engine is built from it, by TensorRT alone
+        return bfloat_graph(network, metadata, size=size)
+    if variant == "fused":
+        model = fused_graph(network, metadata, size=size)
+    else:
+        model = style_graph(network, metadata, flavour=flavour, size=size, variant=variant)
+    refuse_pixels_on_cpu(model)
+    return model
 
-    A "steady" graph keeps nothing of those that it gets, zeros. The operators of a "fused" one are
-    those for the CPU.
+
+def _largest_activation(network: StyleNetwork, variant: ExportVariant) -> float:
+    """Return the largest number inside the graph, computed in float32 as half would overflow.
+
+    Raises:
+        ParityError: it comes near the limit of half precision.
     """
-    mine = _session(model, build_library("cpu") if variant == "fused" else None)
-    measure: onnxruntime.InferenceSession | None = None
-    if variant == "apply":
-        measure = _session(style_graph(network, {}, variant="stats").SerializeToString())
-
-    def painter(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        feed = {"image": image}
-        if measure is not None:
-            feed["statistics"] = measure.run(["statistics"], feed)[0]
-        if variant == "steady":
-            count = mine.get_inputs()[1].shape[2]
-            feed["statistics"] = np.zeros((len(image), 2, count), np.float32)
-            feed["keep"] = np.zeros(1, np.float32)
-        painted: NDArray[np.uint8] = mine.run(["image_out"], feed)[0]
-        return painted
-
-    return painter
+    twin = (
+        half_graph(network, {}, dtype=FLOAT32) if variant == "plain" else style_graph(network, {})
+    )
+    return max(check_range(twin).values())
 
 
 def _check_given(
@@ -215,34 +229,20 @@ def _check_given(
     sizes: Iterable[tuple[int, int]],
     report: Callable[[Parity], object],
 ) -> list[Parity]:
-    """Hold a "steady" graph that keeps all of what it gets against the "apply" graph."""
+    """Compare a "steady" graph that keeps all of the given statistics with the "apply" graph."""
     stats, apply = (
-        _session(style_graph(network, {}, variant=variant).SerializeToString())
+        style_graph(network, {}, variant=variant).SerializeToString()
         for variant in ("stats", "apply")
     )
-    other = calibration_photos()[-1][None, ::2, ::2]
-    (statistics,) = stats.run(["statistics"], {"image": np.ascontiguousarray(other)})
-    whole = {"keep": np.ones(1, np.float32)}
-    painters = (_stated(_session(model), whole), _stated(apply, {}))
-    return check_given(*painters, statistics, flavour, sizes, report=report)
-
-
-def _stated(
-    session: onnxruntime.InferenceSession, more: Mapping[str, NDArray[np.float32]]
-) -> PaintWithStatistics:
-    def painter(image: NDArray[np.uint8], statistics: NDArray[np.float32]) -> NDArray[np.uint8]:
-        feed = {"image": image, "statistics": statistics, **more}
-        painted: NDArray[np.uint8] = session.run(["image_out"], feed)[0]
-        return painted
-
-    return painter
-
-
-def _session(model: bytes, operators: Path | None = None) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    if operators:
-        options.register_custom_ops_library(str(operators))
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    other = np.ascontiguousarray(calibration_photos()[-1][None, ::2, ::2])
+    return check_given(
+        paint_with_given(model, keep=np.ones(1, np.float32)),
+        paint_with_given(apply),
+        measure_statistics(stats, other),
+        flavour,
+        sizes,
+        report=report,
+    )
 
 
 def _write(target: Path, data: bytes) -> None:

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from safetensors.torch import save_file
 
 from nst_export import exporter
 from nst_export.exporter import export_style
+from nst_export.verification import PaintWithStatistics
 from nst_rt import Stylizer
 from nst_rt._version import __version__
 from nst_rt.errors import ModelError, OutputError, ParityError, UsageError
@@ -125,15 +125,15 @@ def test_steady_file_is_checked_with_nothing_and_with_everything_kept(
 def test_steady_file_that_does_not_heed_what_it_is_given_is_not_written(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = exporter._stated
-    monkeypatch.setattr(exporter, "_stated", lambda session, more: honest(session, _nothing(more)))
+    honest = exporter.paint_with_given
+
+    def forgetful(model: bytes, **more: NDArray[np.float32]) -> PaintWithStatistics:
+        return honest(model, **{key: np.zeros_like(value) for key, value in more.items()})
+
+    monkeypatch.setattr(exporter, "paint_with_given", forgetful)
     with pytest.raises(ParityError, match="differs from apply graph"):
         export_style(checkpoint, tmp_path / "thin.steady.onnx", variant="steady")
     assert not (tmp_path / "thin.steady.onnx").exists()
-
-
-def _nothing(more: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    return {key: np.zeros_like(value) for key, value in more.items()}
 
 
 def test_fixed_size_is_checked_at_that_size(checkpoint: Path, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_outputs_are_not_replaced_unasked_and_need_a_place(
 ) -> None:
     target = tmp_path / "thin.onnx"
     target.write_bytes(b"mine")
-    with pytest.raises(UsageError, match="exists already; add --overwrite"):
+    with pytest.raises(UsageError, match="exists already; pass overwrite=True"):
         export_style(checkpoint, target)
     assert target.read_bytes() == b"mine"
     with pytest.raises(OutputError, match="cannot be written") as caught:
