@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.any_picture import AnyPicturePainter, VideoFrame
-from nst_rt.arguments import share, whole_number
+from nst_rt.arguments import file_path, share, whole_number
 from nst_rt.errors import ClosedError, InputError
 from nst_rt.images import (
     DEFAULT_MAX_PIXELS,
@@ -75,7 +75,7 @@ class Stylizer(Streaming):
 
     def __init__(
         self,
-        style: str | Path = "starry-night",
+        style: str | PathLike[str] = "starry-night",
         *,
         device: Device = "auto",
         precision: Precision = "auto",
@@ -94,13 +94,14 @@ class Stylizer(Streaming):
         session = SessionOptions(device, precision, threads, parallel, trust_engine)
         limits = PictureLimits(max_pixels, max_memory)
         self._options = PaintOptions(size, strength, keep_color)
-        self._painter = Painter(style, session, limits, verify=verify, adaptation=adaptation)
+        named = style if isinstance(style, str) else file_path("style", style)
+        self._painter = Painter(named, session, limits, verify=verify, adaptation=adaptation)
         self._any = AnyPicturePainter(self._painter, allow_truncated)
         super().__init__(session.parallel)
         model = self._painter.model
         self._recipe = partial(
             type(self),
-            style if model.is_shipped else model.path.absolute(),
+            named if model.is_shipped else model.path.absolute(),
             **vars(session),
             **vars(limits),
             **vars(self._options),

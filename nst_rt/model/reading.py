@@ -110,6 +110,8 @@ def file_of(name_or_path: str | Path) -> Path:
         names = [card.name for card in zoo.cards()]
         near = get_close_matches(text.lower().replace(" ", "-"), names, n=1)
         cure = f"did you mean {near[0]}?" if near else f"give a file, or a name: {', '.join(names)}"
+        if text in names:  # given as a Path
+            cure = f'a shipped style is a string, "{text}"'
         raise ModelError("no such model", path=path, cure=cure)
     if path.name.endswith(f"{SUFFIX}.json"):
         engine = shown(path.with_suffix(""))
