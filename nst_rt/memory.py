@@ -1,11 +1,11 @@
-"""How much memory this process may still take, and what engines say when there is none."""
+"""Memory that this process may still take, and messages of engines that got none."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-_NONE_LEFT = re.compile(
+_REFUSED = re.compile(
     r"failed to allocate|can't alloc|bad_alloc|out.of.memory|ALLOC_FAILED|CUDA\w* failure 2:"
     r"|smaller than requested bytes",
     re.IGNORECASE,
@@ -13,12 +13,12 @@ _NONE_LEFT = re.compile(
 
 
 def is_lack_of_memory(message: str) -> bool:
-    """Whether an engine's or driver's message says that memory was refused."""
-    return bool(_NONE_LEFT.search(message))
+    """Return whether an engine's or driver's message reports that memory was refused."""
+    return bool(_REFUSED.search(message))
 
 
 def free_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Bytes that the system has available, within the container's limit; None where unknown."""
+    """Return the bytes that are available within the container's limit; None where unknown."""
     known = [value for value in (_available(proc), _within_quota(cgroup)) if value is not None]
     return max(0, min(known)) if known else None
 
@@ -29,7 +29,7 @@ def _available(proc: Path) -> int | None:
 
 
 def _within_quota(cgroup: Path) -> int | None:
-    """What the quota of a cgroup 2 leaves, its caches not counted."""
+    """Return the bytes that a cgroup 2 has left of its quota; its caches count as free."""
     try:
         quota = (cgroup / "memory.max").read_text().strip()
     except OSError:
@@ -39,7 +39,7 @@ def _within_quota(cgroup: Path) -> int | None:
 
 
 def _numbers(file: Path) -> dict[str, int]:
-    """Lines "name number …" of a file of the kernel's."""
+    """Return the numbers of a kernel's file with lines "name number …"."""
     try:
         fields = (line.split() for line in file.read_text().splitlines())
         return {field[0]: int(field[1]) for field in fields if len(field) > 1}

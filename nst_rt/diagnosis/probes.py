@@ -122,8 +122,8 @@ def _unusable(problem: str, cure: str = "") -> Answer:
 def _failed(name: str, error: BaseException) -> Answer:
     """Return the answer of a probe that raised."""
     cause = error.__cause__ if isinstance(error, ProviderError) else error
-    said = str(cause or error).strip().splitlines()
-    line = said[0] if said else type(error).__name__
+    lines = str(cause or error).strip().splitlines()
+    line = lines[0] if lines else type(error).__name__
     if isinstance(cause, ImportError):
         if "cannot open shared object file" in line:
             library = line.split(":")[0]

@@ -21,7 +21,7 @@ WITHOUT_CUDA = "onnxruntime is its build without CUDA"
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a device can be used, and for what.
+    """A device, and what it can be used for.
 
     Attributes:
         device: its name for `--device`, or that of an engine builder.

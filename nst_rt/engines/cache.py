@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 PATIENCE_S = 3600.0
-"""How long to wait for another process that builds."""
+"""Longest wait for another process that builds."""
 KEPT, KEPT_OF_MODEL = 32, 4
 """Folders of engines in all, and for one model: other sizes, GPUs, drivers, versions."""
 _SPARE_BYTES = 2**20
@@ -39,7 +39,7 @@ _BUILT, _FAILED = "built.json", "failed.json"
 
 @dataclass(frozen=True)
 class BuildTarget:
-    """What compiles engines and for what, whatever their model."""
+    """The compiler of engines and the GPU that they are for, whatever their model."""
 
     backend: str
     """The libraries that compile it, with their versions."""
@@ -55,7 +55,7 @@ class BuildTarget:
 
 @dataclass(frozen=True)
 class EngineKey:
-    """What an engine fits. Where any of it differs, another one is built."""
+    """The facts that an engine has to fit; another one is built where any of them differs."""
 
     model: str
     """SHA-256 of the model file."""
@@ -66,7 +66,7 @@ class EngineKey:
 
     @property
     def facts(self) -> dict[str, str]:
-        """All of it, flat."""
+        """All of them by name."""
         rest = {"model": self.model, "precision": self.precision, "shapes": self.shapes}
         return rest | asdict(self.target)
 
@@ -171,9 +171,9 @@ def writable_folder(name: str = "") -> Path | None:
         _warn_once(f"{shown(folder)} is not used as a cache of engines: it {error.what}")
         return None
     except (OSError, RuntimeError) as error:
-        said = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or error
         _warn_once(
-            f"engines are not kept for the next time: their cache cannot be written ({said})"
+            f"engines are not kept for the next time: their cache cannot be written ({reason})"
         )
         return None
     return engines / name

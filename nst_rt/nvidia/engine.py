@@ -32,7 +32,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Engine:
-    """A deserialized engine with one picture in, one painting out, and a few numbers beside.
+    """A deserialized engine with one picture in, one painting out, and a few extra tensors.
 
     All launches follow one another on `stream` and share one block of GPU memory, which is as large
     as the largest picture until now needs.

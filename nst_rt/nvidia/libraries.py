@@ -106,9 +106,8 @@ def _attempt(name: str) -> str | None:
         # global: libraries that are loaded later find it by name, and its symbols
         ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
-        said = str(error)
-        found = re.match(r"(\S+): cannot open shared object file", said)
-        return Path(found[1]).name if found else f"{Path(name).name} ({said})"
+        found = re.match(r"(\S+): cannot open shared object file", str(error))
+        return Path(found[1]).name if found else f"{Path(name).name} ({error})"
     return None
 
 

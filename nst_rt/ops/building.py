@@ -75,8 +75,8 @@ def _compile(target: Target, library: Path) -> None:
     except OSError as error:
         raise ProviderError(f"{shown(Path(compiler))} does not run ({error.strerror})") from error
     if done.returncode:
-        said = [line for line in (done.stderr or done.stdout).splitlines() if "error" in line]
-        reason = said[0].strip() if said else f"exit status {done.returncode}"
+        errors = [line for line in (done.stderr or done.stdout).splitlines() if "error" in line]
+        reason = errors[0].strip() if errors else f"exit status {done.returncode}"
         raise ProviderError(f"{shown(Path(compiler))} does not compile the operators ({reason})")
 
 
