@@ -32,7 +32,7 @@ class StyleChanger:
     ) -> None:
         self._names, self._open_style, self._notify = names, open_style, notify
         self._lock = threading.Lock()
-        self._index = self._wish = 0
+        self._index = self._chosen = 0
         self._shape: tuple[int, ...] = ()
         self._ready: tuple[int, Stylizer] | None = None
         self._opening = self._closed = False
@@ -47,7 +47,7 @@ class StyleChanger:
     @property
     def opening(self) -> str:
         """Name of the style that is being opened, empty if none is."""
-        return self._names[self._wish] if self._opening else ""
+        return self._names[self._chosen] if self._opening else ""
 
     def paint(
         self, rgb: NDArray[np.uint8], *, strength: float, keep_color: bool
@@ -67,18 +67,18 @@ class StyleChanger:
 
     def step(self, count: int) -> None:
         """Choose the style `count` places further on, wrapping around at the end."""
-        self.choose((self._wish + count) % len(self._names))
+        self.choose((self._chosen + count) % len(self._names))
 
     def choose(self, index: int) -> None:
         """Choose a style by its index; one that does not exist is ignored."""
         if not index < len(self._names):
             return
         with self._lock:
-            self._wish = index
+            self._chosen = index
             if not self._opening:
                 self._opening = True
                 self._thread = threading.Thread(
-                    target=self._open_wished, name="nst-style", daemon=True
+                    target=self._open_chosen, name="nst-style", daemon=True
                 )
                 self._thread.start()
 
@@ -92,25 +92,25 @@ class StyleChanger:
         self._replace_ready(None)
         self._stylizer.close()
 
-    def _open_wished(self) -> None:
-        """Open the chosen style, and again what is chosen meanwhile."""
+    def _open_chosen(self) -> None:
+        """Open the chosen style, then any style chosen meanwhile."""
         while True:
             with self._lock:
-                wish = self._wish
-                there = self._ready[0] if self._ready else self._index
-                if wish == there or self._closed:
+                chosen = self._chosen
+                latest = self._ready[0] if self._ready else self._index
+                if chosen == latest or self._closed:
                     self._opening = False
                     return
-            if wish == self._index:  # the current style again: drop what was to replace it
+            if chosen == self._index:  # the current style again: drop what was to replace it
                 self._replace_ready(None)
                 continue
             try:
-                self._replace_ready((wish, self._prepared(self._names[wish])))
+                self._replace_ready((chosen, self._open_warm(self._names[chosen])))
             except Exception as error:
                 self._notify(f"{error}; the style stays")
                 with self._lock:
-                    if self._wish == wish:
-                        self._wish = there
+                    if self._chosen == chosen:
+                        self._chosen = latest
 
     def _replace_ready(self, ready: tuple[int, Stylizer] | None) -> None:
         with self._lock:
@@ -118,7 +118,7 @@ class StyleChanger:
         if before:
             before[1].close()
 
-    def _prepared(self, name: str) -> Stylizer:
+    def _open_warm(self, name: str) -> Stylizer:
         """Open a style and paint one picture, since the first painting is the slow one."""
         stylizer = self._open_style(name)
         if self._shape:
