@@ -79,7 +79,7 @@ def tensorrt_rtx() -> Answer:
 PROBES: dict[str, Callable[[], Answer]] = {
     probe.__name__: probe for probe in (driver, openvino, onnxruntime, cuda, tensorrt, tensorrt_rtx)
 }
-_REPLACED = 'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
+_REPLACED = 'pip uninstall -y onnxruntime onnxruntime-gpu && pip install "nst-rt[cuda]"'
 
 
 def _painting(device: Device) -> Answer:

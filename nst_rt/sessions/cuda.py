@@ -113,7 +113,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
         if self._provider not in onnxruntime.get_available_providers():
             what = f"onnxruntime is its build without CUDA, it has no {self._provider}"
-            cure = 'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
+            cure = 'pip uninstall -y onnxruntime onnxruntime-gpu && pip install "nst-rt[cuda]"'
             if load(DRIVER):
                 what = f"no NVIDIA driver is here, and {what}"
                 cure = f"{cure_for([DRIVER])}, then {cure}"

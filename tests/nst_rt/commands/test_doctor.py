@@ -106,7 +106,7 @@ def test_build_without_cuda_on_a_machine_with_a_gpu(cuda_machine) -> None:
     said = lines(doctor(LD_LIBRARY_PATH=str(cuda_machine.libraries)))
     assert said["cuda"] == (
         "not usable: onnxruntime is its build without CUDA: "
-        'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
+        'pip uninstall -y onnxruntime onnxruntime-gpu && pip install "nst-rt[cuda]"'
     )
 
 

@@ -69,7 +69,7 @@ except NstError as error:
     )  # fmt: skip
     assert ended.stdout == (
         "onnxruntime is its build without CUDA, it has no CUDAExecutionProvider; "
-        'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"\n'
+        'pip uninstall -y onnxruntime onnxruntime-gpu && pip install "nst-rt[cuda]"\n'
     )
 
 
@@ -80,7 +80,7 @@ def test_driver_and_build_that_are_both_missing_are_both_named(model_path, monke
     assert str(raised.value) == (
         "no NVIDIA driver is here, and onnxruntime is its build without CUDA, it has no "
         "CUDAExecutionProvider; install the NVIDIA driver, then "
-        'pip uninstall -y onnxruntime && pip install "nst-rt[cuda]"'
+        'pip uninstall -y onnxruntime onnxruntime-gpu && pip install "nst-rt[cuda]"'
     )
 
 
