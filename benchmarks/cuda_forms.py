@@ -20,10 +20,10 @@ from typing import Any
 import click
 
 from benchmarks import measure
+from benchmarks.styles import shipped
 from nst_export.forms import FORMS
 from nst_export.fused import fused_graph
 from nst_export.half import half_graph
-from nst_rt import zoo
 from nst_rt.errors import UsageError
 from nst_rt.ops import build_library
 from nst_train.style_file import load_style
@@ -135,10 +135,7 @@ def _library() -> Path:
 @measure.results_option
 def cuda_forms(style: str, results: Path) -> None:
     """Count what each form of a shipped STYLE costs at 1080p."""
-    card = zoo.find(style)
-    if card is None:
-        raise UsageError(f"no shipped style {style!r}", cure="see nst-rt models")
-    network, _ = load_style(card.file("checkpoint"))
+    network, _ = load_style(shipped(style).file("checkpoint"))
     SITE_CACHE.mkdir(parents=True, exist_ok=True)
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from fractions import Fraction
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ import click
 import numpy as np
 
 from benchmarks import measure
+from benchmarks.clips import make_clip
 from nst_rt.errors import NstError
+from nst_rt.pixels import Pixels
 
 GOAL_MIB = 1.0
 """Rise per 10,000 frames that is taken for none."""
@@ -47,19 +49,10 @@ print(json.dumps({"frames": done.frames, "seconds": done.seconds, "seen": seen})
 """
 
 
-def make_clip(path: Path, frames: int) -> Path:
-    """A grey that wanders, so that frames differ and cost next to nothing."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 25)
-        for index in range(frames):
-            grey = np.full((HEIGHT, WIDTH, 3), index % 251, np.uint8)
-            frame = av.VideoFrame.from_ndarray(grey, "rgb24")
-            frame.pts = index
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
+def wandering_grey(frames: int) -> Iterator[Pixels]:
+    """Yield frames that differ and cost next to nothing."""
+    for index in range(frames):
+        yield np.full((HEIGHT, WIDTH, 3), index % 251, np.uint8)
 
 
 def measured(clip: Path, target: Path, style: str) -> dict[str, Any]:
@@ -85,7 +78,8 @@ def rise_mib(seen: list[tuple[int, int]]) -> float:
 def video_memory(style: str, frames: int, results: Path) -> None:
     """Paint many small frames and watch the memory."""
     with tempfile.TemporaryDirectory() as folder:
-        clip = make_clip(Path(folder) / "clip.mp4", frames)
+        pictures = wandering_grey(frames)
+        clip = make_clip(Path(folder) / "clip.mp4", pictures, rate=25, preset="ultrafast")
         found = measured(clip, Path(folder) / "painted.mp4", style)
     if found["frames"] != frames:
         raise NstError(f"{frames} frames became {found['frames']}")

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from fractions import Fraction
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,29 +29,23 @@ import click
 import numpy as np
 
 from benchmarks import measure
+from benchmarks.clips import make_clip
 from nst_rt.errors import NstError
+from nst_rt.pixels import Pixels
 
 RATE, SECONDS, PART_SECONDS = 25, 12, 1.0
 WIDTH, HEIGHT = 160, 96
 _RUN = "from nst_rt.commands import main; main()"
 
 
-def make_clip(path: Path) -> Path:
-    """Noise that moves over a picture of stripes: every frame is another one."""
+def moving_noise() -> Iterator[Pixels]:
+    """Yield noise that moves over stripes: every frame is another one."""
     noise = np.random.default_rng(0).integers(0, 80, (HEIGHT, 2 * WIDTH, 3), np.uint8)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, RATE)
-        for index in range(RATE * SECONDS):
-            stripes = (np.arange(WIDTH) // 8 + index // 4) % 2 * 120
-            shift = index % WIDTH
-            picture = noise[:, shift : shift + WIDTH] + stripes[None, :, None].astype(np.uint8)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24")
-            frame.pts = index
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
+    for index in range(RATE * SECONDS):
+        stripes = (np.arange(WIDTH) // 8 + index // 4) % 2 * 120
+        shift = index % WIDTH
+        picture = noise[:, shift : shift + WIDTH] + stripes[None, :, None].astype(np.uint8)
+        yield np.ascontiguousarray(picture)
 
 
 def decoded(path: Path) -> list[str]:
@@ -89,7 +83,9 @@ class Trial:
     """Conversions that are killed and resumed, beside one that is not."""
 
     def __init__(self, folder: Path, style: str, seed: int) -> None:
-        self.clip, self.style = make_clip(folder / "clip.mp4"), style
+        pictures = moving_noise()
+        self.clip = make_clip(folder / "clip.mp4", pictures, rate=RATE, preset="veryfast")
+        self.style = style
         self.chance = random.Random(seed)
         began = time.perf_counter()
         finished(start(self.clip, folder / "alone.mp4", style))
