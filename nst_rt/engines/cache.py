@@ -15,12 +15,12 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nst_rt.atomic import replace_file
 from nst_rt.cache import engines_folder
+from nst_rt.engines.key import EngineKey
 from nst_rt.errors import NstError, OutputError, ProviderError, shown
 from nst_rt.lock import wait_for_lock
 from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
@@ -35,53 +35,6 @@ KEPT, KEPT_OF_MODEL = 32, 4
 _SPARE_BYTES = 2**20
 """Free bytes of a disk that was not full while files were written."""
 _BUILT, _FAILED = "built.json", "failed.json"
-
-
-@dataclass(frozen=True)
-class BuildTarget:
-    """The compiler of engines and the GPU that they are for, whatever their model."""
-
-    backend: str
-    """The libraries that compile it, with their versions."""
-    gpu: str
-    capability: str
-    driver: str
-
-    @property
-    def digest(self) -> str:
-        """Sixteen digits that stand for it in file names."""
-        return _digest([self.backend, self.gpu, self.capability, self.driver])
-
-
-@dataclass(frozen=True)
-class EngineKey:
-    """The facts that an engine has to fit; another one is built where any of them differs."""
-
-    model: str
-    """SHA-256 of the model file."""
-    target: BuildTarget
-    precision: str
-    shapes: str
-    """Smallest, usual and largest picture."""
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """All of them by name."""
-        rest = {"model": self.model, "precision": self.precision, "shapes": self.shapes}
-        return rest | asdict(self.target)
-
-    @property
-    def folder_name(self) -> str:
-        return f"{self._model}-{_digest(self.facts)}"
-
-    @property
-    def siblings(self) -> str:
-        """Pattern of the folder names of this model's engines."""
-        return f"{self._model}-*"
-
-    @property
-    def _model(self) -> str:
-        return self.model[:16]
 
 
 def build_once(key: EngineKey, title: str, build: Callable[[Path | None], T]) -> T:
@@ -285,7 +238,3 @@ def _sha256(file: Path) -> str:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-def _digest(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from nst_rt.engines.cache import BuildTarget, writable_folder
+from nst_rt.engines.cache import writable_folder
+from nst_rt.engines.key import BuildTarget
 from nst_rt.engines.rebuild_command import size_error
 from nst_rt.engines.side_car import EngineFacts
 from nst_rt.errors import ModelError, ProviderError

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nst_rt.engines.cache import BuildTarget, EngineKey, build_once, writable_folder
+from nst_rt.engines.cache import build_once, writable_folder
+from nst_rt.engines.key import BuildTarget, EngineKey
 from nst_rt.errors import LimitError, ProviderError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import query_driver

@@ -14,7 +14,8 @@ import pytest
 
 from nst_rt.atomic import replace_file
 from nst_rt.engines import cache as engine_cache
-from nst_rt.engines.cache import KEPT_OF_MODEL, BuildTarget, EngineKey, build_lock, build_once
+from nst_rt.engines.cache import KEPT_OF_MODEL, build_lock, build_once
+from nst_rt.engines.key import BuildTarget, EngineKey
 from nst_rt.errors import ModelError, ProviderError
 from nst_rt.ownership import private_folder
 
@@ -245,7 +246,8 @@ def test_note_on_a_failure_that_says_nothing_is_passed_over(note, builder, cache
 
 BUILDING = """
     import logging, sys
-    from nst_rt.engines.cache import BuildTarget, EngineKey, build_once
+    from nst_rt.engines.cache import build_once
+    from nst_rt.engines.key import BuildTarget, EngineKey
 
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)
     sys.stdout.reconfigure(line_buffering=True)
