@@ -74,10 +74,10 @@ class Engine:
         self._image, self._painting = _picture_names(trt, self._engine, extra)
         self._workspace: DeviceBuffer | None = None
 
-    def launch(
+    def prepare(
         self, shape: Shape, image: int, painting: int, extra: Mapping[str, DeviceBuffer] = _NOTHING
     ) -> Launch:
-        """Prepare painting N×H×W×3 from one address on the GPU to another.
+        """Return a launch that paints N×H×W×3 from one address on the GPU to another.
 
         Args:
             shape: the picture's.
@@ -101,7 +101,7 @@ class Engine:
             )
         ):
             raise error_from(take_recent_errors(), self.title, _PAINTING)
-        workspace = self._room(context.update_device_memory_size_for_shapes())
+        workspace = self._shared_workspace(context.update_device_memory_size_for_shapes())
         context.set_device_memory(int(workspace.address), workspace.size)
         return Launch(self, context, workspace, extra)
 
@@ -109,7 +109,7 @@ class Engine:
         """Free the block of memory, as soon as no launch uses it."""
         self._workspace = None
 
-    def _room(self, size: int) -> DeviceBuffer:
+    def _shared_workspace(self, size: int) -> DeviceBuffer:
         """Return the block that launches share; earlier launches keep the smaller one before it."""
         if self._workspace is None or self._workspace.size < size:
             self._workspace = None  # freed first, where nobody else holds it

@@ -107,7 +107,7 @@ def _bind(
     if not facts.takes(shape):
         raise size_error(model.path, facts, (shape[1], shape[2]), shape[0])
     extra = ExtraTensors(engine.cuda, model, shape[0])
-    launch = engine.launch(shape, image, painting, extra.device_buffers)
+    launch = engine.prepare(shape, image, painting, extra.device_buffers)
     keep_in_children(launch)
     return EngineBinding(launch, extra, engine.stream)
 

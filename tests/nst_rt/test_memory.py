@@ -1,4 +1,4 @@
-"""Free memory, as the kernel tells it."""
+"""Free memory, as the kernel reports it."""
 
 from __future__ import annotations
 

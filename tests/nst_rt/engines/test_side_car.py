@@ -1,4 +1,4 @@
-"""The side-car of an engine, read back, and refused when it is none."""
+"""The side-car of an engine is read back; other files are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DLPack as NumPy and PyTorch speak it: arrays borrowed and lent, each freed once."""
+"""DLPack with NumPy and PyTorch: arrays imported and exported, each freed once."""
 
 from __future__ import annotations
 

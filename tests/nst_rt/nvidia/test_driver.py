@@ -1,4 +1,4 @@
-"""The driver's own words: GPUs, versions, and why there are none."""
+"""The driver is queried for GPUs and versions, and for the reason why there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ONNX Runtime says of CUDA becomes one line with a cure."""
+"""ONNX Runtime's messages about CUDA become one line with a cure."""
 
 from __future__ import annotations
 

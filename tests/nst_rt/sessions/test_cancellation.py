@@ -1,4 +1,4 @@
-"""Work that is painted in one thread is ended by another."""
+"""Work of one thread is cancelled by another."""
 
 from __future__ import annotations
 
