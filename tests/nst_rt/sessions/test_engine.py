@@ -287,7 +287,7 @@ def test_graph_is_not_captured_from_what_was_never_run(
     session = opened(trust_engine=True)
     allocate = session._cuda.driver.cuMemAlloc
     places = [int(session._cuda.call(allocate, picture.size)) for _ in range(2)]
-    launch = session._engine.launch(picture.shape, *places)
+    launch = session._engine.prepare(picture.shape, *places)
     print(told(lambda: Graph(session._cuda, session._engine.stream, launch._enqueue)))
     print((session.run(picture) == picture).all())
     """
