@@ -1,4 +1,4 @@
-"""The size at which a picture is painted: the working size, or what the model takes of it."""
+"""The size at which a picture is painted: the working size, or a smaller one for an engine."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ logger = logging.getLogger(__name__)
 
 
 class Fitting:
-    """Chooses sizes, and says once where an engine made one smaller.
+    """Chooses sizes, and warns once where an engine requires a smaller one.
 
     Args:
         steady: the style's steady file.
-        within_memory: paints in parts what the plain file does not take.
+        within_memory: paints pictures in parts that the plain file does not take.
     """
 
     def __init__(self, steady: SteadyStyle, within_memory: WithinMemory) -> None:
         self._steady, self._within_memory = steady, within_memory
-        self._told_limit = False
+        self._has_warned = False
 
     def size_of(
         self, model: ModelFile, height: int, width: int, size: Size, *, steadily: bool
     ) -> tuple[int, int]:
-        """Height and width at which a picture is painted, see `Painter.working_size`.
+        """Return the size at which a picture is painted, see `Painter.working_size`.
 
         Args:
-            model: which paints it.
+            model: the file that paints it.
             height: of the picture.
             width: of the picture.
             size: long side, or "full".
-            steadily: whether it is a frame of one video, which is painted at once or not at all.
+            steadily: whether it is a frame of a video, which cannot be painted in parts.
+
+        Returns:
+            Height and width.
         """
         fixed = model.fixed_size
         if fixed is None or (model.engine and fixed != (height, width)):
@@ -53,7 +56,7 @@ class Fitting:
     def _fitted(
         self, model: ModelFile, at: tuple[int, int], *, shrinks: bool, steadily: bool
     ) -> tuple[int, int]:
-        """A working size that the model takes: engines are for a range of sizes."""
+        """Return a working size that the model takes: engines are for a range of sizes."""
         engine = model.engine
         if engine is None or engine.takes((1, *at, 3)):
             return at
@@ -62,17 +65,17 @@ class Fitting:
         in_parts = not steadily and at[0] >= engine.smallest[0] and at[1] >= engine.smallest[1]
         smaller = engine.fitted(at) if shrinks else None
         if smaller is None:
-            raise size_error(model.path, engine, at, instead=self._lacks(in_parts))
-        if not self._told_limit:
-            self._told_limit = True
+            raise size_error(model.path, engine, at, instead=self._missing_for_parts(in_parts))
+        if not self._has_warned:
+            self._has_warned = True
             logger.warning(
                 "%s takes pictures of %s: larger ones are painted smaller%s",
-                shown(model.path.name), engine.range_text(), self._lacks(in_parts),
+                shown(model.path.name), engine.range_text(), self._missing_for_parts(in_parts),
             )  # fmt: skip
         return smaller
 
-    def _lacks(self, in_parts: bool) -> str:
-        """What else it takes to paint a picture `in_parts`, where that would be of use."""
+    def _missing_for_parts(self, in_parts: bool) -> str:
+        """Return the text that says what painting `in_parts` lacks, empty where that is no use."""
         try:
             if in_parts:
                 self._steady.session()

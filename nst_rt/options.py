@@ -1,4 +1,4 @@
-"""What may be said of how a picture is painted."""
+"""Options for painting one picture: size, strength, colours."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from nst_rt.arguments import share, whole_number
 DEFAULT_SIZE = 1280
 """Long side in pixels at which larger pictures are painted: strokes keep a visible size."""
 Size = int | Literal["full"]
+"""Long side in pixels to paint at, or the picture's own."""
 
 
 class CallOptions(TypedDict, total=False):
-    """What a call may say of one picture; see `Stylizer.__call__`."""
+    """Keyword arguments of a call for one picture; see `Stylizer.__call__`."""
 
     size: Size | None
     strength: float | None
@@ -27,14 +28,14 @@ class CallOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class PaintOptions:
-    """How one picture is painted; a Stylizer has its own, and a call may change them."""
+    """Options for one picture; a Stylizer has its own, and a call may change them."""
 
     size: Size
     strength: float
     keep_color: bool
 
     def __post_init__(self) -> None:
-        size: object = self.size  # callers without a type checker give anything
+        size: object = self.size  # any type, from callers without a type checker
         if not (isinstance(size, str) and size == "full"):
             size = whole_number("size", size, cure='give a long side in pixels, or "full"')
         object.__setattr__(self, "size", size)
@@ -44,7 +45,7 @@ class PaintOptions:
     def changed(
         self, size: Size | None, strength: float | None, keep_color: bool | None
     ) -> PaintOptions:
-        """These options with those that are given in their place.
+        """Return these options with those that are not None replaced.
 
         Raises:
             UsageError: a value out of range.

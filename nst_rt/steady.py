@@ -1,7 +1,7 @@
-"""The steady file of a style: the same network, painting with statistics that are given.
+"""The steady file of a style: the same network, which also takes normalization statistics.
 
-It serves what paints one thing in several pictures: the frames of a video, the tiles of a large
-picture.
+It paints pictures that belong together with the same statistics: the frames of a video, the tiles
+of a large picture.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Statistics = NDArray[np.float32]
 
 
 class SteadyStyle:
-    """A style's steady file, read and opened when it is first wanted.
+    """A style's steady file, read and opened when it is first used.
 
     Args:
         style: a shipped style's name, or the plain or steady file.
-        plain: the style's plain file, of whose checkpoint the steady one must be.
-        verify: hold a shipped style against its hash.
-        opens: loads a model as the plain one was.
+        plain: the style's plain file; both must be from the same checkpoint.
+        verify: whether a shipped style is checked against its hash.
+        opens: opens a session with the options of the plain file.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class SteadyStyle:
         self._session: Session | None = None
 
     def session(self) -> Session:
-        """The loaded file.
+        """Return the session, opened now if it is not yet.
 
         Raises:
-            ModelError: the style has no steady file, or that of another checkpoint, or an engine
-                that nobody answers for.
+            ModelError: the style has no steady file, or one from another checkpoint, or an engine
+                that is not trusted.
             ProviderError: the device does not paint it.
         """
         with self._lock:
@@ -60,26 +60,26 @@ class SteadyStyle:
             return self._session
 
     def model(self) -> ModelFile:
-        """The file itself, once it is loaded; `session` says what it raises."""
+        """Return the model file, read now if it is not yet; raises as `session` does."""
         self.session()
         assert self._model is not None
         return self._model
 
     @property
     def sha256(self) -> str | None:
-        """Of the file that was loaded last, None if nobody wanted it yet."""
+        """Hash of the file that was read last, None before the first use."""
         model = self._model
         return model.sha256 if model else None
 
     @property
     def opened(self) -> Session | None:
-        """The loaded file, None if nobody wanted it yet."""
+        """The open session, None before the first use."""
         return self._session
 
     def paint(
         self, picture: Pixels, statistics: Statistics | None, keep: float
     ) -> tuple[Pixels, Statistics]:
-        """Paint with a share `keep` of given statistics and the rest of the picture's own.
+        """Paint with a share `keep` of given statistics and the rest from the picture itself.
 
         Args:
             picture: uint8 H×W×3, C-contiguous.
@@ -97,7 +97,7 @@ class SteadyStyle:
             }
         painting, further = self.session().run_all(picture[None], **given)
         if statistics is not None and keep == 1:
-            return painting[0], statistics  # as they came, not as they are after two roundings
+            return painting[0], statistics  # as given: the graph's have been rounded twice
         return painting[0], further["statistics_out"][0]
 
     def close(self) -> None:
@@ -109,12 +109,12 @@ class SteadyStyle:
             raise ModelError("a model of another program takes no statistics", path=self._style)
         model = read_model(self._style, variant="steady", verify=self._verify)
         if model.num_statistics is None:
-            raise ModelError("takes no statistics, though it is called so", path=model.path)
+            raise ModelError("takes no statistics, although its name says so", path=model.path)
         one, other = (m.metadata.get("checkpoint_sha256") for m in (model, self._plain))
         if one != other:
             raise ModelError(
-                f"is of another checkpoint than {shown(self._plain.path)}",
+                f"is from another checkpoint than {shown(self._plain.path)}",
                 path=model.path,
-                cure="export both from one",
+                cure="export both from the same one",
             )
         return model

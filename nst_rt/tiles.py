@@ -1,4 +1,4 @@
-"""Tiles that cover a picture, and overlap by as much as an output pixel sees."""
+"""Tiles that cover a picture and overlap by the receptive radius."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nst_rt.sessions.limits import Limits
 
 @dataclass(frozen=True)
 class Span:
-    """Where a tile lies along one axis, and which part of it is used."""
+    """Position of a tile along one axis, and the part of it that is kept."""
 
     start: int
     stop: int
     first: int
     last: int
-    """One past the last that is used."""
+    """One past the last pixel that is kept."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ def tiling(
     multiple: int,
     limits: Limits | None = None,
 ) -> Tiling | None:
-    """Tiles of at most `pixels` each that cover a picture, None where that is too few.
+    """Return tiles of at most `pixels` each that cover a picture, None where that is too few.
 
     Args:
         height: of the picture.
         width: of the picture.
-        pixels: what may be painted at once.
-        radius: how far an output pixel sees.
-        multiple: tiles begin on it, as the network counts in it.
-        limits: within which they are; none by default.
+        pixels: how many may be painted at once.
+        radius: receptive radius of an output pixel in pixels.
+        multiple: number of which each tile's start is a multiple, as sizes inside the network are.
+        limits: sizes that tiles must have; any by default.
     """
     overlap = math.ceil(radius / multiple) * multiple
     smallest = 3 * overlap
@@ -68,9 +68,9 @@ def tiling(
 
 
 def _spans(length: int, most: int, overlap: int, multiple: int, least: int) -> tuple[Span, ...]:
-    """As few and as equal tiles along an axis as cover it.
+    """Return the fewest tiles that cover an axis, as equal as possible.
 
-    None is longer than `most` or shorter than `least`; there are none where that cannot be.
+    Each has a length from `least` to `most`; there are none where that is impossible.
     """
     if most >= length:
         return (Span(0, length, 0, length),) if length >= least else ()

@@ -1,4 +1,4 @@
-"""The model file: finding it, refusing what is not one, reading what it says of itself."""
+"""The model file: finding, checking and describing it."""
 
 from nst_rt.model.checking import OPERATORS, PREFIX, SCHEMA, check_model
 from nst_rt.model.file import Adaptation, Layout, ModelFile

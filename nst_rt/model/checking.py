@@ -1,4 +1,4 @@
-"""Whether the bytes of a model file are what we run: refused is what is unsafe or another kind."""
+"""Checks of a model file's bytes: unsafe files and other kinds are refused."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from nst_rt.protobuf import WireError
 logger = logging.getLogger(__name__)
 
 PREFIX = "nst_rt."
-"""What the names of our metadata begin with in a file."""
+"""Prefix of our metadata's names in a file."""
 SCHEMA = 1
 OPERATORS = "nst_rt"
-"""The domain of the operators of `nst_rt.ops`, which a model of the variant "fused" needs."""
+"""Domain of the operators of `nst_rt.ops`, which a model of the variant "fused" needs."""
 _NUMBERS = {
     "scale": "[1-9]|1[0-6]",
     "width": r"\d{1,3}(\.\d{1,9})?",
     "multiple": r"[1-9]\d?",
     "receptive_radius": r"\d{1,4}",
 }
-"""Metadata that is computed with, and what it looks like."""
+"""Metadata that is used in arithmetic, and its patterns."""
 _CHECKPOINT = "a safetensors checkpoint"
 _AGAIN = "download or export it again"
 
 
 def check_model(path: Path, data: bytes, *, adaptation: Adaptation | None = None) -> ModelFile:
-    """Check the bytes of a model file, of which `path` is the name in what is said.
+    """Check the bytes of a model file; `path` names it in messages.
 
     Raises:
         ModelError: damaged, unsafe, or of another kind.
@@ -44,11 +44,11 @@ def check_model(path: Path, data: bytes, *, adaptation: Adaptation | None = None
         for key, value in summary.metadata.items()
         if key.startswith(PREFIX)
     }
-    refuse_nonsense(path, ours)
+    check_numbers(path, ours)
     if adaptation is None:
         _refuse_other_kinds(path, summary, ours)
     elif len(summary.inputs) != 1 or len(summary.outputs) != 1:
-        raise ModelError(f"is not 1 picture in, 1 picture out ({_doors(summary)})", path=path)
+        raise ModelError(f"is not 1 picture in, 1 picture out ({_signature(summary)})", path=path)
     return ModelFile(
         path=path,
         data=data,
@@ -62,16 +62,18 @@ def check_model(path: Path, data: bytes, *, adaptation: Adaptation | None = None
     )
 
 
-def refuse_nonsense(path: Path, ours: dict[str, str]) -> None:
-    """Refuse metadata of ours whose numbers are none: what uses them need not check again.
+def check_numbers(path: Path, ours: dict[str, str]) -> None:
+    """Check the numbers in our metadata, so that no user of them has to.
 
     Raises:
-        ModelError: a value that is not computed with.
+        ModelError: a value that is no such number.
     """
     for key, pattern in _NUMBERS.items():
         if not re.fullmatch(pattern, ours.get(key, "1")):
             raise ModelError(
-                f"says of itself {key} {_short(ours[key])!r}", path=path, cure="export it again"
+                f"has {key} {_short(ours[key])!r} in its metadata",
+                path=path,
+                cure="export it again",
             )
 
 
@@ -148,19 +150,20 @@ def _refuse_other_kinds(path: Path, summary: OnnxSummary, ours: dict[str, str]) 
     if ours.get("variant") == "steady":
         if not (_fits_steady(summary.inputs, 3) and _fits_steady(summary.outputs, 2)):
             raise ModelError(
-                f"is steady as it says, but not as such a file is ({_doors(summary)})",
+                f"calls itself steady, without the inputs and outputs ({_signature(summary)})",
                 path=path,
                 cure="export it again",
             )
     elif not (_fits(summary.inputs) and _fits(summary.outputs)):
         raise ModelError(
-            f"is not 1 picture in, 1 picture out as uint8 N×H×W×3 ({_doors(summary)})",
+            f"is not 1 picture in, 1 picture out as uint8 N×H×W×3 ({_signature(summary)})",
             path=path,
             cure="say how to feed it: --layout nhwc|nchw and --range 1|255",
         )
     if not ours:
         logger.warning(
-            "%s: says nothing of itself; taken for a style of scale 1 on sRGB pictures", shown(path)
+            "%s: has no metadata of nst-rt; taken for a style of scale 1 on sRGB pictures",
+            shown(path),
         )
 
 
@@ -174,7 +177,7 @@ def _fits(specs: list[TensorSpec]) -> bool:
 
 
 def _fits_steady(specs: list[TensorSpec], count: int) -> bool:
-    """A picture, statistics N×2×C, and of the inputs the number that says how much to keep."""
+    """Return whether they are a picture, statistics N×2×C and, for inputs, the share to keep."""
     if len(specs) != count or not _fits(specs[:1]):
         return False
     numbers = [(spec.name.removesuffix("_out"), spec.dtype, spec.shape[1:]) for spec in specs[1:]]
@@ -183,17 +186,17 @@ def _fits_steady(specs: list[TensorSpec], count: int) -> bool:
     return wanted and numbers[1:] in ([], [("keep", "float32", ())])
 
 
-def _doors(summary: OnnxSummary) -> str:
+def _signature(summary: OnnxSummary) -> str:
     return " → ".join(_named(map(str, end)) for end in (summary.inputs, summary.outputs))
 
 
 def _named(names: Iterable[str]) -> str:
-    """The first three of the names that a file gives."""
+    """Join the first three of a file's names."""
     given = list(names)
     text = ", ".join(map(_short, given[:3])) or "nothing"
     return text + (" …" if len(given) > 3 else "")
 
 
 def _short(text: str) -> str:
-    """What a file says, fit for a part of one line whatever it is."""
+    """Cut and escape text from a file, so that it fits into one line whatever it is."""
     return shown(text[:100])

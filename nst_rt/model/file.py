@@ -1,4 +1,4 @@
-"""A checked model file, and what it says of itself."""
+"""A checked model file and its metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Layout = Literal["nhwc", "nchw"]
 
 @dataclass(frozen=True)
 class Adaptation:
-    """How to feed a foreign model: its axis order, and the value that stands for white."""
+    """How to feed a model of another program: its axis order, and its value for white."""
 
     layout: Layout = "nchw"
     white: float = 255.0
@@ -29,10 +29,10 @@ class Adaptation:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A checked model file. `data` are its bytes: a file replaced later changes nothing.
+    """A checked model file. `data` are its bytes: replacing the file later changes nothing.
 
-    Of an engine, `engine` is its side-car, from which its metadata, inputs and outputs are;
-    operators are not known.
+    For an engine, `engine` is its side-car, from which metadata, inputs and outputs are taken; its
+    operators are unknown.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class ModelFile:
     adaptation: Adaptation | None = None
     engine: EngineFacts | None = None
     is_shipped: bool = False
-    """Whether it was read by a shipped style's name; one that is read by its path is any file."""
+    """Whether it was found by a shipped style's name, not by its path."""
 
     @property
     def name(self) -> str:
@@ -54,12 +54,12 @@ class ModelFile:
 
     @property
     def scale(self) -> int:
-        """Output pixels per input pixel, along one side."""
+        """Output pixels per input pixel along one side."""
         return int(self.metadata.get("scale", "1"))
 
     @property
     def flavour(self) -> str:
-        """Arithmetic that the file asks for: "fp32" or "fp16"."""
+        """Arithmetic of the file: "fp32" or "fp16"."""
         return self.metadata.get("flavour", "fp32")
 
     @property
@@ -78,28 +78,28 @@ class ModelFile:
 
     @property
     def width(self) -> float:
-        """Channels of the network against Johnson's; what the shipped styles have, if unknown."""
+        """Channels of the network relative to Johnson's; if unknown, that of the shipped styles."""
         return float(self.metadata.get("width", "0.5"))
 
     @property
     def multiple(self) -> int:
-        """What height and width are multiples of inside."""
+        """Number of which height and width are multiples inside the network."""
         return int(self.metadata.get("multiple", "4"))
 
     @property
     def receptive_radius(self) -> int:
-        """How far an output pixel sees, in pixels; that of the shipped styles, if unknown."""
+        """Receptive radius of an output pixel in pixels; if unknown, that of the shipped styles."""
         return int(self.metadata.get("receptive_radius", "57"))
 
     @property
     def fixed_size(self) -> tuple[int, int] | None:
-        """Height and width of a fixed-size model, None if it takes any."""
+        """Height and width of a fixed-size model, None for one that takes any."""
         layout = self.adaptation.layout if self.adaptation else "nhwc"
         height, width = self.inputs[0].shape[1:3] if layout == "nhwc" else self.inputs[0].shape[2:4]
         return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
     def facts(self) -> dict[str, object]:
-        """Everything worth printing, JSON-ready."""
+        """Return all facts worth printing, JSON-ready."""
         known = {"licence": "unknown", **self.metadata}
         own = (
             self.engine.summary()

@@ -1,4 +1,4 @@
-"""A model by its name or path: found, read, and held against what is known of it."""
+"""Reading of models by name or path, and checks against their cards and side-cars."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nst_rt.engines.rebuild_command import steady_build_command
 from nst_rt.engines.side_car import SUFFIX, read_engine_facts
 from nst_rt.engines.trust import check_integrity
 from nst_rt.errors import ModelError, UsageError, shown
-from nst_rt.model.checking import check_model, refuse_nonsense
+from nst_rt.model.checking import check_model, check_numbers
 from nst_rt.model.file import Adaptation, ModelFile
 from nst_rt.onnx_file import TensorSpec
 
 logger = logging.getLogger(__name__)
 
 _STEADY = ".steady"
-"""In the name of a steady file; it lies beside the plain one of the same checkpoint."""
+"""Part of a steady file's name; it is beside the plain file of the same checkpoint."""
 
 
 def read_model(
@@ -35,12 +35,12 @@ def read_model(
     """Find and check a model.
 
     Args:
-        name_or_path: a shipped style's name, or a file: a model (.onnx), or an engine whose
-            side-car lies beside it.
+        name_or_path: a shipped style's name, or a file: a model (.onnx), or an engine with its
+            side-car.
         flavour: which of a shipped style's two plain files.
-        variant: "steady" is the file that takes statistics: a shipped style's, or the one beside
-            `x.onnx` that is called `x.steady.onnx`, beside `x.engine` `x.steady.engine`.
-        verify: hold a shipped style against its card's size and hash.
+        variant: "steady" is the file that takes statistics: a shipped style's, or for `x.onnx` the
+            file `x.steady.onnx` beside it, for `x.engine` `x.steady.engine`.
+        verify: whether a shipped style is checked against its card's size and hash.
         adaptation: how to feed a model that is not of our schema; without it such a model is
             refused, never guessed at.
 
@@ -55,19 +55,19 @@ def read_model(
     kind = "steady" if variant == "steady" else flavour
     path = card.file(kind) if card else file_of(name_or_path)
     if variant == "steady" and not card:
-        path = _twin(path)
+        path = _steady_file(path)
     if path.suffix == SUFFIX:
         return _read_engine(path)
     data = _read(path)
     if card and verify:
-        _hold_against(card, kind, path, data)
+        _check_against_card(card, kind, path, data)
     elif card:
-        logger.warning("%s: not held against its hash, as asked", shown(path))
+        logger.warning("%s: hash not checked, as asked", shown(path))
     return replace(check_model(path, data, adaptation=adaptation), is_shipped=card is not None)
 
 
 def model_hash(name_or_path: str | Path, *, flavour: Literal["fp32", "fp16"] = "fp32") -> str:
-    """SHA-256 of a model file, which is not checked otherwise.
+    """Return the SHA-256 of a model file, which is not checked otherwise.
 
     Raises:
         ModelError: absent or unreadable.
@@ -83,16 +83,16 @@ def shipped_style(name_or_path: str | Path) -> zoo.Card | None:
 
 
 def style_name(style: str | Path) -> str:
-    """What file names say of a style: a shipped one's name, or its file's, never its metadata."""
+    """Return a style's name for file names: a shipped one's or its file's, never its metadata's."""
     stem = PurePath(style).name.removesuffix(SUFFIX).removesuffix(".onnx")
     return stem.removesuffix(".fp16").removesuffix(".steady")
 
 
 def file_of(name_or_path: str | Path) -> Path:
-    """The file of that name, which is not opened.
+    """Return the file of that name, which is not opened.
 
     Raises:
-        ModelError: there is none; a style's name that is close is told.
+        ModelError: there is none; the message names a style whose name is close.
     """
     text = str(name_or_path)
     if "://" in text:
@@ -115,16 +115,16 @@ def file_of(name_or_path: str | Path) -> Path:
         raise ModelError("no such model", path=path, cure=cure)
     if path.name.endswith(f"{SUFFIX}.json"):
         engine = shown(path.with_suffix(""))
-        raise ModelError("says what an engine is", path=path, cure=f"give {engine}")
+        raise ModelError("is the side-car of an engine", path=path, cure=f"give {engine}")
     return path
 
 
 def _read_engine(path: Path) -> ModelFile:
-    """An engine whose bytes are those that its side-car is of. They are not looked into."""
+    """Read an engine whose bytes match its side-car. They are not parsed."""
     facts = read_engine_facts(path)
     data = _read(path)
     check_integrity(path, data, facts)
-    refuse_nonsense(path, facts.model)
+    check_numbers(path, facts.model)
     ends = zip(facts.profiles[0]["min"], facts.profiles[0]["max"], "NHW3", strict=True)
     shape = tuple(low if low == high else axis for low, high, axis in ends)
     numbers = (1, 2, facts.statistics)
@@ -148,18 +148,18 @@ def _read_engine(path: Path) -> ModelFile:
     )
 
 
-def _twin(path: Path) -> Path:
-    """The steady file that belongs to a model file."""
+def _steady_file(path: Path) -> Path:
+    """Return the steady file that belongs to a model file."""
     is_engine = path.suffix == SUFFIX
-    twin = path.with_name(style_name(path) + _STEADY + (SUFFIX if is_engine else ".onnx"))
-    if not twin.exists():
-        command = f"nst-rt export CHECKPOINT {shown(twin.name)} --variant steady"
+    steady = path.with_name(style_name(path) + _STEADY + (SUFFIX if is_engine else ".onnx"))
+    if not steady.exists():
+        command = f"nst-rt export CHECKPOINT {shown(steady.name)} --variant steady"
         raise ModelError(
-            f"has no {shown(twin.name)} beside it, which takes statistics",
+            f"has no {shown(steady.name)} beside it, which takes statistics",
             path=path,
-            cure=steady_build_command(twin, read_engine_facts(path)) if is_engine else command,
+            cure=steady_build_command(steady, read_engine_facts(path)) if is_engine else command,
         )
-    return twin
+    return steady
 
 
 def _read(path: Path) -> bytes:
@@ -171,7 +171,7 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"cannot be read ({error.strerror})", path=path) from error
 
 
-def _hold_against(card: zoo.Card, kind: str, path: Path, data: bytes) -> None:
+def _check_against_card(card: zoo.Card, kind: str, path: Path, data: bytes) -> None:
     expected = card.files[kind]
     if len(data) != expected.bytes:
         raise ModelError(

@@ -27,7 +27,7 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a shipped style."""
+    """Facts about a shipped style."""
 
     name: str
     title: str
@@ -43,22 +43,22 @@ class Card:
         return self.files["fp32"].sha256
 
     def file(self, kind: str) -> Path:
-        """Path of the "fp32", "fp16" or "steady" model file, or of the "checkpoint"."""
+        """Return the path of the "fp32", "fp16" or "steady" model file, or of the "checkpoint"."""
         return FOLDER / (self.name + FILES[kind])
 
     def as_dict(self) -> dict[str, Any]:
-        """The whole card, JSON-ready."""
+        """Return the whole card, JSON-ready."""
         return {"name": self.name, **self.facts}
 
 
 @cache
 def cards() -> tuple[Card, ...]:
-    """Every shipped style, by name."""
+    """Return the cards of all shipped styles, sorted by name."""
     return tuple(_read(path) for path in sorted(FOLDER.glob("*.toml")))
 
 
 def find(name: str) -> Card | None:
-    """The card of a shipped style, or None."""
+    """Return the card of a shipped style, None for other names."""
     return next((card for card in cards() if card.name == name), None)
 
 

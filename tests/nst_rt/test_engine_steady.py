@@ -156,9 +156,9 @@ PREPARE = """
     [
         (
             {"model": {"variant": "steady", "checkpoint_sha256": "1" * 64}},
-            "is of another checkpoint than {engine}; export both from one",
+            "is from another checkpoint than {engine}; export both from the same one",
         ),
-        ({"model": {"name": "echo"}, "statistics": 0}, "takes no statistics, though it is called"),
+        ({"model": {"name": "echo"}, "statistics": 0}, "takes no statistics, although its name"),
         (
             {"gpu": "NVIDIA L4"},
             "was built for NVIDIA L4 (compute capability 8.9), here is Stand-in",

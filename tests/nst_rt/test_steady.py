@@ -70,7 +70,7 @@ def test_plain_file_with_the_name_of_a_steady_one_is_refused(steady_style, tmp_p
         shutil.copy(steady_style, tmp_path / name)
     with (
         Stylizer(tmp_path / "wave.onnx", **OPTIONS) as stylizer,
-        pytest.raises(ModelError, match="takes no statistics, though it is called so"),
+        pytest.raises(ModelError, match="takes no statistics, although its name says so"),
     ):
         stylizer.prepare_steady()
 

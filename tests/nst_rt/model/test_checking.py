@@ -111,7 +111,7 @@ def test_metadata_that_cannot_be_computed_with_is_refused(
 ) -> None:
     model = tiny_model()
     helper.set_model_props(model, {"nst_rt.schema": "1", f"nst_rt.{key}": value})
-    with pytest.raises(ModelError, match=f"says of itself {key} '{value}'"):
+    with pytest.raises(ModelError, match=f"has {key} '{value}' in its metadata"):
         read_model(saved(model, tmp_path))
 
 
@@ -172,5 +172,5 @@ def test_file_that_is_not_steady_as_it_says_is_refused(tmp_path: Path, broken: s
         for index, info in enumerate(ends):
             if info.name == broken:
                 del ends[index]
-    with pytest.raises(ModelError, match=r"is steady as it says, but not .*; export it again"):
+    with pytest.raises(ModelError, match=r"calls itself steady, without .*; export it again"):
         read_model(saved(model, tmp_path))

@@ -75,7 +75,7 @@ def test_a_misspelt_style_is_guessed(name: str) -> None:
 def test_side_car_in_place_of_its_engine_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w16.engine.json"
     path.write_text("{}")
-    with pytest.raises(ModelError, match=r"says what an engine is; give .*/w16\.engine$"):
+    with pytest.raises(ModelError, match=r"is the side-car of an engine; give .*/w16\.engine$"):
         read_model(path)
 
 
