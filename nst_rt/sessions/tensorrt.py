@@ -11,7 +11,8 @@ from typing import Any
 
 from nst_rt.engines.cache import build_once, writable_folder
 from nst_rt.engines.key import BuildTarget, EngineKey
-from nst_rt.errors import LimitError, ProviderError
+from nst_rt.engines.side_car import size_text
+from nst_rt.errors import ProviderError, SizeError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import query_driver
 from nst_rt.nvidia.libraries import cure_for
@@ -110,13 +111,26 @@ class TensorRtSession(CudaSession):
     def _bind(self, shape: Shape, painted: Shape, image: int, painting: int) -> CudaBinding:
         smallest, _, largest = self._range()
         if not all(a <= size <= b for a, size, b in zip(smallest, shape, largest, strict=True)):
-            count = f"{shape[0]} of " if shape[0] > 1 else ""
-            sizes = " … ".join(f"{width}x{height}" for _, height, width, _ in (smallest, largest))
-            raise LimitError(
-                f"{count}{shape[2]}x{shape[1]} is not within what its engine takes: one of {sizes}",
-                cure=f"paint at --size {LARGEST[1]} or less, or choose device cuda",
-            )
+            raise self._size_error(shape)
         return super()._bind(shape, painted, image, painting)
+
+    def _size_error(self, shape: Shape) -> SizeError:
+        """Return the error for pictures N×H×W×3 that the engine does not take."""
+        taken = dict.fromkeys(size_text((height, width)) for _, height, width, _ in self._range())
+        count, height, width, _ = shape
+        batch = f" in batches of {count}" if count > 1 else ""
+        short, long = sorted((height, width))
+        least, most = SMALLEST[1], LARGEST[1]
+        fits_smaller = count == 1 and long > most and short * most >= least * long
+        cure = "choose device cuda"
+        if fits_smaller and self._model.fixed_size is None:
+            cure = f"choose a size of {most} or less (--size), or device cuda"
+        return SizeError(
+            f"its TensorRT engine takes one picture at a time, of {' … '.join(taken)}, "
+            f"not of {size_text((height, width))}{batch}",
+            path=self._model.path,
+            cure=cure,
+        )
 
     def _engine_options(self) -> dict[str, str]:
         """What decides which engine it is."""

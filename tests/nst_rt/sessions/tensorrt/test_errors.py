@@ -46,20 +46,26 @@ def test_model_of_which_tensorrt_takes_nothing_is_refused(machine, echo) -> None
     assert ended.out.startswith("ProviderError 5: TensorRT takes no node of this model; choose dev")
 
 
-def test_picture_beyond_the_engine_is_refused_with_its_limits(machine, echo) -> None:
+def test_picture_beyond_the_engine_is_refused_with_its_sizes(machine, echo) -> None:
     code = """
     session = opened()
-    for height, width in (1921, 20), (20, 15):
+    for height, width in (1921, 20), (20, 15), (10, 1200), (10, 4000):
         print(told(lambda: session.run(black(height, width))))
     print(told(lambda: session.run(np.concatenate([picture] * 2))))
     print((session.run(picture) == picture).all())
     """
     ended = machine(code, echo)
-    tall, narrow, two, painted = ended.out.splitlines()
-    takes = "is not within what its engine takes: one of 16x16 … 1920x1920; paint at --size 1920 "
-    assert tall.startswith(f"LimitError 3: 20x1921 {takes}"), ended.err
-    assert narrow.startswith(f"LimitError 3: 15x20 {takes}")
-    assert two.startswith(f"LimitError 3: 2 of 30x20 {takes}")
+    *refused, painted = ended.out.splitlines()
+    takes = "takes one picture at a time, of 16x16 … 1280x720 … 1920x1920, not of"
+    cure = "choose device cuda"
+    assert [line.partition("its TensorRT engine ")[2] for line in refused] == [
+        f"{takes} 20x1921; choose a size of 1920 or less (--size), or device cuda",
+        f"{takes} 15x20; {cure}",
+        f"{takes} 1200x10; {cure}",
+        f"{takes} 4000x10; {cure}",  # 1920 pixels wide it would be too low
+        f"{takes} 30x20 in batches of 2; {cure}",
+    ], ended.err
+    assert all(line.startswith("SizeError 4: ") for line in refused)
     assert painted == "True"
 
 

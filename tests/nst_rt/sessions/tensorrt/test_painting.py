@@ -129,7 +129,7 @@ def test_model_of_one_size_has_no_profile(machine, cache) -> None:
     first, second = ended.out.splitlines()
     expected = "{'trt_fp16_enable': 'False'} {'TensorrtExecutionProvider': 1} True"
     assert first == expected, ended.err
-    assert "30x40 is not within what its engine takes: one of 30x20 … 30x20" in second
+    assert "takes one picture at a time, of 30x20, not of 30x40; choose device cuda" in second
 
 
 def fixed(folder: Path) -> Path:
