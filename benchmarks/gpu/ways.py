@@ -17,11 +17,13 @@ from torch import Tensor
 from benchmarks.gpu.device import Addressed, Device
 from benchmarks.gpu.timing import Frame
 from benchmarks.styles import shipped
+from nst_export.bfloat import bfloat_graph
 from nst_export.forms import FORMS
 from nst_export.fused import fused_graph
 from nst_export.graph import style_graph
 from nst_export.half import half_graph
 from nst_rt.model import PREFIX, read_model
+from nst_rt.nvidia.tensorrt import BackendName
 from nst_rt.pixels import Pixels
 from nst_rt.sessions import SessionOptions, open_session
 from nst_train.network import StyleNetwork, paint
@@ -29,6 +31,7 @@ from nst_train.style_file import load_style
 
 IN_FLIGHT = 3
 OnTensor = Callable[[Tensor], Tensor]
+Flavour = Literal["fp16", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,11 @@ class Style:
         """PyTorch in float32: what all are held against."""
         return on_torch(self.network, torch.float32, self.device)
 
-    def one_size(self, height: int, width: int) -> Path:
-        """The model in float16, for pictures of this size alone."""
-        graph = partial(style_graph, flavour="fp16", size=(height, width))
-        return self._written(f"{width}x{height}", graph)
+    def one_size(self, height: int, width: int, flavour: Flavour = "fp16") -> Path:
+        """Write the model for pictures of this size alone; in bfloat16 it is for engines only."""
+        graph = bfloat_graph if flavour == "bf16" else partial(style_graph, flavour=flavour)
+        kind = f"{width}x{height}-{flavour}"
+        return self._written(kind, partial(graph, size=(height, width)), flavour=flavour)
 
     def formed(self, name: str, height: int, width: int) -> Path:
         """A form of the model, for pictures of this size alone."""
@@ -163,14 +167,14 @@ def one_size_session(style: Style, height: int, width: int) -> Any:
 
 
 def engine_session(
-    backend: Literal["tensorrt", "tensorrt-rtx"],
+    backend: BackendName, flavour: Flavour = "fp16"
 ) -> Callable[[Style, int, int], Any]:
     """Our session on an engine of this size alone, built here."""
 
     def make(style: Style, height: int, width: int) -> Any:
         from nst_export.engine import EngineOptions, build_engine
 
-        source = style.one_size(height, width)
+        source = style.one_size(height, width, flavour)
         target = source.with_name(f"{source.stem}-{backend}.engine")
         if not target.exists():
             build_engine(source, target, EngineOptions(backend=backend))
@@ -184,6 +188,7 @@ COMPILED = "torch.compile, fp16, channels_last, CUDA graphs"
 FUSED = "nst-rt, ONNX Runtime CUDA, fused operators, fp16"
 ENGINES = {
     "nst-rt, TensorRT engine of one size, fp16": engine_session("tensorrt"),
+    "nst-rt, TensorRT engine of one size, bf16": engine_session("tensorrt", "bf16"),
     "nst-rt, TensorRT-RTX engine of one size, fp16": engine_session("tensorrt-rtx"),
 }
 MAKERS: dict[str, Maker] = {

@@ -141,6 +141,17 @@ def test_models_that_are_written_say_what_they_compute_in(tmp_path: Path) -> Non
     assert read_model(nhwc).metadata["layout"] == "nhwc"
     assert model.inputs[0].shape[1:] == ("H", "W", 3)
     assert read_model(style.one_size(32, 48)).fixed_size == (32, 48)
+    assert read_model(style.one_size(32, 48, "bf16")).flavour == "bf16"
+
+
+def test_an_engine_computes_in_what_its_row_says(tmp_path: Path, monkeypatch) -> None:
+    """Built by TensorRT-RTX, which needs no GPU for that."""
+    opened = []
+    monkeypatch.setattr(ways, "open_session", lambda model, options: opened.append(model))
+    for flavour in ("fp16", "bf16"):
+        ways.engine_session("tensorrt-rtx", flavour)(Style(STYLE, CPU, tmp_path), 32, 48)
+    assert [model.flavour for model in opened] == ["fp16", "bf16"]
+    assert {model.fixed_size for model in opened} == {(32, 48)}
 
 
 def test_budget_leaves_out_what_would_not_fit_and_says_so() -> None:
@@ -234,8 +245,9 @@ def test_whole_program_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> 
             assert "error" not in row, row
             assert all(row[name] > 0 for name in ("fps", "fps pageable", "fps pinned"))
             assert row["p50 ms"] <= row["p95 ms"] <= row["p99 ms"]
-    absent = rows["48x32", "nst-rt, TensorRT engine of one size, fp16"]
-    assert absent["error"].startswith("TensorRT needs tensorrt; ")
-    assert f"does not work: {absent['way']}, 48x32: TensorRT needs" in ended.out
+    for flavour in ("fp16", "bf16"):
+        absent = rows["48x32", f"nst-rt, TensorRT engine of one size, {flavour}"]
+        assert absent["error"].startswith("TensorRT needs tensorrt; ")
+        assert f"does not work: {absent['way']}, 48x32: TensorRT needs" in ended.out
     assert {row["style"] for row in found["parity"]} == {card.name for card in zoo.cards()[:2]}
     assert ended.out.count("| 48x32 |") >= 5
