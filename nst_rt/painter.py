@@ -15,6 +15,7 @@ import numpy as np
 
 from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import ClosedError, ModelError, OutOfMemoryError, UsageError
+from nst_rt.exiting import left_before_exit
 from nst_rt.fitting import Fitting
 from nst_rt.images import (
     PictureLimits,
@@ -55,6 +56,7 @@ class Painter:
         ProviderError: an asked-for device or precision does not work here.
     """
 
+    @left_before_exit()
     def __init__(
         self,
         style: str | Path,
@@ -118,11 +120,9 @@ class Painter:
 
     def pinned(self, shape: tuple[int, ...]) -> Pixels:
         """See `Stylizer.pinned`."""
-        session = self.session()
-        if isinstance(session, GpuSession):
-            return session.pinned(*shape)
-        return np.empty(shape, np.uint8)
+        return self.session().pinned(*shape)
 
+    @left_before_exit()
     def paint(
         self,
         photo: Pixels,
@@ -142,7 +142,9 @@ class Painter:
         at = self.working_size(height, width, options.size, steadily=run is not None)
         if at == (height, width):
             plain = options.strength == 1 and not options.keep_color
-            painting = self._paint_at_size(photo, run, out if plain else None)
+            # over its own photo a painting could neither be checked nor painted again
+            direct = plain and out is not None and not np.may_share_memory(photo, out)
+            painting = self._paint_at_size(photo, run, out if direct else None)
         else:
             small = shrink(photo, *at)
             painting = restore_detail(self._paint_at_size(small, run, None), photo, small)
@@ -156,6 +158,7 @@ class Painter:
             out[...] = painting
         return out
 
+    @left_before_exit()
     def paint_array(self, array: Any, options: PaintOptions) -> Any:
         """Paint a picture that lies in GPU memory, where it is, see `Stylizer.__call__`."""
         session = self.session()
@@ -269,11 +272,7 @@ class Painter:
         return self._cpu.paint(photo, PaintOptions("full", strength=1.0, keep_color=False))
 
     def _run(self, session: Session, out: Pixels | None, photo: Pixels) -> Pixels:
-        painting: Pixels
-        if isinstance(session, GpuSession) and out is not None:
-            painting = session.run(photo[None], out[None])[0]
-        else:
-            painting = session.run(photo[None])[0]
+        painting: Pixels = session.run(photo[None], None if out is None else out[None])[0]
         if painting.shape != photo.shape:
             came, given = ("×".join(map(str, array.shape)) for array in (painting, photo))
             raise ModelError(

@@ -25,10 +25,9 @@ from nst_rt.tiles import Tiling, tiling
 
 logger = logging.getLogger(__name__)
 
-ENGINE_BYTES = 4 * 2**20
-"""Memory that an engine takes for itself, whatever it paints."""
-MARGIN = 1.1
-"""Factor by which a tile takes more memory per pixel than a large picture."""
+ENGINE_BYTES = 6 * 2**20
+"""Memory that an engine takes beside `Session.memory_per_pixel`, whatever the size of a tile; an
+upper bound of what `benchmarks/session_memory.py` measures."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,7 @@ def tiled_within(
         session = steady.session()
     except (ModelError, ProviderError):
         return None
-    bytes_per_pixel = session.memory_per_pixel * model.width / 0.5
-    pixels = pixels_within(limit, height, width, bytes_per_pixel)
+    pixels = pixels_within(limit, height, width, session.memory_per_pixel)
     plan = plan_tiles(height, width, pixels, model, session.limits)
     if plan is None:
         return None
@@ -106,7 +104,7 @@ def pixels_within(limit: int, height: int, width: int, bytes_per_pixel: float) -
         bytes_per_pixel: memory that the engine takes for one.
     """
     left = limit - height * width * 3 - ENGINE_BYTES
-    return max(0, int(left / (bytes_per_pixel * MARGIN)))
+    return max(0, int(left / bytes_per_pixel))
 
 
 def paint_tiles(photo: Pixels, paint: SteadyPaint, plan: TilePlan) -> Pixels:

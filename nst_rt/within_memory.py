@@ -85,7 +85,7 @@ class WithinMemory:
         """Raise `LimitError` for a picture that takes more at once than is allowed."""
         check_memory(
             f"painting at {width}x{height}",
-            round(height * width * session.memory_per_pixel * self._model.width / 0.5),
+            round(height * width * session.memory_per_pixel),
             self._max_memory,
             cure="paint it smaller: size (--size)",
         )

@@ -1,21 +1,21 @@
-"""Models of other programs: float pictures in, float pictures out, as their user describes them."""
+"""Models of other programs, with float pictures in and out, as their user describes them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nst_rt.errors import ModelError
 from nst_rt.model import Adaptation, ModelFile
+from nst_rt.pixels import Pixels
 from nst_rt.sessions.extra_tensors import FloatArray
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 from nst_rt.sessions.options import Precision
 
 
 class AdaptedSession(OnnxRuntimeSession):
-    """Converts to the model's axis order and range, and back with clamp and rounding."""
+    """Converts pictures to the model's axis order and range; rounds and clamps paintings."""
 
     _complaint = "does not take a picture as described"
     _cure = "check --layout and --range"
@@ -26,8 +26,8 @@ class AdaptedSession(OnnxRuntimeSession):
         self._adaptation: Adaptation = model.adaptation
 
     def _infer(
-        self, image: NDArray[np.uint8], extra: list[FloatArray], options: Any
-    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
+        self, image: Pixels, extra: list[FloatArray], options: Any
+    ) -> tuple[Pixels, dict[str, FloatArray]]:
         white, planar = self._adaptation.white, self._adaptation.layout == "nchw"
         x = image.astype(np.float32) * np.float32(white / 255)
         x = np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if planar else x

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU, and what its other providers share with it."""
+"""ONNX Runtime on the CPU, the base class for its other execution providers."""
 
 from __future__ import annotations
 
@@ -18,22 +18,28 @@ from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.ops import build_library
+from nst_rt.pixels import Pixels
 from nst_rt.sessions.extra_tensors import FloatArray, extra_inputs
 from nst_rt.sessions.forks import keep_in_children
 from nst_rt.sessions.limits import Limits
+from nst_rt.sessions.memory_use import MemoryUse
 from nst_rt.sessions.missing import missing_engine
 from nst_rt.sessions.options import Precision
 from nst_rt.sessions.placement import RECORD
 
+MEMORY_USE = {
+    "fp32": MemoryUse(base=85, per_width=1180),
+    "fp16": MemoryUse(base=50, per_width=550),
+}
+"""By precision; fp16 is that of fused operators."""
 _POLL_S = 0.1
-"""How long somebody waits for a turn before he looks whether he still wants it."""
+"""Seconds between two looks for a cancellation while a caller waits for its turn."""
 
 
 class OnnxRuntimeSession:
-    """ONNX Runtime's CPU provider; it computes in float32."""
+    """ONNX Runtime's CPU provider, which computes in float32; fused operators compute in fp16."""
 
     device = "cpu"
-    memory_per_pixel = 580
     limits: Limits | None = None
     nodes: Mapping[str, int] = MappingProxyType({})
     _provider = "CPUExecutionProvider"
@@ -51,24 +57,25 @@ class OnnxRuntimeSession:
         self._prepare(model, onnxruntime)
         self.precision = self._precision(model, precision)
         self.threads = threads
-        # every caller's thread works too, beside the pool that all share
+        # the threads of callers compute too, beside the pool that they share
         at_once = min(parallel, threads)
         self._turns = threading.Semaphore(at_once)
         self._pool_threads = threads - at_once + 1
-        self._engine, self._run_options = onnxruntime, onnxruntime.RunOptions
+        self._onnxruntime, self._run_options = onnxruntime, onnxruntime.RunOptions
         self._session = self._load(self._options(model))
         self.provider = f"ONNX Runtime {onnxruntime.__version__} {self._provider}"
-        self.scale = model.scale
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 
-    def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Paint uint8 N×H×W×3; Ctrl-C and a stop end it inside the run."""
+    @property
+    def memory_per_pixel(self) -> float:
+        return MEMORY_USE[self.precision].per_pixel(self._model.width)
+
+    def run(self, image: Pixels, out: Pixels | None = None) -> Pixels:
+        """Paint uint8 N×H×W×3 into a new array; Ctrl-C and a cancellation end it inside the run."""
         return self.run_all(image)[0]
 
-    def run_all(
-        self, image: NDArray[np.uint8], **inputs: FloatArray
-    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
+    def run_all(self, image: Pixels, **inputs: FloatArray) -> tuple[Pixels, dict[str, FloatArray]]:
         extra = extra_inputs(self._model, len(image), inputs)
         options = self._run_options()
 
@@ -86,21 +93,24 @@ class OnnxRuntimeSession:
                 image = np.zeros((1, 1, 1, 3), np.uint8)
                 self._infer(image, extra_inputs(self._model, 1, {}), options)
 
+    def pinned(self, *shape: int) -> Pixels:
+        return np.empty(shape, np.uint8)
+
     def close(self) -> None:
         del self._session
 
     def _load(self, options: dict[str, str], sizes: Mapping[str, int] | None = None) -> Any:
-        """A session of the engine.
+        """Open an `InferenceSession`.
 
         Args:
-            options: the provider's.
-            sizes: of the model's free dimensions, by name; the others stay free.
+            options: the execution provider's.
+            sizes: overrides of the model's free dimensions, by name; the others stay free.
         """
-        settings = self._engine.SessionOptions()
+        settings = self._onnxruntime.SessionOptions()
         settings.intra_op_num_threads = self._pool_threads
         settings.inter_op_num_threads = 1
-        settings.log_severity_level = 4  # what it has to say of an error, the error says
-        settings.enable_mem_pattern = False  # a block for every size of picture would stay for ever
+        settings.log_severity_level = 4  # its exceptions say as much as its log
+        settings.enable_mem_pattern = False  # it would keep a block for every size
         # idle workers sleep: spinning gains nothing here and takes a core from other programs
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         settings.add_session_config_entry(RECORD, "1")
@@ -110,7 +120,7 @@ class OnnxRuntimeSession:
         for name, size in (sizes or {}).items():
             settings.add_free_dimension_override_by_name(name, size)
         try:
-            session = self._engine.InferenceSession(
+            session = self._onnxruntime.InferenceSession(
                 self._model.data,
                 settings,
                 providers=self._providers(options),
@@ -119,7 +129,7 @@ class OnnxRuntimeSession:
         except Exception as error:  # its exceptions share no base class of their own
             raise self._refused(error) from error
         keep_in_children(session)
-        # without its libraries a provider is dropped in silence, whatever was asked
+        # ONNX Runtime silently drops a provider whose libraries do not load
         if session.get_providers()[0] != self._provider:
             raise ProviderError(
                 f"{self._provider} was asked for, {session.get_providers()[0]} came",
@@ -128,8 +138,8 @@ class OnnxRuntimeSession:
         return session
 
     def _infer(
-        self, image: NDArray[np.uint8], extra: list[FloatArray], options: Any
-    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
+        self, image: Pixels, extra: list[FloatArray], options: Any
+    ) -> tuple[Pixels, dict[str, FloatArray]]:
         painting, *others = self._outputs(image, extra, options)
         names = (spec.name for spec in self._model.outputs[1:])
         return painting, dict(zip(names, others, strict=True))
@@ -152,19 +162,19 @@ class OnnxRuntimeSession:
             self._turns.release()
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
-        """Make what the engine is given, and raise what is known to go wrong before it is asked."""
+        """Prepare the provider, and raise errors that are known before the model is loaded."""
 
     def _options(self, model: ModelFile) -> dict[str, str]:
-        """The provider's options."""
+        """Return the execution provider's options."""
         return {}
 
     def _providers(self, options: dict[str, str]) -> list[tuple[str, dict[str, str]]]:
-        """The provider with its options, and those that compute what it does not take."""
+        """Return the provider and those that compute the nodes it does not take, with options."""
         return [(self._provider, options)]
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:
         if model.fused and asked in ("auto", "fp16"):
-            return "fp16"  # that is what goes from one operator to the next
+            return "fp16"  # of the features between two operators
         if asked not in ("auto", "fp32"):
             raise ProviderError(
                 f"ONNX Runtime has no {asked} arithmetic on the CPU",
@@ -173,7 +183,7 @@ class OnnxRuntimeSession:
         return "fp32"
 
     def _refused(self, error: Exception) -> NstError:
-        """What an error of the engine means when it loads the model."""
+        """Translate an error of ONNX Runtime while it loads the model."""
         if is_lack_of_memory(str(error)):
             return OutOfMemoryError()
         return ModelError(
@@ -183,7 +193,7 @@ class OnnxRuntimeSession:
         )
 
     def _failed(self, error: Exception) -> NstError:
-        """What an error of the engine means while it paints."""
+        """Translate an error of ONNX Runtime while it paints."""
         if is_lack_of_memory(str(error)):
             return OutOfMemoryError()
         return ModelError(f"{self._complaint} ({_first(error)})", path=self._path, cure=self._cure)

@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: the fastest engine there on every processor measured."""
+"""OpenVINO on the CPU, the fastest engine there on every processor measured."""
 
 from __future__ import annotations
 
@@ -14,31 +14,37 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nst_rt.cancellation import CancelToken, current_token, raise_if_cancelled
 from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
 from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
+from nst_rt.pixels import Pixels
 from nst_rt.sessions.extra_tensors import FloatArray, empty_extra_outputs, extra_inputs
 from nst_rt.sessions.forks import calling_openvino, keep_in_children
 from nst_rt.sessions.limits import Limits
+from nst_rt.sessions.memory_use import MemoryUse
 from nst_rt.sessions.missing import missing_engine
 from nst_rt.sessions.options import Precision
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+MEMORY_USE = {
+    "fp32": MemoryUse(base=32, per_width=304),
+    "bf16": MemoryUse(base=25, per_width=150),
+    "fp16": MemoryUse(base=25, per_width=150),
+}
+"""By precision; fp16 has not been measured, its features have as many bytes as those of bf16."""
 KERNELS_KEPT = 16
-"""Layers hold on to those of the size at hand by themselves."""
+"""Number of compiled kernels in oneDNN's cache. Layers keep those of the current size anyway."""
 _KERNELS = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _POLL_MS = 100
-"""How long a wait goes on before Python looks for signals, and for a stop."""
+"""Milliseconds between two looks for signals and for a cancellation."""
 
 
 class OpenVinoSession:
     """One compiled model, one inference request per thread."""
 
     device = "cpu"
-    memory_per_pixel = 170
     limits: Limits | None = None
     nodes: Mapping[str, int] = MappingProxyType({})
 
@@ -56,12 +62,12 @@ class OpenVinoSession:
                 cure="choose device onnxruntime, or export it without --variant fused",
             )
         self.provider = f"OpenVINO {openvino.__version__.split('-')[0]}"
-        self.scale = model.scale
         self._path, self._model = model.path, model
         core = _core()
         self.precision = _precision(
             precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         )
+        self.memory_per_pixel = MEMORY_USE[self.precision].per_pixel(model.width)
         streams = min(parallel, threads)
         try:
             network = core.read_model(io.BytesIO(model.data))
@@ -84,13 +90,19 @@ class OpenVinoSession:
         self._compiling = threading.Lock()
         self._turns = threading.Semaphore(streams)
 
-    def run(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Paint uint8 N×H×W×3; the engine writes straight into the array that is returned."""
-        return self.run_all(image)[0]
+    def run(self, image: Pixels, out: Pixels | None = None) -> Pixels:
+        """Paint uint8 N×H×W×3; the engine writes into the array that is returned."""
+        return self._run(image, out, {})[0]
 
-    def run_all(
-        self, image: NDArray[np.uint8], **inputs: FloatArray
-    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
+    def run_all(self, image: Pixels, **inputs: FloatArray) -> tuple[Pixels, dict[str, FloatArray]]:
+        return self._run(image, None, inputs)
+
+    def pinned(self, *shape: int) -> Pixels:
+        return np.empty(shape, np.uint8)
+
+    def _run(
+        self, image: Pixels, out: Pixels | None, inputs: dict[str, FloatArray]
+    ) -> tuple[Pixels, dict[str, FloatArray]]:
         extra = extra_inputs(self._model, len(image), inputs)
         token = current_token()
         while not self._turns.acquire(timeout=_POLL_MS / 1000):
@@ -98,14 +110,14 @@ class OpenVinoSession:
         try:
             raise_if_cancelled()
             with calling_openvino():
-                return self._infer(self._request(), image, extra, token)
+                return self._infer(self._request(), image, out, extra, token)
         except RuntimeError as error:
             raise self._failed("cannot paint with it", error) from error
         finally:
             self._turns.release()
 
     def release(self) -> None:
-        """Compiled anew when it is needed: only a compiled model's end frees what it keeps."""
+        """Drop the compiled model, as only that frees its memory; the next picture compiles it."""
         with self._compiling:
             self._compiled, self._local = None, threading.local()
 
@@ -123,12 +135,19 @@ class OpenVinoSession:
         )
 
     def _infer(
-        self, request: Any, image: NDArray[np.uint8], extra: list[FloatArray], token: CancelToken
-    ) -> tuple[NDArray[np.uint8], dict[str, FloatArray]]:
+        self,
+        request: Any,
+        image: Pixels,
+        out: Pixels | None,
+        extra: list[FloatArray],
+        token: CancelToken,
+    ) -> tuple[Pixels, dict[str, FloatArray]]:
         if not image.flags.writeable:  # OpenVINO only reads it, and still refuses it
             image = image.copy()
         count, height, width, _ = image.shape
-        result = np.empty((count, height * self.scale, width * self.scale, 3), np.uint8)
+        scale = self._model.scale
+        shape = count, height * scale, width * scale, 3
+        result = out if out is not None and out.shape == shape else np.empty(shape, np.uint8)
         outputs = empty_extra_outputs(self._model, count)
         try:
             for index, array in enumerate((image, *extra)):
@@ -146,16 +165,16 @@ class OpenVinoSession:
             self._compiled, self._local = None, threading.local()
             raise
         if tuple(request.get_output_tensor(0).shape) != result.shape:
-            raise ModelError(f"is not of scale {self.scale}, as it says", path=self._path)
+            raise ModelError(f"is not of scale {scale}, as it says", path=self._path)
         return result, outputs
 
     def _request(self) -> Any:
-        """This thread's request of a sound model.
+        """Return this thread's inference request of an intact compiled model.
 
-        An inference that does not end well leaves nodes of its stream that took up its size and
-        others that did not; pictures of the size before would be painted wrongly from then on, so
-        the model is compiled anew. No more requests are in work than there are streams: none waits
-        behind one that may fail.
+        A failed or cancelled inference leaves some nodes of its stream set up for its size and
+        others for the size before, of which pictures would be painted wrongly from then on; so
+        the model is compiled again. No more requests run than there are streams: none waits behind
+        one that may fail.
         """
         with self._compiling:
             if self._compiled is None:
@@ -168,10 +187,10 @@ class OpenVinoSession:
 
 
 def _imported() -> Any:
-    """The module without its telemetry.
+    """Import openvino without its telemetry.
 
-    That would report every import to a server, from a process forked off a thread, which holds the
-    pipes that we write into and has been seen to hang.
+    Telemetry reports every import to a server, from a process that a thread forks. That process
+    holds the pipes that we write into, and has been seen to hang.
     """
     hidden = "openvino_telemetry"
     if "openvino" not in sys.modules and hidden not in sys.modules:
@@ -186,11 +205,11 @@ def _imported() -> Any:
 
 @cache
 def _core() -> Any:
-    """The process's one Core, never freed.
+    """Return the process's only Core, which is never freed.
 
-    Every Core's CPU plugin puts an alternate signal stack of its own in place, and the one that it
-    found back when it is freed. Of two Cores the later would put back what the earlier has freed,
-    and the next signal that Python handles would crash the process.
+    A Core's CPU plugin installs an alternate signal stack, and restores the previous one when it
+    is freed. The later of two Cores would restore the stack that the earlier one has freed, and
+    the next signal that Python handles would crash the process.
     """
     openvino = _imported()
     core = openvino.Core()
@@ -199,11 +218,11 @@ def _core() -> Any:
 
 
 def _keep_few_kernels(openvino: Any, core: Any) -> None:
-    """Bound what oneDNN, which OpenVINO computes with, keeps of sizes that it met.
+    """Bound the kernel cache of oneDNN, with which OpenVINO computes.
 
-    Kernels of the last 1,024 layers of different sizes take more than a picture does. How many it
-    keeps an environment variable says, read when it makes its first: of this small network. It is
-    not left in the environment, since PyTorch has a oneDNN of its own.
+    By default it keeps the kernels of 1,024 layers of different sizes, which take more memory than
+    a picture. An environment variable sets the number, and is read when the first kernel is made:
+    for this small network. It is not left in the environment, since PyTorch has its own oneDNN.
     """
     if _KERNELS in os.environ:
         return
@@ -221,7 +240,7 @@ def _keep_few_kernels(openvino: Any, core: Any) -> None:
 
 
 def _precision(asked: Precision, capabilities: list[str]) -> str:
-    """What the CPU computes in: "auto" is bf16 where it has instructions for it."""
+    """Return the precision to compute in; "auto" is bf16 if the CPU has instructions for it."""
     if asked == "auto":
         return "bf16" if "BF16" in capabilities else "fp32"
     if asked != "fp32" and asked.upper() not in capabilities:

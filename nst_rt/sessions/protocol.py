@@ -23,13 +23,24 @@ class Session(Protocol):
     """CPU threads in use for one picture."""
     nodes: Mapping[str, int]
     """Number of the model's nodes by execution provider; empty if the engine does not report it."""
-    memory_per_pixel: int
-    """Bytes of memory per pixel of a picture that is painted, measured at half width."""
     limits: Limits | None
     """Sizes of pictures that the session takes; None if it takes any."""
 
-    def run(self, image: Pixels) -> Pixels:
-        """Paint uint8 N×H×W×3, C-contiguous, and return a new array.
+    @property
+    def memory_per_pixel(self) -> float:
+        """Estimate of the bytes of the computer's memory that painting takes per pixel."""
+        ...
+
+    def run(self, image: Pixels, out: Pixels | None = None) -> Pixels:
+        """Paint uint8 N×H×W×3, C-contiguous.
+
+        Args:
+            image: the picture.
+            out: array of the painting's shape, which may not overlap `image`. An engine that can
+                write there does so.
+
+        Returns:
+            `out`, or a new array.
 
         Raises:
             CancelledError: cancelled by the caller, on the CPU (`nst_rt.cancellation`).
@@ -43,6 +54,10 @@ class Session(Protocol):
             UsageError: an input that the model does not declare, or of another shape.
             CancelledError: as `run`.
         """
+        ...
+
+    def pinned(self, *shape: int) -> Pixels:
+        """Return an uninitialized uint8 array, on a GPU in memory that it copies fastest."""
         ...
 
     def release(self) -> None:

@@ -186,7 +186,7 @@ class TensorRtSession(CudaSession):
         gpu = self._driver.gpus[0]
         options = self._engine_options()
         target = BuildTarget(
-            backend=f"ONNX Runtime {self._engine.__version__}, TensorRT {self._version}",
+            backend=f"ONNX Runtime {self._onnxruntime.__version__}, TensorRT {self._version}",
             gpu=gpu.name,
             capability=gpu.capability,
             driver=self._driver.version,

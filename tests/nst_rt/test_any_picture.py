@@ -52,6 +52,9 @@ def test_painting_goes_where_it_is_told_to(stylizer, photo, painting) -> None:
     out = stylizer.pinned(*photo.shape[:2], count=2)
     stylizer(np.stack([photo, photo]), size=64, out=out)
     assert (out == stylizer(photo, size=64)).all()
+    over = photo.copy()
+    assert stylizer(over, out=over) is over
+    assert (over == painting).all()
 
 
 def test_what_cannot_take_the_painting_is_refused(stylizer, photo) -> None:

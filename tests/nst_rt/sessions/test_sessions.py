@@ -213,3 +213,13 @@ os.kill(os.getpid(), signal.SIGUSR1)
     command = [sys.executable, "-X", "faulthandler", "-c", code, str(model_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_painting_may_have_its_place(engine, model_path, photo) -> None:
+    session = open_session(read_model(model_path), SessionOptions(device=engine, threads=1))
+    image = photo[None, :32, :40].copy()
+    out = session.pinned(*image.shape)
+    painting = session.run(image, out)
+    assert (painting == session.run(image)).all()
+    assert (painting is out) == (engine == "openvino")  # ONNX Runtime makes its own array
