@@ -1,4 +1,4 @@
-"""Pictures of every kind that is painted; a painting is of the same kind as its picture."""
+"""Painting of pictures of any kind: arrays, images, bytes, files, frames, arrays on a GPU."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class VideoFrame(Protocol):
         """uint8 H×W×3."""
 
     def painted(self, rgb: Pixels) -> Self:
-        """The same frame with other pixels."""
+        """Return the same frame with other pixels."""
 
 
 @dataclass(frozen=True)
 class AnyPicturePainter:
     """Paints pictures of any kind with a painter of RGB arrays.
 
-    `allow_truncated`: whether what is missing at the end of a file may stay gray.
+    `allow_truncated` is whether the missing end of a truncated file may stay gray.
     """
 
     painter: Painter
@@ -66,7 +66,7 @@ class AnyPicturePainter:
         overwrite: bool,
         out: Pixels | None,
     ) -> Any:
-        """Paint a picture and give back what was given, see `Stylizer.__call__`."""
+        """Paint a picture and return a painting of the same kind, see `Stylizer.__call__`."""
         if out is not None and not isinstance(picture, np.ndarray):
             raise UsageError("out is for an array alone", cure="take what is returned")
         if isinstance(picture, str | PathLike):
@@ -166,7 +166,7 @@ class AnyPicturePainter:
 
 
 def _way_in(picture: object) -> str:
-    """How what is no picture itself becomes one."""
+    """Return the cure for an object of another type: how it becomes a picture."""
     if isinstance(picture, list | tuple):
         return "call it once per picture, or stack them N×H×W×3"
     if hasattr(picture, "read"):
@@ -175,6 +175,6 @@ def _way_in(picture: object) -> str:
 
 
 def _is_pil(picture: object) -> bool:
-    """Whether it is a PIL image, of a kind of others too; Pillow is loaded if there can be one."""
+    """Return whether it is a PIL image, also of a plug-in; if so, Pillow is loaded already."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(picture, module.Image)

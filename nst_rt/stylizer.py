@@ -1,4 +1,4 @@
-"""`Stylizer`: any picture in, the same kind of picture out, painted."""
+"""`Stylizer`, the public class: pictures of any kind in, paintings of the same kind out."""
 
 from __future__ import annotations
 
@@ -55,11 +55,12 @@ class Stylizer(Streaming):
         keep_color: luminance of the painting, colours of the photo.
         max_pixels: larger pictures are refused before they are decoded.
         max_memory: bytes that one picture may take, by default what is free at the time. A picture
-            that takes more to paint is painted part by part, if the style has a steady file; what
-            takes more even so, or to decode, is refused before that.
-        allow_truncated: whether what is missing at the end of a file may stay gray.
-        verify: hold a shipped style against its hash.
-        trust_engine: load an engine (.engine) that was not built here by this user: it is code.
+            that takes more to paint is painted in parts, if the style has a steady file; one that
+            takes more even so, or to decode, is refused beforehand.
+        allow_truncated: whether the missing end of a truncated file may stay gray.
+        verify: whether a shipped style is checked against its hash.
+        trust_engine: whether to load an engine (.engine) that was not built here by this user: it
+            is code.
         adaptation: how to feed a model that another program made.
 
     Raises:
@@ -99,7 +100,7 @@ class Stylizer(Streaming):
         self._any = AnyPicturePainter(self._painter, allow_truncated)
         super().__init__(session.parallel)
         model = self._painter.model
-        self._recipe = partial(
+        self._constructor = partial(
             type(self),
             named if model.is_shipped else model.path.absolute(),
             **vars(session),
@@ -113,8 +114,8 @@ class Stylizer(Streaming):
 
     @property
     def info(self) -> StylizerInfo:
-        """The model's facts, and the engine, precision and threads really in use."""
-        with suppress(ClosedError):  # what was in use last stays known
+        """Facts about the model, and the engine, precision and threads in use."""
+        with suppress(ClosedError):  # the last ones in use stay known
             self._info = info_of(self._painter, self._options)
         return self._info
 
@@ -144,12 +145,12 @@ class Stylizer(Streaming):
         overwrite: bool = False,
         out: Pixels | None = None,
     ) -> Any:
-        """Paint a picture and give back what was given.
+        """Paint a picture and return a painting of the same kind.
 
         Args:
             picture: uint8 array H×W×3 (or ×4 with alpha), batch N×H×W×3, PIL image, encoded bytes,
-                a frame of a video, or a path. One without alpha that lies in GPU memory, a tensor
-                of PyTorch for example, is painted there, if this paints on the GPU.
+                a frame of a video, or a path. An array in GPU memory, without alpha, such as a
+                PyTorch tensor, is painted there if this Stylizer paints on the GPU.
             size: as in the constructor, for this picture.
             strength: as in the constructor, for this picture.
             keep_color: as in the constructor, for this picture.
@@ -157,11 +158,11 @@ class Stylizer(Streaming):
             layout: axis order of an array, in and out.
             output: for a path, where to write; by default `photo-STYLE.jpg` beside it.
             overwrite: whether an existing output may be replaced.
-            out: for an array, where the painting goes: uint8 of its shape, C-contiguous.
+            out: for an array, the array to paint into: uint8 of its shape, C-contiguous.
 
         Returns:
             An array, image or bytes like the input's; for a path, the path that was written; for an
-            array in GPU memory of another library than PyTorch and CuPy what has DLPack and
+            array in GPU memory of a library other than PyTorch and CuPy, an object with DLPack and
             `__cuda_array_interface__`.
 
         Raises:
@@ -194,7 +195,7 @@ class Stylizer(Streaming):
         """Open the style's steady file, which the first call of `paint_steadily` does otherwise.
 
         Raises:
-            ModelError: the style has none, or that of another checkpoint.
+            ModelError: the style has none, or one from another checkpoint.
             ProviderError: the device does not paint it.
         """
         self._painter.prepare_steady()
@@ -211,10 +212,10 @@ class Stylizer(Streaming):
 
         Args:
             frame: uint8 H×W×3.
-            statistics: as they came back with the frame before; None for a first frame.
-            keep: their share, 0…1; the rest are the frame's own.
-            adjust: is given the frame as it is painted, at working size, and its painting; gives
-                the painting that goes on. Detail, colours and strength come after.
+            statistics: those returned for the frame before; None for a first frame.
+            keep: their share, 0…1; the rest comes from the frame itself.
+            adjust: a function of the frame at working size and its painting that returns the
+                painting to go on with. Detail, colours and strength are applied after it.
 
         Returns:
             The painting, and the statistics that were used, float32 2×C.
@@ -229,32 +230,32 @@ class Stylizer(Streaming):
         return self._painter.paint_steadily(pixels, self._options, statistics, kept, adjust)
 
     def working_size(self, height: int, width: int, *, size: Size | None = None) -> tuple[int, int]:
-        """Height and width at which a picture of this height and width is painted.
+        """Return height and width at which a picture of this height and width is painted.
 
         Raises:
-            InputError: the model is of a fixed size, another one.
-            SizeError: the model is an engine that does not take it, not in parts or smaller either.
-            UsageError: a number is no whole one, or below 1.
+            InputError: the model has another, fixed size.
+            SizeError: the model is an engine that does not take it, nor parts or a smaller one.
+            UsageError: not a whole number, or below 1.
         """
         high, wide = whole_number("height", height), whole_number("width", width)
         options = self._options.changed(size, None, None)
         return self._painter.working_size(high, wide, options.size)
 
     def warmup(self, height: int, width: int) -> Stylizer:
-        """Paint one black picture, so that the first real one of this size is not the slow one."""
+        """Paint one black picture, so that the first real one of this size is not slower."""
         shape = buffer_shape(height, width, None, self._painter.limits.max_pixels)
         self(np.zeros(shape, np.uint8))
         return self
 
     def pinned(self, height: int, width: int, *, count: int | None = None) -> Pixels:
-        """An uninitialized array for pictures, uint8 H×W×3, or N×H×W×3 if a count is given.
+        """Allocate an uninitialized array for pictures, uint8 H×W×3, or N×H×W×3 with a count.
 
-        On a GPU its memory is pinned: pictures in it, or in a part of it, go up to the GPU without
-        being copied first, and paintings come down into one that is given as `out`. On a CPU it is
-        an array like any other.
+        For a GPU its memory is pinned: pictures in it, or in a part of it, are transferred without
+        an intermediate copy, and so are paintings into one that is passed as `out`. For a CPU it is
+        an ordinary array.
 
         Raises:
-            UsageError: a size or the count is no whole number, or below 1.
+            UsageError: a size or the count is not a whole number, or below 1.
             LimitError: more pixels than `max_pixels`, or more memory than is free.
         """
         return self._painter.pinned(
@@ -279,8 +280,8 @@ class Stylizer(Streaming):
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled is how it was made: another process makes its own engine."""
-        return self._recipe, ()
+        """Pickle the constructor's arguments: another process opens its own engine."""
+        return self._constructor, ()
 
     def __repr__(self) -> str:
         info = self._info
