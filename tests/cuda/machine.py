@@ -17,8 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import forks
 from tests.cuda.stand_ins import build_stand_ins
 from tests.cuda.tensorrt import build_tensorrt
+from tests.measuring import MEASURED
 
 SITE = "NST_RT_CUDA_SITE"
 """The environment variable that names the folder where it is installed already."""
@@ -71,15 +73,7 @@ class CudaMachine:
         trace.unlink(missing_ok=True)
         environment = self.environment(libraries, tensorrt, trace=str(trace), **switches)
         script = "".join(map(textwrap.dedent, (before, code)))
-        command = [sys.executable, "-c", script, *map(str, arguments)]
-        done = subprocess.run(
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        done = forks.run(script, list(map(str, arguments)), environment, timeout_s)
         assert done.returncode >= 0, f"signal {-done.returncode}\n{done.stdout}{done.stderr}"
         calls = trace.read_text().splitlines() if trace.exists() else []
         return Ended(done.returncode, done.stdout, done.stderr, calls)
@@ -96,6 +90,7 @@ class CudaMachine:
             "LD_LIBRARY_PATH": os.pathsep.join(map(str, folders)),
             "PYTHONFAULTHANDLER": "1",
             "PYTHONUNBUFFERED": "1",  # what was printed before it died is worth knowing
+            **MEASURED,
             **own,
         }
 

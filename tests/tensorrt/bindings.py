@@ -13,8 +13,10 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import forks
 from tests.cuda.machine import Ended
 from tests.cuda.stand_ins import SOURCES as CUDA_SOURCES
+from tests.measuring import MEASURED
 
 VERSIONS = ("10.13.3.9", "10.16.1.11", "11.4.0.106")
 """The oldest that is supported, the last of TensorRT 10, and the newest."""
@@ -54,17 +56,11 @@ class TensorRt:
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
             "PYTHONPATH": os.pathsep.join([str(self.site), *(path for path in sys.path if path)]),
             "LD_LIBRARY_PATH": os.pathsep.join(libraries),
+            **MEASURED,
             **({"FORWARD_TO": str(rtx)} if rtx else {}),
         }
-        command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-        done = subprocess.run(
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        script, given = textwrap.dedent(code), list(map(str, arguments))
+        done = forks.run(script, given, environment, timeout_s)
         return Ended(done.returncode, done.stdout, done.stderr, [])
 
 

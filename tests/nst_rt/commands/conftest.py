@@ -56,8 +56,8 @@ def start(*arguments: str | Path | bytes, code: str = RUN, **options) -> subproc
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         **options.pop("env", {}),
     }
-    if "preexec_fn" in options:  # limits files: of coverage data, and of bytecode, which stays cut
-        environment |= {"COVERAGE_PROCESS_START": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    if "preexec_fn" in options:  # limits files: of bytecode, which stays cut
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     command = [*options.pop("before", ()), sys.executable, "-c", code, *arguments]
     return subprocess.Popen(command, env=environment, **options)
