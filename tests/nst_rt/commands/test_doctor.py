@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from nst_rt import diagnosis
+from tests.cuda.machine import CudaMachine
 
 from .conftest import Ended, finish, records, start
 
@@ -35,6 +39,31 @@ def doctor(*arguments: str, path: Path | None = None, **environment: str) -> End
     paths = [str(path), *sys.path] if path else sys.path
     variables = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment}
     return finish(start("doctor", *arguments, env=variables))
+
+
+@pytest.fixture
+def ask(nst, monkeypatch) -> Callable[..., Ended]:
+    """Run it in this process and ask some engines alone, each of which takes a process."""
+
+    def run(*engines: str, path: Path | None = None, json: bool = False, **environment: str):
+        modules = {name: diagnosis._MODULES[name] for name in engines}
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        if "PYTHONPATH" in environment:
+            monkeypatch.setattr(sys, "path", environment["PYTHONPATH"].split(os.pathsep))
+        if path:
+            monkeypatch.syspath_prepend(path)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(diagnosis, "_MODULES", modules)
+            return nst("doctor", *(["--json"] if json else []))
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def on_cuda(cuda_machine: CudaMachine) -> dict[str, str]:
+    """What is said where CUDA works."""
+    return lines(doctor(**cuda_machine.environment()))
 
 
 def module(folder: Path, name: str, code: str) -> Path:
@@ -65,14 +94,13 @@ def test_json_is_one_object() -> None:
     assert found["cache"]["folder"]
 
 
-def test_cuda_paints_on_a_machine_that_has_it(cuda_machine) -> None:
-    said = lines(doctor(**cuda_machine.environment()))
-    assert said["cuda"].startswith("ONNX Runtime 1.")
-    assert "CUDAExecutionProvider, fp16" in said["cuda"]  # what a shipped style is painted in
-    assert said["driver"] == "580.00, CUDA 13.0"
-    assert said["gpu 0"] == "Stand-in GPU, 8.0 GiB, compute capability 8.9"
-    assert said["libraries"] == "CUDA 13.0, cuDNN 9.28.0"
-    assert "onnxruntime-gpu 1." in said["versions"]
+def test_cuda_paints_on_a_machine_that_has_it(on_cuda) -> None:
+    assert on_cuda["cuda"].startswith("ONNX Runtime 1.")
+    assert "CUDAExecutionProvider, fp16" in on_cuda["cuda"]  # what a shipped style is painted in
+    assert on_cuda["driver"] == "580.00, CUDA 13.0"
+    assert on_cuda["gpu 0"] == "Stand-in GPU, 8.0 GiB, compute capability 8.9"
+    assert on_cuda["libraries"] == "CUDA 13.0, cuDNN 9.28.0"
+    assert "onnxruntime-gpu 1." in on_cuda["versions"]
 
 
 @pytest.mark.parametrize(
@@ -85,25 +113,24 @@ def test_cuda_paints_on_a_machine_that_has_it(cuda_machine) -> None:
     ],
     ids=["old driver", "memory", "kernel", "no device"],
 )
-def test_cuda_that_fails_says_why(cuda_machine, switches, says) -> None:
-    ended = doctor(**cuda_machine.environment(**switches))
+def test_cuda_that_fails_says_why(cuda_machine, ask, switches, says) -> None:
+    ended = ask("cuda", "onnxruntime", **cuda_machine.environment(**switches))
     said = lines(ended)
     assert any(said["cuda"].startswith(f"not usable: {part}") for part in says.split("|"))
     assert (ended.code, ended.err) == (0, "")  # the CPU paints
 
 
-def test_missing_libraries_come_with_the_line_that_installs_them(cuda_machine, folder) -> None:
-    ended = doctor(**cuda_machine.environment(libraries=folder))
-    said = lines(ended)
+def test_missing_libraries_come_with_the_line_that_installs_them(cuda_machine, ask, folder) -> None:
+    said = lines(ask("cuda", **cuda_machine.environment(libraries=folder)))
     assert said["cuda"].startswith("not usable: libcuda.so.1, libcublasLt.so.13, ")
     cure = ' are missing: install the NVIDIA driver and pip install "onnxruntime-gpu[cuda,cudnn]"'
     assert said["cuda"].endswith(cure)
     assert said["driver"] in ("no NVIDIA driver", "a GPU without its driver")
 
 
-def test_build_without_cuda_on_a_machine_with_a_gpu(cuda_machine) -> None:
+def test_build_without_cuda_on_a_machine_with_a_gpu(cuda_machine, ask) -> None:
     """The environment's own onnxruntime is the CPU build."""
-    said = lines(doctor(LD_LIBRARY_PATH=str(cuda_machine.libraries)))
+    said = lines(ask("cuda", LD_LIBRARY_PATH=str(cuda_machine.libraries)))
     assert said["cuda"] == (
         "not usable: onnxruntime is its build without CUDA: "
         'pip uninstall -y onnxruntime onnxruntime-gpu && pip install "nst-rt[cuda]"'
@@ -123,8 +150,9 @@ def test_driver_and_build_that_are_both_missing_are_both_named(
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_broken_onnxruntime_is_told_and_the_rest_goes_on(how, tmp_path: Path) -> None:
-    ended = doctor(path=module(tmp_path, "onnxruntime", BROKEN[how]))
+def test_broken_onnxruntime_is_told_and_the_rest_goes_on(how, ask, tmp_path: Path) -> None:
+    broken = module(tmp_path, "onnxruntime", BROKEN[how])
+    ended = ask("onnxruntime", "openvino", path=broken)
     said = lines(ended)
     assert (ended.code, ended.err) == (0, "")
     assert "Traceback" not in ended.out.decode()
@@ -182,20 +210,23 @@ def Builder(logger): {builder}
     ],
     ids=["works", "no builder", "old", "no libraries"],
 )
-def test_builders_of_engines(code, says, tmp_path: Path) -> None:
-    ended = doctor(path=module(tmp_path, "tensorrt", code))
+def test_builders_of_engines(code, says, ask, tmp_path: Path) -> None:
+    ended = ask("tensorrt", path=module(tmp_path, "tensorrt", code))
     assert lines(ended)["tensorrt"].startswith(says)
 
 
-def test_builder_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> None:
+def test_builder_on_a_machine_with_a_gpu(cuda_machine, ask, tmp_path: Path) -> None:
     folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
-    said = lines(doctor(path=folder, LD_LIBRARY_PATH=str(cuda_machine.libraries)))
+    engines, libraries = ("cuda", "tensorrt", "tensorrt_rtx"), str(cuda_machine.libraries)
+    said = lines(ask(*engines, path=folder, LD_LIBRARY_PATH=libraries))
     needs = "; --device tensorrt needs --device cuda"  # whose build of onnxruntime is not here
     assert said["tensorrt"] == f"11.4.0, builds engines{needs}"
     assert said["tensorrt-rtx"].endswith(", builds engines")
 
 
-def test_onnxruntime_paints_with_tensorrt_where_its_version_is_here(cuda_machine, tmp_path) -> None:
+def test_onnxruntime_paints_with_tensorrt_where_its_version_is_here(
+    cuda_machine, ask, on_cuda, tmp_path
+) -> None:
     folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
     paints = "ONNX Runtime paints with it (--device tensorrt)"
     lacks = (
@@ -205,21 +236,21 @@ def test_onnxruntime_paints_with_tensorrt_where_its_version_is_here(cuda_machine
     for tensorrt, note in (True, paints), (False, lacks):
         environment = cuda_machine.environment(tensorrt=tensorrt)
         environment["PYTHONPATH"] = os.pathsep.join([str(folder), environment["PYTHONPATH"]])
-        assert lines(doctor(**environment))["tensorrt"] == f"11.4.0, builds engines; {note}"
-    alone = lines(doctor(**cuda_machine.environment(tensorrt=True)))
+        said = lines(ask("cuda", "tensorrt", **environment))
+        assert said["tensorrt"] == f"11.4.0, builds engines; {note}"
+    alone = lines(ask("cuda", **cuda_machine.environment(tensorrt=True)))
     assert alone["tensorrt"] == paints
-    neither = lines(doctor(**cuda_machine.environment()))
-    assert neither["tensorrt"] == f"not usable: not installed: {TENSORRT_CURE}"
+    assert on_cuda["tensorrt"] == f"not usable: not installed: {TENSORRT_CURE}"
 
 
-def test_gpu_that_is_not_on_the_list_of_a_builder(cuda_machine) -> None:
-    said = lines(doctor(**cuda_machine.environment(capability=90)))
+def test_gpu_that_is_not_on_the_list_of_a_builder(cuda_machine, ask) -> None:
+    said = lines(ask("cuda", "tensorrt_rtx", **cuda_machine.environment(capability=90)))
     problem = "it knows compute capabilities 7.5, 8.0, 8.6, 8.9, 12.0, 12.1, not 9.0"
     assert said["tensorrt-rtx"].endswith(f"none of which can run here: {problem}")
     assert said["cuda"].startswith("ONNX Runtime 1.")
 
 
-def test_libraries_that_are_missing_one_at_a_time(cuda_machine, tmp_path: Path) -> None:
+def test_libraries_that_are_missing_one_at_a_time(cuda_machine, ask, tmp_path: Path) -> None:
     cures = {
         "libcudnn.so.9": 'pip install "onnxruntime-gpu[cuda,cudnn]"',
         "libcuda.so.1": "install the NVIDIA driver",
@@ -230,7 +261,7 @@ def test_libraries_that_are_missing_one_at_a_time(cuda_machine, tmp_path: Path) 
         for library in cuda_machine.libraries.glob("*.so.*"):
             if library.name != missing:
                 (rest / library.name).write_bytes(library.read_bytes())
-        said = lines(doctor(**cuda_machine.environment(libraries=rest)))
+        said = lines(ask("cuda", **cuda_machine.environment(libraries=rest)))
         assert said["cuda"] == f"not usable: {missing} is missing: {cure}"
 
 
@@ -248,32 +279,31 @@ def test_machine_without_any_engine(nst, monkeypatch) -> None:
     assert said["cpu"] == said["openvino"] == said["onnxruntime"] == cure
 
 
-def test_builds_over_each_other_are_told_with_the_cure(tmp_path: Path) -> None:
+def test_builds_over_each_other_are_told_with_the_cure(ask, tmp_path: Path) -> None:
     for name in ("onnxruntime", "onnxruntime-gpu"):
         record = tmp_path / f"{name.replace('-', '_')}-9.9.dist-info"
         record.mkdir()
         (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9\n")
-    ended = doctor(path=tmp_path)
-    assert lines(ended)["warning"] == (
+    assert lines(ask(path=tmp_path))["warning"] == (
         "onnxruntime and onnxruntime-gpu are installed over each other, which breaks one of them: "
         "pip uninstall -y onnxruntime onnxruntime-gpu && "
         'pip install "nst-rt[cuda]" (or [cpu])'
     )
-    (found,) = records(doctor("--json", path=tmp_path).out)
+    (found,) = records(ask(path=tmp_path, json=True).out)
     assert found["versions"]["onnxruntime-gpu"] == "9.9"
 
 
-def test_builds_in_two_folders_only_hide_one_another(cuda_machine) -> None:
-    (found,) = records(doctor("--json", **cuda_machine.environment()).out)
-    assert {"onnxruntime", "onnxruntime-gpu"} <= set(found["versions"])
-    assert found["warnings"] == []
+def test_builds_in_two_folders_only_hide_one_another(on_cuda) -> None:
+    assert "onnxruntime 1." in on_cuda["versions"]
+    assert "onnxruntime-gpu 1." in on_cuda["versions"]
+    assert "warning" not in on_cuda
 
 
-def test_damaged_records_of_packages_are_no_obstacle(tmp_path: Path) -> None:
+def test_damaged_records_of_packages_are_no_obstacle(ask, tmp_path: Path) -> None:
     (tmp_path / "onnx-1.dist-info").mkdir()
     (tmp_path / "torch-2.dist-info").mkdir()
     (tmp_path / "torch-2.dist-info/METADATA").write_bytes(b"\xff\xfe\x00")
-    ended = doctor("--json", path=tmp_path)
+    ended = ask("onnxruntime", path=tmp_path, json=True)
     (found,) = records(ended.out)
     assert (ended.code, ended.err) == (0, "")
     assert found["versions"]["onnx"] == found["versions"]["torch"] == "unknown"
@@ -310,36 +340,36 @@ def test_probe_is_ended_where_processes_have_no_groups(tmp_path: Path, monkeypat
     assert answers == {"onnxruntime": {"problem": "does not answer"}}
 
 
-def test_build_whose_provider_is_no_file_of_its_own(tmp_path: Path) -> None:
+def test_build_whose_provider_is_no_file_of_its_own(ask, tmp_path: Path) -> None:
     """As on Windows; cuda-bindings is missing here."""
     code = "__version__ = '1.31'\ndef get_available_providers(): return ['CUDAExecutionProvider']"
-    said = lines(doctor(path=module(tmp_path, "onnxruntime", code)))
+    said = lines(ask("cuda", path=module(tmp_path, "onnxruntime", code)))
     assert said["cuda"].startswith("not usable: no ")  # GPU, or driver
     assert "libraries" not in said
 
 
-def test_user_without_a_home_has_no_cache(monkeypatch, nst) -> None:
+def test_user_without_a_home_has_no_cache(monkeypatch, ask) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("NST_RT_CACHE", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    ended = nst("doctor")
+    ended = ask("onnxruntime")
     assert (ended.code, lines(ended)["cache"]) == (0, "none (not writable)")
 
 
-def test_cache_that_cannot_be_had(folder: Path) -> None:
+def test_cache_that_cannot_be_had(ask, folder: Path) -> None:
     (folder / "file").write_text("")
-    found = json.loads(doctor("--json", NST_RT_CACHE="file/cache").out)
+    found = json.loads(ask(json=True, NST_RT_CACHE="file/cache").out)
     assert found["cache"] == {"folder": "file/cache", "writable": False}
-    assert lines(doctor(NST_RT_CACHE="file/cache"))["cache"] == "file/cache (not writable)"
-    assert lines(doctor(NST_RT_CACHE="new/cache"))["cache"] == "new/cache"
+    assert lines(ask(NST_RT_CACHE="file/cache"))["cache"] == "file/cache (not writable)"
+    assert lines(ask(NST_RT_CACHE="new/cache"))["cache"] == "new/cache"
     assert not (folder / "new").exists()
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
-def test_cache_that_only_permissions_would_allow(folder: Path) -> None:
-    found = json.loads(doctor("--json", NST_RT_CACHE="/proc/nope/cache").out)
+def test_cache_that_only_permissions_would_allow(ask, folder: Path) -> None:
+    found = json.loads(ask(json=True, NST_RT_CACHE="/proc/nope/cache").out)
     assert found["cache"] == {"folder": "/proc/nope/cache", "writable": False}
-    assert json.loads(doctor("--json", NST_RT_CACHE=".").out)["cache"]["writable"]
+    assert json.loads(ask(json=True, NST_RT_CACHE=".").out)["cache"]["writable"]
     assert list(folder.iterdir()) == []
