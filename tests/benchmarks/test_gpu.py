@@ -19,6 +19,7 @@ from nst_rt import zoo
 from nst_rt.errors import ProviderError
 from nst_rt.model import read_model
 from nst_train.network import NetworkConfig, StyleNetwork, paint
+from tests.nst_export.centring import CALIBRATE, centre_on_a_part
 
 CPU = Device(torch.device("cpu"))
 STYLE = zoo.cards()[0].name
@@ -131,8 +132,11 @@ def test_a_way_that_fails_while_it_is_timed_takes_no_other_with_it(quick) -> Non
     assert timing.rates({"never": fails}, CPU, rounds=1) == ({}, {"never": "ValueError"})
 
 
-def test_models_that_are_written_say_what_they_compute_in(tmp_path: Path) -> None:
+def test_models_that_are_written_say_what_they_compute_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By that a session lets tensor cores work."""
+    centre_on_a_part(monkeypatch)
     style = Style(STYLE, CPU, tmp_path)
     nhwc = style.formed("thresholds, N×H×W×C", 32, 48)
     for path in (style.one_size(32, 48), nhwc, style.fused()):
@@ -229,7 +233,7 @@ def test_whole_program_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> 
     photo = Path(__file__).parents[2] / "examples/photos/lighthouse.jpg"
     (tmp_path / "scratch").mkdir()
     arguments = (tmp_path / "scratch", tmp_path / "results", photo)
-    ended = cuda_machine.run(PROGRAM, *arguments, timeout_s=300)
+    ended = cuda_machine.run(PROGRAM, *arguments, before=CALIBRATE, timeout_s=300)
     assert (ended.code, ended.err) == (0, ""), ended.err
     [file] = (tmp_path / "results").iterdir()
     assert file.name == "gpu-stand-in-gpu.json"

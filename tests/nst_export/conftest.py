@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
-from nst_export import folds
-from nst_export.calibration import calibration_photos
 from nst_train.config import FastConfig
 from nst_train.network import StyleNetwork
 from nst_train.style_file import write_style
+from tests.nst_export.centring import centre_on_a_part
 
 OpenSession = Callable[[onnx.ModelProto], onnxruntime.InferenceSession]
 
 
 @pytest.fixture(autouse=True)
 def small_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Biases are centred on a part of a photo: a graph in a tenth of the time."""
-    part = np.ascontiguousarray(calibration_photos()[0][:80, 60:140])
-    monkeypatch.setattr(folds, "calibration_photos", lambda: [part])
+    centre_on_a_part(monkeypatch)
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from nst_export.exporter import Export
 from nst_export.verification import Parity
 from nst_rt import zoo
 from nst_rt.errors import ParityError
+from tests.nst_export.centring import CALIBRATE
 
-from .conftest import finish, start
+from .conftest import RUN, finish, start
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,8 @@ def test_progress_is_shown_beside_the_table_on_a_terminal(folder) -> None:
     ours, theirs = pty.openpty()
     checkpoint = zoo.cards()[0].file("checkpoint")
     options = ("--size", "96x64", "--precision", "fp16")
-    process = start("export", checkpoint, "x.onnx", *options, stdout=theirs, stderr=theirs)
+    given = {"code": CALIBRATE + RUN, "stdout": theirs, "stderr": theirs}
+    process = start("export", checkpoint, "x.onnx", *options, **given)
     os.close(theirs)
     shown = b""
     with suppress(OSError):  # the terminal is gone when the process is
