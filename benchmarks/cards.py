@@ -1,9 +1,9 @@
-"""Writes what was measured of the shipped styles into their cards.
+"""Writes the measurements of the shipped styles into their cards.
 
     python -m benchmarks.cards
 
-From `quality.json` and `boldness.json`; what was measured of another checkpoint than the shipped
-one is refused.
+They come from `quality.json` and `boldness.json`; measurements of another checkpoint than the
+shipped one are refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Row = Mapping[str, Any]
 
 
 def measures(name: str, quality: Mapping[str, Any], boldness: Mapping[str, Any]) -> dict[str, Any]:
-    """The `measures` table of a style's card."""
+    """Return the `measures` table of a style's card."""
     tables: dict[str, Any] = {}
     for row in quality["styles"]:
         if row["style"] == name:
@@ -37,12 +37,12 @@ def measures(name: str, quality: Mapping[str, Any], boldness: Mapping[str, Any])
         ]
         if rows:
             key = f"gram_distance_on_the_network_{network.replace(' ', '_')}"
-            tables[key] = ", ".join(map(_distance, rows))
+            tables[key] = [_distances(row) for row in rows]
     return tables
 
 
 def _objective(row: Row) -> dict[str, Any]:
-    """Medians over the photos, and after how many calls L-BFGS is as good."""
+    """Return medians over the photos, and the calls after which L-BFGS is as good."""
     marks = {key: value for key, value in row.items() if key.startswith("L-BFGS ")}
     return {
         "photos": row["photos"],
@@ -54,13 +54,18 @@ def _objective(row: Row) -> dict[str, Any]:
     }
 
 
-def _distance(row: Row) -> str:
-    peer = Path(row["picture"]).stem.split("__")[-1]
-    return f"{row['ours']:.3f} where {peer} has {row['peer']:.3f} and the photo {row['photo']:.2f}"
+def _distances(row: Row) -> dict[str, Any]:
+    """Return the distances to the painting of ours, of a published picture and of its photo."""
+    return {
+        "published_by": Path(row["picture"]).stem.split("__")[-1],
+        "ours": round(row["ours"], 3),
+        "published": round(row["peer"], 3),
+        "photo": round(row["photo"], 2),
+    }
 
 
 def check_current(name: str, checkpoint: Path, rows: Iterable[Row]) -> None:
-    """Raise `ModelError` where something was measured of another checkpoint."""
+    """Raise `ModelError` if a row of style `name` was measured with another checkpoint."""
     digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()[:16]
     if any(row["style"] == name and row.get("checkpoint", digest) != digest for row in rows):
         raise ModelError(

@@ -40,8 +40,10 @@ def test_card_holds_what_was_measured_of_its_style() -> None:
         "lbfgs_after_30_calls": 2.5,
         "equals_lbfgs_calls": "31.5",
     }
-    said = "0.020 where one has 0.200 and the photo 0.90, 0.020 where other has 0.200"
-    assert held["gram_distance_on_the_network_not_trained_on"].startswith(said)
+    assert held["gram_distance_on_the_network_not_trained_on"] == [
+        {"published_by": peer, "ours": 0.02, "published": 0.2, "photo": 0.9}
+        for peer in ("one", "other")
+    ]
     assert measures("others", QUALITY, BOLDNESS) == {}
 
 
