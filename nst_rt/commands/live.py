@@ -25,10 +25,14 @@ from nst_rt.video.live import (
     Live,
     LiveOptions,
     LiveSink,
+    Recording,
     Second,
     SourceOptions,
     State,
     StyleChanger,
+    ThreadedSink,
+    VirtualCamera,
+    Window,
     live_source,
 )
 
@@ -84,16 +88,9 @@ class Request:
     def sink(self, clock: Clock) -> LiveSink:
         """Where frames go; what needs their size is opened with the first."""
         if self.output == "window":
-            from nst_rt.video.live.window import Window
-
             return Window()
         if self.output == "virtual-camera":
-            from nst_rt.video.live.virtual_camera import VirtualCamera
-
             return VirtualCamera(self.fps or _RATE)
-        from nst_rt.video.live.recording import Recording
-        from nst_rt.video.live.threaded_sink import ThreadedSink
-
         output = Path(self.output)
         source = Path(self.source)
         if output.exists() and source.exists() and output.samefile(source):
