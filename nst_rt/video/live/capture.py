@@ -56,6 +56,10 @@ class Captured:
 class Capture:
     """Keeps the newest frame of a source in `frames`.
 
+    Attributes:
+        frames: where its thread puts frames.
+        count: number of frames that arrived.
+
     Args:
         source: read and closed by the thread.
         clock: the clock of arrival times and waits.
@@ -78,13 +82,14 @@ class Capture:
         self._source, self._clock, self._notify = source, clock, notify
         self._reconnect, self._give_up = reconnect, give_up
         self._changed = clock.condition()
-        self._settled = self._closed = self._paused = self._holding = self._reported = False
-        self._refusal: BaseException | None = None
+        self._open_tried = self._closed = self._paused = self._reported = False
+        self._open_error: BaseException | None = None
         self._failures = 0
-        self._reason = ""
-        self._last = clock.now()
-        self._moments: deque[float] = deque()
-        self._base: float | None = None
+        self._reason = ""  # for which the source is lost
+        self._last_arrival = clock.now()
+        self._arrivals: deque[float] = deque()
+        self._pacing = False  # whether a frame of a recording waits for its time
+        self._began: float | None = None  # when a recording began, later by its pauses
         self._thread = threading.Thread(target=self._run, name="nst-capture", daemon=True)
 
     @property
@@ -94,9 +99,9 @@ class Capture:
         In the dark cameras deliver fewer than they state, and addresses often state nothing.
         """
         with self._changed:
-            passed = self._moments[-1] - self._moments[0] if self._moments else 0.0
+            passed = self._arrivals[-1] - self._arrivals[0] if self._arrivals else 0.0
             if passed >= 1:
-                return (len(self._moments) - 1) / passed
+                return (len(self._arrivals) - 1) / passed
         return self._source.rate
 
     @property
@@ -112,9 +117,9 @@ class Capture:
         """
         self._thread.start()
         with self._changed:
-            self._clock.wait_for(self._changed, lambda: self._settled)
-        if self._refusal:
-            raise self._refusal
+            self._clock.wait_for(self._changed, lambda: self._open_tried)
+        if self._open_error:
+            raise self._open_error
 
     def pause(self, paused: bool) -> None:
         """Pause a recording where it is, or resume it; live sources continue on their own."""
@@ -129,7 +134,7 @@ class Capture:
             InputError: it is lost and not reopened any more.
         """
         with self._changed:
-            silent = 0.0 if self._holding else self._clock.now() - self._last
+            silent = 0.0 if self._pacing else self._clock.now() - self._last_arrival
             reason = self._reason
         why = f" ({reason})" if reason else ""
         if not self._reconnect and (reason or silent >= SILENCE):
@@ -170,12 +175,12 @@ class Capture:
         try:
             self._source.open()
         except BaseException as error:
-            self._refusal = error
+            self._open_error = error
             raise
         finally:
             with self._changed:
-                self._last = self._clock.now()
-                self._settled = True
+                self._last_arrival = self._clock.now()
+                self._open_tried = True
                 self._changed.notify_all()
 
     def _read_until_lost(self) -> bool:
@@ -195,18 +200,18 @@ class Capture:
 
     def _arrived(self, rgb: Pixels) -> None:
         with self._changed:
-            self._last = self._clock.now()
-            self._moments.append(self._last)
-            while self._last - self._moments[0] > _RATE_WINDOW_S:
-                self._moments.popleft()
+            self._last_arrival = self._clock.now()
+            self._arrivals.append(self._last_arrival)
+            while self._last_arrival - self._arrivals[0] > _RATE_WINDOW_S:
+                self._arrivals.popleft()
             self.count += 1
             self._failures, self._reason = 0, ""
-        self.frames.put(Captured(rgb, self._last))
+        self.frames.put(Captured(rgb, self._last_arrival))
 
     def _lost(self, error: InputError) -> None:
         with self._changed:
             self._reason = error.what
-            self._moments.clear()
+            self._arrivals.clear()
 
     def _open_again(self) -> None:
         """Try until the source opens or `close` is called; `watch` decides when to give up."""
@@ -226,21 +231,21 @@ class Capture:
     def _wait_until(self, time: float) -> bool:
         """Wait for a time of the recording, later by all pauses; return False if closed before."""
         with self._changed:
-            self._holding = True
+            self._pacing = True
             try:
-                if self._base is None:
-                    self._base = self._clock.now() - time
+                if self._began is None:
+                    self._began = self._clock.now() - time
                 while not self._closed:
-                    left = self._base + time - self._clock.now()
+                    left = self._began + time - self._clock.now()
                     changed = self._clock.wait_for(
                         self._changed, lambda: self._closed or self._paused, max(0.0, left)
                     )
                     if not changed:
                         return True
-                    begun = self._clock.now()
+                    paused_at = self._clock.now()
                     self._clock.wait_for(self._changed, lambda: self._closed or not self._paused)
-                    self._base += self._clock.now() - begun
+                    self._began += self._clock.now() - paused_at
                 return False
             finally:
-                self._last = self._clock.now()
-                self._holding = False
+                self._last_arrival = self._clock.now()
+                self._pacing = False
