@@ -11,7 +11,7 @@ import onnx
 from nst_export.builder import OPSET
 from nst_rt.errors import ModelError
 from nst_rt.model import OPERATORS
-from nst_rt.sessions.placement import ON_SIZES
+from nst_rt.sessions.placement import SHAPE_OPERATORS
 
 ON_CUDA = frozenset(
     {
@@ -36,7 +36,7 @@ def refuse_pixels_on_cpu(model: onnx.ModelProto) -> None:
             f"is of opset {versions['']}, of which CUDA has not all operators",
             cure=f"write it in opset {OPSET}",
         )
-    known = ON_CUDA | ON_SIZES
+    known = ON_CUDA | SHAPE_OPERATORS
     strays = {node.op_type for node in model.graph.node if node.domain != OPERATORS} - known
     if strays:
         raise ModelError(

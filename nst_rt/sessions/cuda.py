@@ -1,4 +1,4 @@
-"""ONNX Runtime on CUDA. It computes in what the file holds."""
+"""ONNX Runtime on CUDA, which computes in the precision of the file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from nst_rt.sessions.staged_tensors import ExtraTensors
 
 T = TypeVar("T")
 LAST_OPSET = 21
-"""From the next one on, ONNX Runtime computes InstanceNormalization on the CPU."""
+"""Highest opset of which ONNX Runtime computes InstanceNormalization on CUDA."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class CudaBinding:
 
 
 class CudaSession(GpuSession, OnnxRuntimeSession):
-    """ONNX Runtime's CUDA provider. What is missing or fails there is an error, never the CPU."""
+    """ONNX Runtime's CUDA provider, which never falls back to the CPU: errors are raised."""
 
     _provider = "CUDAExecutionProvider"
     _smallest: Shape = (1, 1, 1, 3)
@@ -51,7 +51,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         self.nodes = nodes_by_provider(self._session)
         shape = model.inputs[0].shape
         of_one_size = all(isinstance(size, int) for size in shape)
-        # of a free dimension without a name nobody can say what it is
+        # a free dimension can only be fixed by its name
         named = not of_one_size and None not in shape
         session = self._binding_session(self._session, captures=of_one_size)
         self._sessions = SessionsByShape(session, _weakly(self._open_one) if named else None)
@@ -91,7 +91,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         session = super()._load(options, sizes)
         self._cuda.track_engine(session)
         compute = self._pictures.compute
-        # it is freed when what it began is done, and uses its stream even then
+        # it is freed when its launched runs are done, and uses its stream even then
         synchronize = self._cuda.driver.cuStreamSynchronize
         self._cuda.finalize_with(session, synchronize, compute.handle, compute)
         keep_alive(getattr(session, "_sess", session), compute)
@@ -99,7 +99,7 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         return session
 
     def _open_one(self, shape: Shape) -> IoBindingSession:
-        """A session for pictures of one shape."""
+        """Open a session for pictures of one shape."""
         names = self._model.inputs[0].shape
         sizes = {str(name): size for name, size in zip(names, shape, strict=True) if name != size}
         session = self._load(self._options(self._model) | _of_one_size(self._model), sizes)
@@ -137,15 +137,15 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         return {
             "cudnn_conv_algo_search": "HEURISTIC",
             "user_compute_stream": str(int(self._pictures.compute.handle)),
-            # without leave to use TF32 no convolution runs on tensor cores, not even in fp16
+            # unless TF32 is allowed, no convolution uses tensor cores, not even in fp16
             "use_tf32": str(int(self.precision != "fp32")),
-            "prefer_nhwc": str(int(model.fused)),  # its pictures are N×H×W×C between operators
+            "prefer_nhwc": str(int(model.fused)),  # its features are N×H×W×C
             **(_of_one_size(model) if of_one_size else {}),
         }
 
     def _precision(self, model: ModelFile, asked: Precision) -> str:
         if model.num_statistics is not None and asked == "auto":
-            return "tf32"  # beside a plain file in half precision, whose accuracy it has
+            return "tf32"  # as accurate as the plain file in half precision beside it
         if asked not in ("auto", model.flavour):
             raise ProviderError(
                 f"this file computes in {model.flavour}, {asked} was asked for",
@@ -161,26 +161,26 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
 
 
 def _failure(cuda: CudaContext, error: Exception) -> NstError:
-    """What an error of ONNX Runtime means."""
+    """Translate an error of ONNX Runtime."""
     cuda.leak_engines_if_lost()
     return cuda_error(str(error))
 
 
 def _weakly(method: Callable[..., T]) -> Callable[..., T]:
-    """A method for those that belong to its session, which they do not keep.
+    """Return a function that calls a session's method without a reference to the session.
 
-    A session that nobody has any more gives its GPU memory back at once, not when garbage is
-    collected.
+    The session's own objects hold such functions. A session that is dropped is then in no cycle,
+    and frees its GPU memory at once, not when garbage is collected.
     """
     reference = WeakMethod(method)
     return lambda *arguments: cast("Callable[..., T]", reference())(*arguments)
 
 
 def need_libraries(onnxruntime: Any, provider: str) -> None:
-    """Load the libraries of a provider ("cuda", "tensorrt") from where pip puts them.
+    """Load the libraries of a provider ("cuda", "tensorrt") from the folders of pip's packages.
 
     Raises:
-        MissingExtraError: some are missing; it names all of them.
+        MissingExtraError: libraries are missing; it names all of them.
     """
     folder = Path(onnxruntime.__file__).parent / "capi"
     library = folder / f"libonnxruntime_providers_{provider}.so"
@@ -191,10 +191,10 @@ def need_libraries(onnxruntime: Any, provider: str) -> None:
 
 
 def _of_one_size(model: ModelFile) -> dict[str, str]:
-    """Options of the provider for pictures of one size."""
+    """Return options of the provider for pictures of one size."""
     return {
         "cudnn_conv_algo_search": "EXHAUSTIVE",
         "enable_cuda_graph": "1",
-        # with sizes still free it would also compute them on the GPU, and wait for them
+        # with free dimensions it would also compute shapes on the GPU, and wait for them
         "prefer_nhwc": str(int(model.metadata.get("layout") == "nhwc")),
     }

@@ -1,4 +1,4 @@
-"""Engines of TensorRT and TensorRT-RTX without ONNX Runtime."""
+"""Native engines of TensorRT and TensorRT-RTX, which run without ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nst_rt.sessions.staged_tensors import ExtraTensors
 
 
 class EngineSession(GpuSession):
-    """One engine, of which the caller knows who built it.
+    """One engine. The caller must trust it: it is code.
 
     Raises:
         ModelError: it does not fit this machine, or cannot be read.
@@ -63,7 +63,7 @@ class EngineSession(GpuSession):
             raise ModelError(error.what, path=model.path, cure=error.cure) from error
         keep_in_children(self._engine)
         self.limits = Limits(facts.smallest, facts.largest)
-        # functions, not methods: nothing then refers back to the session, which goes when dropped
+        # functions, not methods: a session that is dropped is then in no cycle and freed at once
         self._pictures = InFlight(
             self._cuda,
             model.scale,

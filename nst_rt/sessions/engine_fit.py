@@ -1,4 +1,4 @@
-"""Whether an engine fits this machine: a library of its version, a GPU and a system of its kind."""
+"""The check that an engine fits this machine: the library's version, the GPU and the system."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from nst_rt.nvidia.tensorrt import LIBRARIES, Library, import_library
 _RTX_MAGIC = b"vtrt"
 _RTX_VERSION = struct.Struct("4B")
 _RTX_VERSION_AT = 24
-"""TensorRT-RTX writes four bytes of its version there; they can be read without it."""
+"""Offset of the four bytes of TensorRT-RTX's version; reading them needs no TensorRT-RTX."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What runs an engine here."""
+    """The library, GPU and driver that run an engine here."""
 
     library: Library
     module: ModuleType
@@ -30,7 +30,7 @@ class Fit:
 
     @property
     def title(self) -> str:
-        """As in messages: "TensorRT 11.4.0.106"."""
+        """The library's name in messages, "TensorRT 11.4.0.106"."""
         return f"{self.library.title} {self.module.__version__}"
 
 
@@ -82,7 +82,7 @@ def _misfit(
 
 
 def _target(trt: ModuleType, gpu: GpuInfo, library: Library) -> list[str]:
-    """Options with which an engine is built for a GPU that is here."""
+    """Return the options that build an engine for this GPU."""
     if not library.portable:
         return []
     known = "SM" + gpu.capability.replace(".", "") in trt.ComputeCapability.__members__
@@ -92,7 +92,7 @@ def _target(trt: ModuleType, gpu: GpuInfo, library: Library) -> list[str]:
 
 
 def _same_platform(built: str, here: str, library: Library) -> bool:
-    """What the GPU finishes when it is loaded fits every system on the same processor."""
+    """Return whether an engine fits this system; a portable one only needs the processor."""
     if not library.portable:
         return built == here
     one, other = (text.rpartition("-")[2].replace("amd64", "x86_64") for text in (built, here))
@@ -100,12 +100,12 @@ def _same_platform(built: str, here: str, library: Library) -> bool:
 
 
 def _plain(version: str) -> str:
-    """A version without what only the package has."""
+    """Return a version without the suffix of a package's post-release."""
     return version.partition(".post")[0]
 
 
 def _rtx_version(data: bytes) -> str:
-    """The version in the head of an engine of TensorRT-RTX, empty for other bytes."""
+    """Return the version in the header of a TensorRT-RTX engine, empty for other bytes."""
     if not data.startswith(_RTX_MAGIC) or len(data) < _RTX_VERSION_AT + _RTX_VERSION.size:
         return ""
     return ".".join(map(str, _RTX_VERSION.unpack_from(data, _RTX_VERSION_AT)))

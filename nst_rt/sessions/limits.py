@@ -1,4 +1,4 @@
-"""The pictures that a session takes, where not any."""
+"""The sizes of pictures that a session takes, if it does not take any."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Size = tuple[int, int]
 
 
 class Limits(NamedTuple):
-    """The smallest height and width, and the largest."""
+    """The smallest and the largest height and width."""
 
     smallest: Size
     largest: Size
 
     def take(self, height: int, width: int) -> bool:
-        """Whether a picture of that height and width is within them."""
+        """Return whether a picture of that size is within the limits."""
         low, high = self.smallest, self.largest
         return low[0] <= height <= high[0] and low[1] <= width <= high[1]

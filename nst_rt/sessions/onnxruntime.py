@@ -25,7 +25,7 @@ from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.memory_use import MemoryUse
 from nst_rt.sessions.missing import missing_engine
 from nst_rt.sessions.options import Precision
-from nst_rt.sessions.placement import RECORD
+from nst_rt.sessions.placement import RECORD_PLACEMENT
 
 MEMORY_USE = {
     "fp32": MemoryUse(base=85, per_width=1180),
@@ -113,7 +113,7 @@ class OnnxRuntimeSession:
         settings.enable_mem_pattern = False  # it would keep a block for every size
         # idle workers sleep: spinning gains nothing here and takes a core from other programs
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        settings.add_session_config_entry(RECORD, "1")
+        settings.add_session_config_entry(RECORD_PLACEMENT, "1")
         if self._model.fused:
             library = build_library("cuda" if self.device == "cuda" else "cpu")
             settings.register_custom_ops_library(str(library))

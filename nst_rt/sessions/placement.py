@@ -1,4 +1,4 @@
-"""Where ONNX Runtime computes which node of a model, and that pixels stay on the GPU."""
+"""The execution provider of each node of a model, and the check that pixels stay on the GPU."""
 
 from __future__ import annotations
 
@@ -7,43 +7,48 @@ from typing import Any
 
 from nst_rt.errors import ProviderError
 
-RECORD = "session.record_ep_graph_assignment_info"
-"""The entry of a session's configuration that lets it tell."""
+RECORD_PLACEMENT = "session.record_ep_graph_assignment_info"
+"""Entry of a session's configuration that makes it report the provider of each node."""
 CPU = "CPUExecutionProvider"
-ON_SIZES = frozenset(
+SHAPE_OPERATORS = frozenset(
     {
         *("Add", "Div", "Max", "Min", "Mod", "Mul", "ReduceProd", "Sub"),
         *("Cast", "Concat", "Equal", "Gather", "Range", "Reshape", "Shape", "Size", "Slice"),
         *("Squeeze", "Unsqueeze", "Where"),
     }
 )
-"""What a size is computed with. On pixels CUDA has all of these; what of them ONNX Runtime leaves
-on the CPU is arithmetic on a few numbers that lie there."""
-_NAMED = 3
+"""Operators that compute shapes, and so may run on the CPU. CUDA has all of them for pixels too:
+those that ONNX Runtime leaves on the CPU work on a few numbers that are there."""
+_MAX_NAMED = 3
 
 
 def nodes_by_provider(session: Any) -> dict[str, int]:
-    """How many nodes of a session's model run where."""
-    return dict(Counter(provider for provider, _ in _placed(session)))
+    """Return the number of nodes of a session's model by execution provider."""
+    return dict(Counter(provider for provider, _ in _placement(session)))
 
 
 def refuse_pixels_on_cpu(session: Any) -> None:
-    """Refuse a session on a GPU that would compute more than sizes on the CPU.
+    """Refuse a session on a GPU that would compute more than shapes on the CPU.
 
     Raises:
         ProviderError: it names the nodes.
     """
-    off = [node for provider, node in _placed(session) if provider == CPU]
-    stray = [f"{node.op_type} {node.name}".strip() for node in off if node.op_type not in ON_SIZES]
+    on_cpu = [node for provider, node in _placement(session) if provider == CPU]
+    stray = [
+        f"{node.op_type} {node.name}".strip()
+        for node in on_cpu
+        if node.op_type not in SHAPE_OPERATORS
+    ]
     if stray:
-        more = " …" if len(stray) > _NAMED else ""
+        named = ", ".join(stray[:_MAX_NAMED]) + (" …" if len(stray) > _MAX_NAMED else "")
         raise ProviderError(
-            f"{len(stray)} nodes would be computed on the CPU: {', '.join(stray[:_NAMED])}{more}",
+            f"{len(stray)} nodes would be computed on the CPU: {named}",
             cure="export the model with operators that ONNX Runtime has on CUDA, or choose cpu",
         )
 
 
-def _placed(session: Any) -> list[tuple[str, Any]]:
+def _placement(session: Any) -> list[tuple[str, Any]]:
+    """Return the execution provider of each node, and the node."""
     return [
         (part.ep_name, node)
         for part in session.get_provider_graph_assignment_info()

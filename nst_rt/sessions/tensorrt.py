@@ -1,4 +1,4 @@
-"""ONNX Runtime's TensorRT provider: of a model file it builds an engine the first time."""
+"""ONNX Runtime's TensorRT provider, which builds an engine of a model file the first time."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from nst_rt.sessions.sessions_by_shape import SessionsByShape
 logger = logging.getLogger(__name__)
 
 SMALLEST, USUAL, LARGEST = (1, 16, 16, 3), (1, 720, 1280, 3), (1, 1920, 1920, 3)
-"""Pictures N×H×W×3 that an engine takes: whatever is painted at the usual working size, upright or
-lying, and videos in full HD. Memory follows the largest."""
+"""Optimization profile of an engine, N×H×W×3: it takes everything that is painted at the usual
+working size, portrait or landscape, and videos in full HD. Memory depends on the largest."""
 _LIBRARY = "nvinfer_10.dll" if sys.platform == "win32" else "libnvinfer.so.10"
 _HAS_TF32 = (8, 0)
 
 
 class TensorRtSession(CudaSession):
-    """The TensorRT provider. What of a model it does not take CUDA computes, never the CPU."""
+    """The TensorRT provider; CUDA computes the nodes that it does not take, never the CPU."""
 
     _provider = "TensorrtExecutionProvider"
     _smallest = SMALLEST
@@ -50,7 +50,7 @@ class TensorRtSession(CudaSession):
             )
         if model.fixed_size is None:
             self.limits = Limits(SMALLEST[1:3], LARGEST[1:3])
-        # nothing is gained by sessions of one size: each would be another engine
+        # sessions of one shape would gain nothing, and each need another engine
         self._sessions = SessionsByShape(self._binding_session(self._session, captures=False), None)
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
@@ -68,7 +68,7 @@ class TensorRtSession(CudaSession):
         computed = super()._precision(model, "auto")
         gpu = self._driver.gpus[0]
         if computed == "fp32" and tuple(map(int, gpu.capability.split("."))) >= _HAS_TF32:
-            computed = "tf32"  # TensorRT's own choice, which ONNX Runtime has no option for
+            computed = "tf32"  # TensorRT's default, for which ONNX Runtime has no option
         if asked not in ("auto", computed):
             raise ProviderError(
                 f"TensorRT computes this file in {computed}, {asked} was asked for",
@@ -99,7 +99,7 @@ class TensorRtSession(CudaSession):
         return build_once(key, self._model.name, build)
 
     def _options(self, model: ModelFile) -> dict[str, str]:
-        # a graph of CUDA's would cover what TensorRT does not compute
+        # the CUDA provider would capture a graph of its own nodes alone
         return super()._options(model) | {"enable_cuda_graph": "0"}
 
     def _providers(self, options: dict[str, str]) -> list[tuple[str, dict[str, str]]]:
@@ -133,9 +133,9 @@ class TensorRtSession(CudaSession):
         )
 
     def _engine_options(self) -> dict[str, str]:
-        """What decides which engine it is."""
-        # networks are weakly typed there: what the file holds in half precision is computed in
-        # float32 unless half precision is allowed
+        """Return the provider's options on which the engine depends."""
+        # the provider's networks are weakly typed: TensorRT computes the file's half-precision
+        # tensors in float32 unless fp16 is enabled
         options = {"trt_fp16_enable": str(self._model.flavour == "fp16")}
         smallest, usual, largest = self._range()
         if smallest != largest:
@@ -145,7 +145,7 @@ class TensorRtSession(CudaSession):
         return options
 
     def _range(self) -> list[Shape]:
-        """Smallest, usual and largest picture N×H×W×3."""
+        """Return the smallest, usual and largest picture N×H×W×3."""
         own = self._model.inputs[0].shape
         return [
             tuple(
@@ -156,7 +156,7 @@ class TensorRtSession(CudaSession):
         ]
 
     def _cache_options(self) -> dict[str, str]:
-        """Where it is kept, and the stream that it runs in."""
+        """Return the provider's options for its stream and its caches."""
         options = {"user_compute_stream": str(int(self._pictures.compute.handle))}
         if self._folder:
             options |= {
@@ -171,10 +171,10 @@ class TensorRtSession(CudaSession):
         return options
 
     def _forget_timings(self) -> bool:
-        """Let go of how long kernels took, which a killed build may have damaged.
+        """Empty the timing cache, which a killed build may have damaged.
 
         Returns:
-            Whether there was anything.
+            Whether it held anything.
         """
         file = self._timings
         if file is None or not file.exists() or not file.stat().st_size:
@@ -200,9 +200,9 @@ class TensorRtSession(CudaSession):
 
 
 def _timings(target: BuildTarget) -> Path | None:
-    """Where TensorRT keeps how long kernels took: another style of the same network has the same.
+    """Return the file of TensorRT's timing cache, which styles of the same network share.
 
-    A file that is absent ONNX Runtime warns of; so there is one, empty at first.
+    It is created empty, since ONNX Runtime warns of one that is absent.
     """
     folder = writable_folder(f"timings-{target.digest}")
     if folder is None:
@@ -214,7 +214,7 @@ def _timings(target: BuildTarget) -> Path | None:
 
 
 def _version() -> str:
-    """TensorRT's version, from the number that it calls itself: 101601 is 10.16.1."""
+    """Return TensorRT's version; the library reports 10.16.1 as 101601."""
     try:
         number = ctypes.CDLL(_LIBRARY).getInferLibVersion()
     except OSError as error:

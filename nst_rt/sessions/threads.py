@@ -1,4 +1,4 @@
-"""How many CPU threads this process may use."""
+"""The number of CPU threads that this process may use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def allowed_threads() -> int:
-    """CPUs in the affinity mask, within the cgroup quota and the usual environment variables."""
+    """Return the CPUs of the affinity mask, bounded by cgroup quota and environment variables."""
     limits = [_affinity(), _cgroup_quota()]
     limits += [_variable(name) for name in ("OMP_NUM_THREADS", "ORT_INTRA_OP_NUM_THREADS")]
     return max(1, min(limit for limit in limits if limit is not None))
@@ -25,7 +25,7 @@ def _variable(name: str) -> int | None:
 
 
 def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """CPU quota of the container (cgroup 2, then 1), rounded up."""
+    """Return the container's CPU quota (cgroup 2, else 1), rounded up; None without one."""
     try:
         quota, period = (root / "cpu.max").read_text().split()
     except (OSError, ValueError):

@@ -15,7 +15,7 @@ from nst_export.graph import style_graph
 from nst_export.half import half_graph
 from nst_export.placement import ON_CUDA, refuse_pixels_on_cpu
 from nst_rt.errors import ModelError
-from nst_rt.sessions.placement import ON_SIZES
+from nst_rt.sessions.placement import SHAPE_OPERATORS
 
 KERNELS = """
     import json
@@ -54,7 +54,7 @@ def test_all_graphs_are_free_of_other_operators_and_need_those(network) -> None:
         refuse_pixels_on_cpu(graph)
     used = {node.op_type for graph in graphs for node in graph.graph.node}
     assert used >= ON_CUDA
-    assert ON_CUDA.isdisjoint(ON_SIZES)
+    assert ON_CUDA.isdisjoint(SHAPE_OPERATORS)
 
 
 def test_graph_that_would_leave_the_gpu_is_not_written(
