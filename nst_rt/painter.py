@@ -172,7 +172,7 @@ class Painter:
                 "strength and colours are mixed on the CPU, the picture lies in GPU memory",
                 cure="mix it with its painting yourself, or copy it to the host and give an array",
             )
-        place = session.place_of(array)
+        place = session.as_device_array(array)
         height, width = place.shape[-3:-1]
         check_pixels(height, width, self.limits.max_pixels)
         at = self.working_size(height, width, options.size)

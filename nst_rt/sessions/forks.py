@@ -19,25 +19,25 @@ from weakref import WeakSet
 
 _engines: WeakSet[object] = WeakSet()
 _entered = False
-"""Whether OpenVINO was ever used here."""
+"""Whether this process has called OpenVINO."""
 _busy: set[int] = set()
-"""Threads that are calling OpenVINO."""
+"""Identifiers of the threads that are calling OpenVINO."""
 _may_enter = threading.Event()
-"""Not set while a fork waits."""
+"""Cleared while a fork waits."""
 _may_enter.set()
 _THREADS = Path("/proc/self/task")
 _PATIENCE_S, _PAUSE_S = 1.0, 0.0005
-"""How long a fork waits for OpenVINO to come to rest, and how long between two looks."""
+"""Seconds that a fork waits at most for OpenVINO to come to rest, and between two looks."""
 
 
 def keep_in_children(*engines: object) -> None:
-    """Let children of this process hold these objects for ever, whoever drops them."""
+    """Keep these objects alive for ever in children of this process."""
     _engines.update(engines)
 
 
 @contextmanager
 def calling_openvino() -> Iterator[None]:
-    """While entered, this thread may hold locks of OpenVINO's: other threads' forks wait for it."""
+    """While entered, this thread may hold OpenVINO's locks; forks in other threads wait."""
     global _entered
     _entered, thread = True, threading.get_ident()
     _busy.add(thread)

@@ -61,10 +61,10 @@ class GpuSession:
         """Paint from GPU memory into GPU memory, see `InFlight.paint_on_device`."""
         self._pictures.paint_on_device(image, painting, stream)
 
-    def place_of(self, array: Any) -> DeviceArray:
-        """Return the address of another library's pictures, see `InFlight.place_of`."""
-        return self._pictures.place_of(array)
+    def as_device_array(self, array: Any) -> DeviceArray:
+        """Return the address of another library's pictures, see `InFlight.as_device_array`."""
+        return self._pictures.as_device_array(array)
 
-    def paint_array(self, array: Any, place: DeviceArray) -> Any:
+    def paint_array(self, array: Any, source: DeviceArray) -> Any:
         """Paint into new GPU memory, see `InFlight.paint_array`."""
-        return self._pictures.paint_array(array, place)
+        return self._pictures.paint_array(array, source)

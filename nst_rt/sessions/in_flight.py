@@ -118,7 +118,7 @@ class InFlight(Generic[Binding]):
             self._cuda.make_current()
             self._paint_between([source], [target], Stream(self._cuda, stream))
 
-    def place_of(self, array: Any) -> DeviceArray:
+    def as_device_array(self, array: Any) -> DeviceArray:
         """Return the address and shape of pictures in GPU memory, for `paint_array`.
 
         Args:
@@ -134,7 +134,7 @@ class InFlight(Generic[Binding]):
         """Paint into new GPU memory, without a copy or a wait on the host.
 
         Args:
-            array: as given to `place_of`.
+            array: as given to `as_device_array`.
             source: its result.
 
         Returns:

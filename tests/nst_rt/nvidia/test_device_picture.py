@@ -11,7 +11,7 @@ from tests.cuda.scripts import ON_DEVICE, OPEN
 def test_painting_is_exported_without_a_copy_or_not_at_all(cuda_machine, tmp_path: Path) -> None:
     code = """
     session, array = opened(), OnDevice(picture.shape)
-    painting = session.paint_array(array, session.place_of(array))
+    painting = session.paint_array(array, session.as_device_array(array))
     print(painting)
     for wish in ({"copy": True}, {"dl_device": (1, 0)}, {"dl_device": (2, 1)}):
         try:

@@ -110,7 +110,7 @@ def test_garbage_of_a_cycle_is_freed_in_order(cuda_machine, echo, lazy) -> None:
         knot = Knot()
         knot.itself, knot.session = knot, opened()
         lent = Lender()
-        place = knot.session.place_of(lent)
+        place = knot.session.as_device_array(lent)
         knot.painting = knot.session.paint_array(lent, place)
         return knot.session._pictures.compute
 
