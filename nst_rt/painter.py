@@ -1,4 +1,4 @@
-"""A style that is open and paints RGB arrays: working size, memory, strength and colours."""
+"""Painting RGB arrays in one open style: working size, memory, strength and colours."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from nst_rt.within_memory import Run, WithinMemory
 
 logger = logging.getLogger(__name__)
 
-_OTHER_NUMBERS = "choose precision fp32 for a shipped style, or export it with --precision fp32"
+_AVOID_FP16 = "choose precision fp32 for a shipped style, or export it with --precision fp32"
 Adjust = Callable[[Pixels, Pixels], Pixels]
-"""Is given a frame at working size and its painting, gives the painting that goes on."""
+"""Function of a frame at working size and its painting that returns the painting to go on with."""
 
 
 class Painter:
@@ -46,9 +46,9 @@ class Painter:
 
     Args:
         style: a shipped style's name, or a file.
-        session: how its models are opened.
-        limits: what one picture may be and take.
-        verify: whether a shipped style is held against its hash.
+        session: options with which its models are opened.
+        limits: limits for one picture.
+        verify: whether a shipped style is checked against its hash.
         adaptation: how to feed a model that another program made.
 
     Raises:
@@ -80,7 +80,7 @@ class Painter:
             Painter, style, on_cpu, limits, verify=verify, adaptation=adaptation
         )
         self._cpu: Painter | None = None
-        # neither a GPU nor an arithmetic that was asked for by name is left
+        # a GPU or a precision that was asked for by name is never left for another
         on_gpu = self._session.device != "cpu" and not self.model.engine
         leaves_gpu = session.device == "auto" and on_gpu
         self._leaves_fp16 = session.precision == "auto" and self.model.is_shipped
@@ -91,7 +91,7 @@ class Painter:
 
     @property
     def steady_sha256(self) -> str | None:
-        """Of the steady file, None if nobody wanted it yet."""
+        """Hash of the steady file, None before its first use."""
         return self._steady.sha256
 
     @property
@@ -99,10 +99,10 @@ class Painter:
         return self._session is not None
 
     def session(self) -> Session:
-        """The engine.
+        """Return the session.
 
         Raises:
-            ClosedError: it was closed, or this is another process.
+            ClosedError: it was closed, or was opened in another process.
         """
         if os.getpid() != self._process:  # an engine's threads are not in the child
             raise ClosedError("was created in another process", cure="create it after fork")
@@ -112,14 +112,14 @@ class Painter:
         return session
 
     def close(self) -> None:
-        """Free the engine, as soon as other threads have finished their pictures."""
+        """Free the engine as soon as other threads have finished their pictures."""
         self._session = None
         self._steady.close()
         if self._cpu:
             self._cpu.close()
 
     def pinned(self, shape: tuple[int, ...]) -> Pixels:
-        """See `Stylizer.pinned`."""
+        """Allocate an array for pictures, see `Stylizer.pinned`."""
         return self.session().pinned(*shape)
 
     @left_before_exit()
@@ -132,8 +132,11 @@ class Painter:
     ) -> Pixels:
         """Paint H×W×3: at working size, then back to full size, then strength and colour.
 
-        `run` paints at working size; by default the plain file does, at once or part by part. The
-        painting goes into `out`, an array like the photo, or is a new array.
+        Args:
+            photo: uint8 H×W×3, C-contiguous.
+            options: size, strength and colours.
+            run: paints at working size; by default the plain file does, at once or in parts.
+            out: array of the photo's shape for the painting; by default a new one.
         """
         raise_if_cancelled()
         self.session()
@@ -142,7 +145,7 @@ class Painter:
         at = self.working_size(height, width, options.size, steadily=run is not None)
         if at == (height, width):
             plain = options.strength == 1 and not options.keep_color
-            # over its own photo a painting could neither be checked nor painted again
+            # a painting over its own photo could neither be checked nor repeated
             direct = plain and out is not None and not np.may_share_memory(photo, out)
             painting = self._paint_at_size(photo, run, out if direct else None)
         else:
@@ -160,16 +163,16 @@ class Painter:
 
     @left_before_exit()
     def paint_array(self, array: Any, options: PaintOptions) -> Any:
-        """Paint a picture that lies in GPU memory, where it is, see `Stylizer.__call__`."""
+        """Paint a picture in GPU memory where it is, see `Stylizer.__call__`."""
         session = self.session()
         if not isinstance(session, GpuSession):
             raise UsageError(
-                f"the picture lies in GPU memory, {session.provider} paints on the CPU",
+                f"the picture is in GPU memory, {session.provider} paints on the CPU",
                 cure='choose device "cuda", or copy it to the host and give a NumPy array',
             )
         if options.keep_color or options.strength < 1:
             raise UsageError(
-                "strength and colours are mixed on the CPU, the picture lies in GPU memory",
+                "strength and colours are mixed on the CPU, the picture is in GPU memory",
                 cure="mix it with its painting yourself, or copy it to the host and give an array",
             )
         place = session.as_device_array(array)
@@ -178,7 +181,7 @@ class Painter:
         at = self.working_size(height, width, options.size)
         if at != (height, width):
             raise UsageError(
-                f"a picture of {width}x{height} is not brought to {at[1]}x{at[0]} on the GPU",
+                f"a picture of {width}x{height} is not resized to {at[1]}x{at[0]} on the GPU",
                 cure='pass size="full", or a picture that is small enough',
             )
         try:
@@ -214,12 +217,18 @@ class Painter:
     def working_size(
         self, height: int, width: int, size: Size, *, steadily: bool = False
     ) -> tuple[int, int]:
-        """Height and width at which a picture is painted, `steadily` by the steady file alone.
+        """Return the height and width at which a picture is painted.
+
+        Args:
+            height: of the picture.
+            width: of the picture.
+            size: long side, or "full".
+            steadily: whether the steady file alone paints it.
 
         Raises:
-            InputError: the model is of a fixed size, another one.
-            SizeError: the model is an engine, and takes neither this size nor a smaller one in
-                proportion; or it was to be painted in full.
+            InputError: the model has another, fixed size.
+            SizeError: the model is an engine that takes neither this size nor, unless `size` is
+                "full", a smaller one in proportion.
         """
         model = self._steady.model() if steadily else self.model
         return self._fitting.size_of(model, height, width, size, steadily=steadily)
@@ -230,7 +239,7 @@ class Painter:
         Raises:
             LimitError: it takes more memory than is allowed.
             OutOfMemoryError: it takes more than there is.
-            ModelError: the painting is of one colour, the photo is not.
+            ModelError: the painting is one colour, the photo is not.
         """
         session = self.session()
         if run:
@@ -240,16 +249,16 @@ class Painter:
             painting = self._within_memory.paint(photo, session, at_once)
         if not is_blank(painting, photo):
             return painting
-        if run is None and self._left_fp16(session):
+        if run is None and self._leave_fp16(session):
             return self._paint_at_size(photo, None, out)
         raise ModelError(
-            "paints it in one colour, as numbers that overflow do",
+            "paints it in one colour, as arithmetic that overflows does",
             path=self.model.path,
-            cure=_OTHER_NUMBERS if self.model.flavour == "fp16" else "choose another style",
+            cure=_AVOID_FP16 if self.model.flavour == "fp16" else "choose another style",
         )
 
-    def _left_fp16(self, failed: Session) -> bool:
-        """Whether another session paints from now on than one in half precision that failed."""
+    def _leave_fp16(self, failed: Session) -> bool:
+        """Replace a session whose half precision overflows; return whether another one paints."""
         with self._lock:
             if self._session is failed and self._leaves_fp16 and self.model.flavour == "fp16":
                 logger.warning(
@@ -257,7 +266,7 @@ class Painter:
                     self.model.name,
                 )
                 self.model = self._read(flavour="fp32")
-                # what a GPU computes in the file says, or TensorRT: there is no other choice
+                # on a GPU the file or TensorRT decides about the precision
                 options = self._options
                 if failed.device != "cuda":
                     options = replace(options, precision="fp32")
@@ -276,7 +285,7 @@ class Painter:
         if painting.shape != photo.shape:
             came, given = ("×".join(map(str, array.shape)) for array in (painting, photo))
             raise ModelError(
-                f"gives {came} for a picture of {given}, which no style does",
+                f"returns {came} for a picture of {given}, as no style does",
                 path=self.model.path,
             )
         return painting

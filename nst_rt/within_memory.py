@@ -1,7 +1,7 @@
-"""Painting within the memory that there is: at once, in parts that get smaller, or on the CPU.
+"""Painting within the available memory: at once, in ever smaller parts, or on the CPU.
 
-What memory an engine takes is known roughly before it paints; whether there is so much, on a GPU
-above all, where others take of it too, is known when it fails.
+The memory that an engine takes is known approximately before it paints. Whether so much is
+available is known only when it fails, above all on a GPU, which other programs use too.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from nst_rt.tiled import TilePlan, paint_tiles, plan_tiles, tiled_within
 logger = logging.getLogger(__name__)
 
 Run = Callable[[Pixels], Pixels]
-"""Paints uint8 H×W×3 at working size."""
+"""Function that paints uint8 H×W×3 at working size."""
 _SMALLER = "choose a smaller size (--size)"
 
 
 class WithinMemory:
-    """Paints what one engine cannot paint at once, and remembers what it could.
+    """Paints pictures that one engine cannot paint at once, and remembers which it could.
 
     Args:
         model: the style's plain file.
         steady: its steady file, which paints parts.
         max_memory: bytes that one picture may take, by default what is free at the time.
-        on_cpu: paints what the GPU has no memory for even in parts; None where that is not wanted.
+        on_cpu: paints pictures for which the GPU lacks memory even in parts; None where that is not
+            wanted.
     """
 
     def __init__(
@@ -42,9 +43,9 @@ class WithinMemory:
     ) -> None:
         self._model, self._steady, self._max_memory = model, steady, max_memory
         self._on_cpu = on_cpu
-        self._told_parts = self._lacks_steady = False
-        self._too_large = math.inf  # so many pixels were too many at once
-        self._part = 0  # so many were not; none at all where the CPU has to paint
+        self._has_warned = self._lacks_steady = False
+        self._too_large = math.inf  # pixels of the smallest picture that was too large at once
+        self._part = 0  # pixels of the largest part that was not; 0 if the CPU has to paint
 
     def paint(self, photo: Pixels, session: Session, at_once: Run) -> Pixels:
         """Paint uint8 H×W×3 at once, or else with less memory.
@@ -53,22 +54,22 @@ class WithinMemory:
             LimitError: it takes more than is allowed, in parts too.
             OutOfMemoryError: it takes more than there is, in parts too.
         """
-        planned = self._planned(photo, session)
+        planned = self._planned_run(photo, session)
         size = photo.shape[0] * photo.shape[1]
         if planned is None and size >= self._too_large:
-            return self._less(photo, session, self._part, None)
-        painting = self._tried(planned or at_once, photo, session)
+            return self._paint_smaller(photo, session, self._part, None)
+        painting = self._try_twice(planned or at_once, photo, session)
         if isinstance(painting, OutOfMemoryError):
-            return self._less(photo, session, size // 2, painting)
+            return self._paint_smaller(photo, session, size // 2, painting)
         return painting
 
     def takes(self, height: int, width: int) -> bool:
-        """Whether the steady file paints, in parts if need be, what the plain one does not take."""
+        """Return whether the steady file paints such a picture, in parts if necessary."""
         whole = height * width
         return self._steady_takes(height, width) or self._plan(height, width, whole) is not None
 
     def paint_frame(self, frame: Pixels, session: Session, at_once: Run) -> Pixels:
-        """Paint a frame with statistics of its own video, which can only be done at once.
+        """Paint a frame with statistics of its video, which is only possible at once.
 
         Raises:
             LimitError: it takes more than is allowed.
@@ -76,7 +77,7 @@ class WithinMemory:
         """
         height, width = frame.shape[:2]
         self._refuse(height, width, session)
-        painting = self._tried(at_once, frame, session)
+        painting = self._try_twice(at_once, frame, session)
         if isinstance(painting, OutOfMemoryError):
             raise painting
         return painting
@@ -90,8 +91,11 @@ class WithinMemory:
             cure="paint it smaller: size (--size)",
         )
 
-    def _planned(self, photo: Pixels, session: Session) -> Run | None:
-        """What paints in parts what is larger than is allowed or taken, None for anything else."""
+    def _planned_run(self, photo: Pixels, session: Session) -> Run | None:
+        """Return a function that paints a picture which the plain file may not or cannot paint.
+
+        None for a picture that the plain file paints.
+        """
         height, width = photo.shape[:2]
         try:
             self._refuse(height, width, session)
@@ -108,8 +112,8 @@ class WithinMemory:
         plan = self._plan(height, width, height * width)
         if plan is None:
             return None
-        if not self._told_parts:
-            self._told_parts = True
+        if not self._has_warned:
+            self._has_warned = True
             logger.warning(
                 "%dx%d is larger than %s takes: painted in %d parts, as others will be",
                 width, height, session.provider, len(plan.tiles),
@@ -117,7 +121,7 @@ class WithinMemory:
         return partial(paint_tiles, paint=self._steady.paint, plan=plan)
 
     def _steady_takes(self, height: int, width: int) -> bool:
-        """Whether the steady file paints at once what the plain one does not take."""
+        """Return whether the steady file takes a picture of this size at once."""
         steady = self._steady_session()
         return steady is not None and (steady.limits is None or steady.limits.take(height, width))
 
@@ -125,20 +129,20 @@ class WithinMemory:
         return self._steady.paint(photo, None, 0.0)[0]
 
     def _plan(self, height: int, width: int, pixels: int) -> TilePlan | None:
-        """Parts of at most so many pixels that the steady file takes."""
+        """Plan tiles of at most so many pixels that the steady file takes."""
         steady = self._steady_session()
         if steady is None:
             return None
         return plan_tiles(height, width, pixels, self._model, steady.limits)
 
-    def _less(
+    def _paint_smaller(
         self, photo: Pixels, session: Session, part: int, failed: OutOfMemoryError | None
     ) -> Pixels:
-        """Paint in parts of so many pixels, or half as many again and again, or on the CPU."""
+        """Paint in parts of so many pixels, halved until it works, or on the CPU."""
         height, width = photo.shape[:2]
         while plan := self._plan(height, width, part):
             run = partial(paint_tiles, paint=self._steady.paint, plan=plan)
-            painting = self._tried(run, photo, session)
+            painting = self._try_twice(run, photo, session)
             if not isinstance(painting, OutOfMemoryError):
                 self._remember(photo, part, f"in {len(plan.tiles)} parts")
                 return painting
@@ -150,13 +154,13 @@ class WithinMemory:
         raise failed or OutOfMemoryError()
 
     def _remember(self, photo: Pixels, part: int, how: str) -> None:
-        """Begin with what was found the next time, and say it now."""
+        """Remember the part size for the next picture, and warn."""
         height, width = photo.shape[:2]
         size = height * width
         if size < self._too_large or part != self._part:
             fits = int(max(height, width) * math.sqrt(part / size))
             logger.warning(
-                "there is not memory enough for %dx%d at once: it was painted %s, and so will be "
+                "too little memory for %dx%d at once: it was painted %s, and so will be "
                 "others of that size; %s",
                 width, height, how, f"--size {fits} is painted at once" if fits else _SMALLER,
             )  # fmt: skip
@@ -168,18 +172,18 @@ class WithinMemory:
         try:
             return self._steady.session()
         except ModelError:
-            self._lacks_steady = True  # an engine that is refused takes its time to load
+            self._lacks_steady = True  # loading a refused engine again and again would take long
         except ProviderError:
             pass
         return None
 
-    def _tried(self, run: Run, photo: Pixels, session: Session) -> Pixels | OutOfMemoryError:
-        """A painting, or the error of the second attempt: the first has all that engines keep."""
+    def _try_twice(self, run: Run, photo: Pixels, session: Session) -> Pixels | OutOfMemoryError:
+        """Return a painting, or the error of a second attempt after engines have freed memory."""
         try:
             return run(photo)
         except MemoryError:
             pass
-        # not in the handler: the error there holds on to the buffers of the picture that failed
+        # not in the handler: there the error refers to the buffers of the picture that failed
         self._release(session)
         try:
             return run(photo)
@@ -191,8 +195,8 @@ class WithinMemory:
         return failed
 
     def _release(self, session: Session) -> None:
-        """Take from the engines what they keep for later pictures."""
-        gc.collect()  # errors that hold on to buffers may hold on to themselves
+        """Free the memory that engines keep for later pictures."""
+        gc.collect()  # errors that refer to buffers may refer to themselves
         session.release()
         if self._steady.opened:
             self._steady.opened.release()

@@ -85,7 +85,7 @@ def test_gpu_that_has_too_little_memory_paints_in_parts(
     """
     ended = machine.run(code, engine, before=OPEN, memory_mib=60, lazy=lazy)
     said, *painted = ended.out.splitlines()
-    assert said.startswith("there is not memory enough for 1000x1200 at once: it was painted in ")
+    assert said.startswith("too little memory for 1000x1200 at once: it was painted in ")
     assert painted == ["True", "True"], ended.err
 
 

@@ -55,9 +55,7 @@ def test_picture_is_painted_in_parts_where_memory_ends(steady_style, engine) -> 
     assert told  # and told again where less was left the second time
     assert lines.count("True") == 3, lines
     for line in told:
-        assert line.startswith(
-            "there is not memory enough for 1600x1600 at once: it was painted in "
-        )
+        assert line.startswith("too little memory for 1600x1600 at once: it was painted in ")
         assert "and so will be others of that size; --size " in line
 
 
@@ -103,7 +101,7 @@ def test_gpu_paints_in_parts_that_fit_and_remembers_them(cuda_machine, echo, laz
     ended = cuda_machine.run(ON_GPU + code, echo, "cuda", before=OPEN, memory_mib=24, lazy=lazy)
     warning, first, again, small = ended.out.splitlines()
     assert warning == (
-        "there is not memory enough for 2000x3000 at once: it was painted in 4 parts, and so will "
+        "too little memory for 2000x3000 at once: it was painted in 4 parts, and so will "
         "be others of that size; --size 2121 is painted at once"
     ), ended.err
     assert (first, again, small) == ("True", "True True", "True cuda")
@@ -121,7 +119,7 @@ def test_gpu_that_has_memory_for_no_part_leaves_it_to_the_cpu_where_that_is_allo
     ended = cuda_machine.run(ON_GPU + code, echo, "auto", before=OPEN)
     warning, large, small = ended.out.splitlines()
     assert warning.startswith(
-        "there is not memory enough for 2000x3000 at once: it was painted on the CPU, and so will "
+        "too little memory for 2000x3000 at once: it was painted on the CPU, and so will "
         "be others of that size; choose a smaller size (--size)"
     ), ended.err
     assert (large, small) == ("True True", "True cuda")

@@ -69,7 +69,7 @@ def test_what_was_asked_for_by_name_is_not_left(cuda_machine) -> None:
     ended = cuda_machine.run(code, before=OPEN)  # whose kernels compute nothing
     assert ended.out.startswith("ModelError 4: "), ended.err
     assert ended.out.rstrip().endswith(
-        "paints it in one colour, as numbers that overflow do; "
+        "paints it in one colour, as arithmetic that overflows does; "
         "choose precision fp32 for a shipped style, or export it with --precision fp32"
     )
 

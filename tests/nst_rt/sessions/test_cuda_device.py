@@ -226,11 +226,11 @@ def test_what_the_gpu_does_not_do_says_what_to_do_instead(cuda_machine, echo) ->
     ended = cuda_machine.run(STYLIZER + code, echo, before=OPEN)
     size, strength, color, order, out, alpha, host, limit, cpu = ended.out.splitlines()
     assert size == (
-        "UsageError 2: a picture of 30x20 is not brought to 20x13 on the GPU; "
+        "UsageError 2: a picture of 30x20 is not resized to 20x13 on the GPU; "
         'pass size="full", or a picture that is small enough'
     ), ended.err
     mixed = (
-        "UsageError 2: strength and colours are mixed on the CPU, the picture lies in GPU memory"
+        "UsageError 2: strength and colours are mixed on the CPU, the picture is in GPU memory"
     )
     assert strength == color
     assert strength.startswith(mixed)
@@ -242,5 +242,5 @@ def test_what_the_gpu_does_not_do_says_what_to_do_instead(cuda_machine, echo) ->
         "pass numpy.asarray of it"
     )
     assert limit.startswith("LimitError 3: 30x20 is 600 pixels")
-    assert cpu.startswith("UsageError 2: the picture lies in GPU memory, ")
+    assert cpu.startswith("UsageError 2: the picture is in GPU memory, ")
     assert cpu.endswith('choose device "cuda", or copy it to the host and give a NumPy array')
