@@ -31,6 +31,7 @@ from nst_rt.options import PaintOptions, Size
 from nst_rt.pixels import Pixels
 from nst_rt.sessions import Session, SessionOptions, open_session, preferred_flavour
 from nst_rt.sessions.gpu import GpuSession
+from nst_rt.sessions.in_flight import PICTURES_IN_FLIGHT
 from nst_rt.steady import Statistics, SteadyStyle
 from nst_rt.within_memory import Run, WithinMemory
 
@@ -71,6 +72,9 @@ class Painter:
         self._read = partial(read_model, style, verify=verify, adaptation=adaptation)
         self.model = self._read(flavour=preferred_flavour(session.device, session.precision))
         self._session: Session | None = open_session(self.model, session)
+        on_gpu = self._session.device != "cpu"
+        self.parallel = max(session.parallel, PICTURES_IN_FLIGHT if on_gpu else 1)
+        """Number of pictures that threads should paint at once."""
         opens = partial(open_session, options=session)
         self._steady = SteadyStyle(style, self.model, verify=verify, opens=opens)
         on_cpu = replace(
@@ -81,8 +85,7 @@ class Painter:
         )
         self._cpu: Painter | None = None
         # a GPU or a precision that was asked for by name is never left for another
-        on_gpu = self._session.device != "cpu" and not self.model.engine
-        leaves_gpu = session.device == "auto" and on_gpu
+        leaves_gpu = session.device == "auto" and on_gpu and not self.model.engine
         self._leaves_fp16 = session.precision == "auto" and self.model.is_shipped
         self._within_memory = WithinMemory(
             self.model, self._steady, limits.max_memory, self._paint_on_cpu if leaves_gpu else None

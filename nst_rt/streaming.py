@@ -112,7 +112,8 @@ class Streaming(ABC):
 
         Args:
             pictures: as in `stream`; an ordinary iterable is iterated in a thread of its own.
-            depth: number of pictures in flight: waiting, being painted, or ready to be taken.
+            depth: number of pictures in flight where one is painted at a time: waiting, being
+                painted, or ready to be taken. Each that is painted beside it is one more.
             options: as in a call, for all of them.
         """
         self._check(depth)
@@ -131,7 +132,7 @@ class Streaming(ABC):
         self, pictures: Iterable[Any] | AsyncIterable[Any], depth: int, options: CallOptions
     ) -> AsyncIterator[Any]:
         calls: asyncio.Queue[asyncio.Task[Any] | None] = asyncio.Queue()
-        room = asyncio.Semaphore(depth)
+        room = asyncio.Semaphore(depth + self.parallel - 1)
 
         async def feed() -> None:
             try:

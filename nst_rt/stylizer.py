@@ -47,7 +47,8 @@ class Stylizer(Streaming):
             time), or an engine of the CPU: "openvino", "onnxruntime".
         precision: "auto" is the fastest that stays within half a grey level on average.
         threads: CPU threads; by default all that this process may use.
-        parallel: pictures that threads of yours paint at once; they share the CPU threads.
+        parallel: pictures that threads of yours paint at once; they share the CPU threads. On a GPU
+            there are at least three, so that one is painted while others are transferred.
         size: long side in pixels to paint at, or "full". Strokes have a size in pixels, so a large
             photo is painted smaller and brought back to its size with its own detail. Smaller
             pictures are painted as they are.
@@ -98,7 +99,7 @@ class Stylizer(Streaming):
         named = style if isinstance(style, str) else file_path("style", style)
         self._painter = Painter(named, session, limits, verify=verify, adaptation=adaptation)
         self._any = AnyPicturePainter(self._painter, allow_truncated)
-        super().__init__(session.parallel)
+        super().__init__(self._painter.parallel)
         model = self._painter.model
         self._constructor = partial(
             type(self),

@@ -18,6 +18,9 @@ from nst_rt.nvidia.device_array import LEGACY_STREAM, DeviceArray, device_array,
 from nst_rt.nvidia.device_picture import DevicePicture
 from nst_rt.nvidia.memory import DeviceBuffer, Event, PinnedArray, Stream
 
+PICTURES_IN_FLIGHT = 3
+"""Number of pictures with which a GPU always has one to upload, one to paint and one to
+download."""
 ARRAY_PAIRS_KEPT = 8
 """Number of pairs of callers' arrays whose bindings are remembered: a program uses a few in
 turn."""

@@ -24,8 +24,9 @@ class SessionOptions:
         device: where to run.
         precision: arithmetic inside.
         threads: CPU threads, by default all that this process may use.
-        parallel: how many pictures threads of the caller will paint at once. OpenVINO divides its
-            threads among them, which wastes none where other work takes a core now and then.
+        parallel: how many pictures threads of the caller will paint at once on the CPU. OpenVINO
+            divides its threads among them, which wastes none where other work takes a core now and
+            then.
         trust_engine: load an engine that was not built here by this user: it is code.
 
     Raises:

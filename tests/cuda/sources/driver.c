@@ -204,6 +204,12 @@ int cuStreamCreateWithPriority(Stream **stream, unsigned flags, int priority) {
     return stand_in_stream(stream, flags);
 }
 
+int cuStreamGetFlags(Stream *stream, unsigned *flags) {
+    CALLED;
+    *flags = stand_in_stream_flags(stream);
+    return 0;
+}
+
 int cuStreamDestroy(Stream *stream) {
     CALLED;
     return stand_in_stream_destroy(stream);

@@ -58,6 +58,7 @@ size_t stand_in_free(void);
 
 /* streams.c: what is queued runs at once, or with STAND_IN_LAZY=1 when somebody waits for it */
 int stand_in_stream(Stream **stream, unsigned flags);
+int stand_in_stream_flags(Stream *stream);
 int stand_in_stream_destroy(Stream *stream);
 int stand_in_copy(void *to, const void *from, size_t bytes, Direction direction, Stream *stream);
 int stand_in_copy_now(void *to, const void *from, size_t bytes, Direction direction);

@@ -93,6 +93,8 @@ int stand_in_stream(Stream **stream, unsigned flags) {
     return 0;
 }
 
+int stand_in_stream_flags(Stream *stream) { return stand_in_real(stream)->independent; }
+
 /* Nobody waits: what it was given is still done. */
 int stand_in_stream_destroy(Stream *stream) {
     stand_in_real(stream)->destroyed = 1;

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
 from tests.cuda.scripts import OPEN
 
@@ -52,6 +54,31 @@ def test_models_of_one_size_are_launched_as_a_graph(cuda_machine, fixed_echo, la
     assert ended.count("cudaGraphLaunch") == 5 + 5
 
 
+def test_nothing_is_waited_for_until_a_painting_is_asked_for(cuda_machine, echo) -> None:
+    code = """
+    from nst_rt.nvidia.memory import Stream
+    used, copies = [], {name: getattr(Stream, name) for name in ("upload", "download")}
+    for name, copy in copies.items():
+        def noted(stream, *given, copy=copy):
+            used.append(int(stream.handle))
+            copy(stream, *given)
+        setattr(Stream, name, noted)
+    session = opened()
+    paintings = [session.submit(picture) for _ in range(3)]
+    print(all((painting.result() == picture).all() for painting in paintings))
+    options = session._session.get_provider_options()["CUDAExecutionProvider"]
+    streams = {*used, int(options["user_compute_stream"])}
+    driver = session._cuda.driver
+    print(used == used[:2] * 3, len(streams))
+    print({int(driver.cuStreamGetFlags(driver.CUstream(one))[1]) for one in streams})
+    """
+    ended = cuda_machine.run(code, echo, before=OPEN, lazy=1)
+    assert ended.out.splitlines() == ["True", "True 3", "{1}"], ended.err  # CU_STREAM_NON_BLOCKING
+    first, *_, third = (at for at, call in enumerate(ended.calls) if call == "cuMemcpyHtoDAsync")
+    waits = {call for call in ended.calls[first:third] if call.endswith("Synchronize")}
+    assert not waits
+
+
 def test_forgotten_paintings_hold_no_memory(cuda_machine, echo) -> None:
     code = """
     session = opened()
@@ -62,3 +89,55 @@ def test_forgotten_paintings_hold_no_memory(cuda_machine, echo) -> None:
     """
     ended = cuda_machine.run(code, echo, before=OPEN, lazy=1)
     assert ended.out == "0\n", ended.err
+
+
+AT_ONCE = """
+    from threading import Barrier
+    from nst_rt import Stylizer
+    from nst_rt.sessions.in_flight import PendingPainting
+
+    all_three, result = Barrier(3, timeout=30), PendingPainting.result
+
+    def result_after_three(pending, *given):
+        all_three.wait()
+        return result(pending, *given)
+
+    PendingPainting.result = result_after_three
+    frames = [np.full((20, 30, 3), number, np.uint8) for number in range(6)]
+"""
+"""Goes after `OPEN`: no painting is waited for before three have been submitted."""
+
+
+def test_streams_keep_three_pictures_in_flight_whatever_the_threads(cuda_machine, echo) -> None:
+    code = """
+    import asyncio
+    with Stylizer(sys.argv[1], device="cuda", threads=1) as stylizer:
+        print(*(int(painting.max()) for painting in stylizer.stream(frames)))
+
+        async def paint_all():
+            return [int(painting.max()) async for painting in stylizer.astream(frames)]
+
+        print(*asyncio.run(paint_all()))
+    """
+    ended = cuda_machine.run(AT_ONCE + code, echo, before=OPEN)
+    assert ended.out.splitlines() == ["0 1 2 3 4 5"] * 2, ended.err
+
+
+def test_videos_keep_three_frames_in_flight_on_one_thread(cuda_machine, echo, tmp_path) -> None:
+    (tmp_path / "frames").mkdir()
+    for number in range(6):
+        frame = Image.fromarray(np.full((20, 30, 3), 40 * number, np.uint8))
+        frame.save(tmp_path / f"frames/{number}.png")
+    code = """
+    from nst_rt.commands import main
+    style, source, target = sys.argv[1:]
+    options = ["--style", style, "--device", "cuda", "--threads", "1", "--rate", "5"]
+    main(["video", source, target, *options])
+    """
+    painted = tmp_path / "painted"
+    ended = cuda_machine.run(
+        AT_ONCE + code, echo, f"{tmp_path}/frames/", f"{painted}/", before=OPEN
+    )
+    assert ended.code == 0, ended.err
+    levels = [np.asarray(Image.open(file)).max() for file in sorted(painted.glob("*.png"))]
+    assert levels == [0, 40, 80, 120, 160, 200]
