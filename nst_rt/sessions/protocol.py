@@ -36,8 +36,8 @@ class Session(Protocol):
 
         Args:
             image: the picture.
-            out: array of the painting's shape, which may not overlap `image`. An engine that can
-                write there does so.
+            out: array of the painting's shape, which may not overlap `image`. Engines that can
+                write into it do; others ignore it.
 
         Returns:
             `out`, or a new array.
