@@ -47,7 +47,7 @@ class VideoFrame(Protocol):
 
 @dataclass(frozen=True)
 class AnyPicturePainter:
-    """Paints pictures of any kind with a painter of RGB arrays.
+    """Painter of pictures of any kind, with a painter of RGB arrays.
 
     `allow_truncated` is whether the missing end of a truncated file may stay gray.
     """
@@ -90,7 +90,7 @@ class AnyPicturePainter:
             return picture.painted(self.painter.paint(picture.rgb, options))
         raise InputError(
             f"expected an array, PIL image, bytes or path, got {type(picture).__name__}",
-            cure=_way_in(picture),
+            cure=_cure_for(picture),
         )
 
     def paint_decoded(self, picture: Picture, options: PaintOptions) -> Picture:
@@ -165,7 +165,7 @@ class AnyPicturePainter:
         return paintings
 
 
-def _way_in(picture: object) -> str:
+def _cure_for(picture: object) -> str:
     """Return the cure for an object of another type: how it becomes a picture."""
     if isinstance(picture, list | tuple):
         return "call it once per picture, or stack them N×H×W×3"

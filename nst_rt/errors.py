@@ -3,11 +3,11 @@
 NstError
 ├── InputError            a picture, painting or folder cannot be used
 │   ├── LimitError        larger than the limit that was set
-│   └── UnsafeError       would reach for other files or the network
-├── UsageError            options that do not fit together, or unknown ones
+│   └── UnsafeError       would access other files or the network
+├── UsageError            options are unknown, or do not fit together
 ├── ModelError            a model file, checkpoint or export was refused
 │   ├── ParityError       an exported model does not paint like its network
-│   └── SizeError         a picture of a size that an engine is not for; an InputError too
+│   └── SizeError         an engine does not take a picture of this size; an InputError too
 ├── ProviderError         an asked-for device, engine or extra cannot be used
 │   ├── MissingExtraError a package is not installed, or does not load
 │   └── OutOfMemoryError  a device has too little memory
@@ -21,7 +21,7 @@ from os import PathLike, fsdecode
 
 
 class NstError(Exception):
-    """Root of the errors that a caller can act on; `exit_code` is the command line's."""
+    """Base of the errors that a caller can act on; `exit_code` is for the command line."""
 
     exit_code = 1
 
@@ -46,11 +46,11 @@ class LimitError(InputError):
 
 
 class UnsafeError(InputError):
-    """A file that would reach for other files or the network."""
+    """A file would access other files or the network."""
 
 
 class UsageError(NstError, ValueError):
-    """Options that do not fit together, or unknown ones."""
+    """Options are unknown, or do not fit together."""
 
     exit_code = 2
 
@@ -66,7 +66,7 @@ class ParityError(ModelError):
 
 
 class SizeError(ModelError, InputError):
-    """A picture of a size that an engine is not for: others may still be painted."""
+    """An engine does not take a picture of this size: others may still be painted."""
 
 
 class ProviderError(NstError):
@@ -76,7 +76,7 @@ class ProviderError(NstError):
 
 
 class MissingExtraError(ProviderError, ImportError):  # type: ignore[misc]  # both name a path
-    """A package that something needs is not installed, or does not load."""
+    """A package that is needed is not installed, or does not load."""
 
 
 class OutOfMemoryError(ProviderError, MemoryError):

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Fitting:
-    """Chooses sizes, and warns once where an engine requires a smaller one.
+    """Choice of sizes, with one warning where an engine requires a smaller one.
 
     Args:
         steady: the style's steady file.

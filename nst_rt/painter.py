@@ -43,7 +43,7 @@ Adjust = Callable[[Pixels, Pixels], Pixels]
 
 
 class Painter:
-    """Paints uint8 H×W×3 in one style, from any thread of the process that made it.
+    """Painter of uint8 H×W×3 in one style, for any thread of the process that made it.
 
     Args:
         style: a shipped style's name, or a file.

@@ -38,7 +38,7 @@ F = TypeVar("F", bound=VideoFrame)
 
 
 class Stylizer(Streaming):
-    """Paints pictures in one style. Safe to share between threads; same input, same bytes.
+    """Painter of pictures in one style. Safe to share between threads; same input, same bytes.
 
     Args:
         style: a shipped style's name ("starry-night", see `nst-rt models`), a model file (.onnx) or
@@ -264,7 +264,7 @@ class Stylizer(Streaming):
         )
 
     def close(self) -> None:
-        """Free the engine, as soon as other threads have finished their pictures."""
+        """Free the engine as soon as other threads have finished their pictures."""
         self._painter.close()
         super().close()
 

@@ -18,7 +18,7 @@ class StylizerInfo:
     path: str
     sha256: str
     steady_sha256: str | None
-    """Of the steady file, None if nothing was painted with it yet."""
+    """Hash of the steady file, None before its first use."""
     network: str
     flavour: str
     provider: str

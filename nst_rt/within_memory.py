@@ -28,7 +28,7 @@ _SMALLER = "choose a smaller size (--size)"
 
 
 class WithinMemory:
-    """Paints pictures that one engine cannot paint at once, and remembers which it could.
+    """Painter of pictures that one engine cannot paint at once; it remembers which parts it could.
 
     Args:
         model: the style's plain file.

@@ -97,12 +97,12 @@ def _check_dtype(array: NDArray[Any]) -> None:
 def _check_shape(array: NDArray[Any], pixels: NDArray[Any], layout: Layout) -> None:
     expected = "H×W×3 or ×4, or a batch of them" if layout == "hwc" else "3×H×W or 4×H×W"
     if pixels.ndim not in (3, 4) or pixels.shape[-1] not in (3, 4):
-        raise InputError(f"expected {expected}, got {_shape(array)}", cure=_way_in(array, layout))
+        raise InputError(f"expected {expected}, got {_shape(array)}", cure=_cure_for(array, layout))
     if pixels.size == 0:
         raise InputError(f"expected at least one pixel, got {_shape(array)}")
 
 
-def _way_in(array: NDArray[Any], layout: Layout) -> str:
+def _cure_for(array: NDArray[Any], layout: Layout) -> str:
     """Return the cure for an array of another shape: how it becomes a picture."""
     if layout == "hwc" and array.ndim in (3, 4) and array.shape[-3] in (3, 4):
         return "its channels come first: pass layout='chw'"
