@@ -19,7 +19,7 @@ def test_auto_takes_cuda_only_where_it_works(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_device_that_is_not_here_is_no_silent_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert choose_device("cuda:0") == torch.device("cuda:0")
-    with pytest.raises(ProviderError, match="cuda:1 was asked for, 1 CUDA devices") as caught:
+    with pytest.raises(ProviderError, match="cuda:1 is not available") as caught:
         choose_device("cuda:1")
     assert caught.value.exit_code == 5
 

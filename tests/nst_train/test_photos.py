@@ -89,7 +89,7 @@ def test_too_many_damaged_photos_stop_with_their_share_and_names(photos: Path) -
 
 def test_the_first_damaged_photo_stops_where_none_is_forgiven(photos: Path) -> None:
     (photos / "a.jpg").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"1 of 6 photos.*raise --max-bad"):
+    with pytest.raises(InputError, match=r"1 of 6 photos.*raise max_bad .--max-bad"):
         pool(photos, max_bad=0).crop(0)
 
 

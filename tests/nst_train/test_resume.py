@@ -159,7 +159,7 @@ def test_a_run_is_never_overwritten_unasked(make_config: MakeConfig, tmp_path: P
     run = tmp_path / "run"
     result = train_fast(make_config(), run)
     before = result.read_bytes()
-    with pytest.raises(UsageError, match="holds a training run already; add --resume"):
+    with pytest.raises(UsageError, match="holds a training run already; pass resume=True"):
         train_fast(make_config(seed=1), run)
     assert result.read_bytes() == before
 
@@ -186,7 +186,7 @@ def test_resuming_needs_the_initial_weights_no_more(
 
 
 def test_there_must_be_a_run_to_resume(make_config: MakeConfig, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="holds no run to resume; drop --resume"):
+    with pytest.raises(ModelError, match="holds no run to resume; leave out resume"):
         resumed_config(FastConfig, tmp_path / "nowhere", {})
     with pytest.raises(ModelError, match="holds no run to resume"):
         train_fast(make_config(), tmp_path / "nowhere", resume=True)

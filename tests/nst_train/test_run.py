@@ -66,7 +66,7 @@ def test_initial_weights_are_where_training_starts(make_config: MakeConfig, tmp_
         load_style(first)[0].parameters(), load_style(second)[0].parameters(), strict=True
     ):
         torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
-    with pytest.raises(UsageError, match=r"has another network: .* give its --width"):
+    with pytest.raises(UsageError, match=r"has another network: .* choose its width"):
         train_fast(make_config(blocks=2, initial=str(first)), tmp_path / "third")
 
 
@@ -179,7 +179,7 @@ def test_not_finite_from_the_start_asks_for_a_lower_rate(
     make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nst_train.methods.fast.variation", lambda x: x.sum() * float("nan"))
-    with pytest.raises(TrainingError, match="before the first checkpoint; lower --learning-rate"):
+    with pytest.raises(TrainingError, match="before the first checkpoint; lower learning_rate"):
         train_fast(make_config(steps=40), tmp_path / "run")
 
 

@@ -1,4 +1,4 @@
-"""Keeping freed memory in the process."""
+"""Freed memory that stays with the process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to reuse freed memory instead of returning it to the system.
+    """Make glibc reuse freed memory instead of returning it to the system.
 
     A training step allocates the same large activations again and again. By default each comes from
     a fresh mapping whose pages the system has to clear first, which costs a memory-bound layer five

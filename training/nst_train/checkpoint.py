@@ -27,7 +27,7 @@ _OTHERS = {
     "conv1_1.weight": "a perceptual network",
     "deconv1.conv2d.weight": "a style of PyTorch's fast_neural_style",
 }
-"""A tensor that tells another program's file, and what that holds."""
+"""Tensors that mark another program's file, and what that holds."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Checkpoint:
     header: dict[str, Any]
 
     def part(self, name: str) -> dict[str, Tensor]:
-        """The tensors below `name`, without that prefix."""
+        """Return the tensors below `name`, without that prefix."""
         prefix = f"{name}."
         return {
             key.removeprefix(prefix): tensor
@@ -93,7 +93,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def latest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest undamaged checkpoint of a run, and a line for each damaged one passed over.
+    """Return a run's newest undamaged checkpoint, and a line for each damaged one passed over.
 
     None stands for a run that ended before its first checkpoint.
 
@@ -116,7 +116,7 @@ def latest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
 
 def pack(state: TrainingState) -> dict[str, Tensor]:
-    """All tensors of a training state, by name."""
+    """Return all tensors of a training state, by name."""
     tensors = {f"network.{key}": value for key, value in state.network.state_dict().items()}
     tensors |= {f"ema.{key}": value for key, value in state.ema.state_dict().items()}
     for index, slots in state.optimizer.state_dict()["state"].items():
@@ -155,7 +155,7 @@ def unpack(checkpoint: Checkpoint, state: TrainingState) -> None:
 
 
 def _looks_like(tensors: Mapping[str, Tensor]) -> str:
-    """What a file of another program seems to hold, fit for a part of one line."""
+    """Return what a file of another program seems to hold, as a part of one line."""
     for key, kind in _OTHERS.items():
         if key in tensors:
             return f"looks like {kind}"
@@ -176,7 +176,7 @@ def _header_digest(facts: Mapping[str, str]) -> str:
 
 
 def _sorted(data: bytes) -> bytes:
-    """A safetensors file with its header in order: the library's order changes from run to run."""
+    """Return a safetensors file with a sorted header: the library's order varies by run."""
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)

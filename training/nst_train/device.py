@@ -1,4 +1,4 @@
-"""Where to train, and in which arithmetic."""
+"""The device that trains, and its arithmetic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nst_train.gradients import Precision
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`; "auto" is the first CUDA device where there is one.
+    """Return the device called `name`; "auto" is the first CUDA device where there is one.
 
     Raises:
         UsageError: no such kind of device.
@@ -28,8 +28,8 @@ def choose_device(name: str) -> torch.device:
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ProviderError(
-            f"{name} was asked for, {count} CUDA devices are here",
-            cure="check the driver and that torch is a CUDA build, or leave out --device",
+            f"{name} is not available (CUDA devices found: {count})",
+            cure="check the driver and that torch is a CUDA build, or leave out device (--device)",
         )
     return device
 
@@ -37,7 +37,7 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(
     asked: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device
 ) -> Precision:
-    """What was asked for; "auto" is bf16 where the device has instructions for it."""
+    """Return the precision asked for; "auto" is bf16 where the device has instructions for it."""
     if asked != "auto":
         return asked
     return "bf16" if _has_bf16(device) else "fp32"

@@ -12,14 +12,14 @@ from nst_train.photos import Batch
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Objective = Callable[[Batch, Tensor], Mapping[str, Tensor]]
-"""From a batch and the network's output to named losses, of which "total" is minimized."""
+"""A function from a batch and the network's output to named losses; "total" is minimized."""
 
 WARM_UP = 3
 """Runs before a capture, in which libraries choose their kernels and take their workspaces."""
 
 
 class Gradients:
-    """Leaves the gradients of a batch in the network's parameters and returns its losses."""
+    """A function of a batch: returns its losses, leaves its gradients in the network."""
 
     def __init__(
         self,
@@ -43,14 +43,14 @@ class Gradients:
         return losses
 
     def _autocast(self) -> torch.autocast:
-        """A capture must not meet weights that were cast outside it: nothing is kept."""
+        """Return autocast without its cache: a capture must not meet weights cast outside it."""
         dtype = torch.float16 if self.precision == "fp16" else torch.bfloat16
         enabled = self.precision != "fp32"
         return torch.autocast(self.device.type, dtype, enabled=enabled, cache_enabled=False)
 
 
 class CapturedGradients(Gradients):
-    """The same as one CUDA graph: a batch costs one launch instead of three thousand.
+    """`Gradients` as one CUDA graph: a batch costs one launch instead of three thousand.
 
     Every batch has the first one's shape. The objective may depend on the pictures alone, not on
     their indices, and the losses are valid until the next call.

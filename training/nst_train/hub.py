@@ -51,7 +51,8 @@ def published_weights(name: str) -> dict[str, Tensor]:
         raise ModelError(
             f"torchvision's {name} weights are out of reach ({error})",
             path=file,
-            cure=f"place {file.name} there ({weights.url}), or give a file with --features",
+            cure=f"place {file.name} there ({weights.url}), or name a file in features "
+            "(--features)",
         ) from error
     expected = weights.transforms.keywords
     return folded(tensors, expected.get("mean", MEAN), expected.get("std", STD))
@@ -111,7 +112,7 @@ def torchvision_models() -> Any:
     except ImportError as error:
         raise MissingExtraError(
             f"torchvision, which knows where VGG is published, is not installed ({error})",
-            cure='pip install "nst-rt[train]", or give a file with --features',
+            cure='pip install "nst-rt[train]", or name a file in features (--features)',
         ) from error
     return models
 

@@ -1,4 +1,4 @@
-"""Ending between two steps when the process is told to end."""
+"""Ending between two steps on a signal that asks the process to end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIGNALS = [
 
 
 class Interruption:
-    """While entered, signals that end a process are noted instead of obeyed, but a second Ctrl-C.
+    """A context in which signals to end are noted instead of obeyed, except a second Ctrl-C.
 
     What the process ignores stays ignored. Only the main thread may set signal handlers: in another
     one nothing is noted.

@@ -26,7 +26,7 @@ class TrainingError(NstError):
 
 
 class StoppedError(NstError):
-    """A signal ended training between two steps; the exit code is the shell's for that signal."""
+    """A signal ended training between two steps; its exit code is the shell's for that signal."""
 
     def __init__(self, signal_number: int, what: str, **place: Any) -> None:
         super().__init__(what, **place)
@@ -36,7 +36,7 @@ class StoppedError(NstError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast to learn: Adam, a short linear warm-up, then a cosine down to zero."""
+    """Steps and learning rates: Adam, a short linear warm-up, then a cosine down to zero."""
 
     steps: int
     learning_rate: float
@@ -45,7 +45,7 @@ class Plan:
     ema: float = 0.99
 
     def learning_rate_at(self, step: int) -> float:
-        """Learning rate of the update that `step` (0-based) makes."""
+        """Return the learning rate of the update that `step` (0-based) makes."""
         ramp = max(1, round(self.warmup * self.steps))
         if step < ramp:
             return self.learning_rate * (step + 1) / ramp
@@ -55,7 +55,7 @@ class Plan:
 
 @dataclass
 class TrainingState:
-    """Everything that a training run is at one moment; a checkpoint is this on disk.
+    """The complete state of a training run at one moment; a checkpoint is this on disk.
 
     `whole` is false while an update is under way: such a state is not worth keeping.
     """
@@ -71,7 +71,7 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class StepReport:
-    """What happened in one step. Losses and times are Python floats, times in seconds.
+    """The outcome of one step. Losses and times are Python floats, times in seconds.
 
     `skipped` names the crops of a step that changed no weight; it is empty for all others.
     """
@@ -85,7 +85,7 @@ class StepReport:
 
 
 class Callback(Protocol):
-    """Told after every step, and once when training ends for whatever reason."""
+    """An observer, called after every step and once when training ends for whatever reason."""
 
     def on_step(self, report: StepReport, state: TrainingState) -> None: ...
 
@@ -93,7 +93,7 @@ class Callback(Protocol):
 
 
 def start(network: nn.Module, ema: nn.Module, plan: Plan, device: torch.device) -> TrainingState:
-    """A fresh state on `device`; `ema` gets the network's weights."""
+    """Return a fresh state on `device`; `ema` gets the network's weights."""
     for module in (network, ema):
         module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     ema.requires_grad_(False)
@@ -156,7 +156,7 @@ def train(
 def _step(
     state: TrainingState, batch: Batch, gradients: Gradients, plan: Plan, rate: float
 ) -> tuple[dict[str, float], bool]:
-    """One update. Returns the losses and whether they and the gradient were finite."""
+    """Make one update; return the losses and whether they and the gradient were finite."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     losses = gradients(batch)
@@ -177,6 +177,6 @@ def _step(
 
 @torch.no_grad()
 def _average(state: TrainingState, plan: Plan) -> None:
-    """Exponential moving average of the weights, quicker at the start so that it follows."""
+    """Update the exponential moving average of the weights, faster at the start."""
     decay = min(plan.ema, (1 + state.step) / (10 + state.step))
     torch._foreach_lerp_(list(state.ema.parameters()), list(state.network.parameters()), 1 - decay)

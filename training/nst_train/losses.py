@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 _TINY = 1e-30
-"""Energy below which a target counts as nothing; Gram matrices of small features have 1e-12."""
+"""Least energy of a target; Gram matrices of small features have 1e-12."""
 
 
 class _Gram(torch.autograd.Function):
@@ -43,7 +43,7 @@ def _positions(features: Tensor) -> tuple[int, int, int, int]:
 
 
 def gram(features: Tensor) -> Tensor:
-    """Gram matrices N×C×C of N×C×H×W features, divided by H·W, in float32.
+    """Return Gram matrices N×C×C of N×C×H×W features, divided by H·W, in float32.
 
     float16 features are scaled before the product: the sum over positions would overflow.
     """
@@ -56,7 +56,7 @@ def gram(features: Tensor) -> Tensor:
 
 
 def relative_square(value: Tensor, target: Tensor) -> Tensor:
-    """‖value − target‖² ÷ ‖target‖², in float32, averaged over the batch."""
+    """Return ‖value − target‖² ÷ ‖target‖², in float32, averaged over the batch."""
     value, target = value.float(), target.float()
     axes = tuple(range(1, target.dim()))
     energy = target.square().sum(axes).clamp_min(_TINY)
@@ -64,12 +64,12 @@ def relative_square(value: Tensor, target: Tensor) -> Tensor:
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
-    """Relative squared distance of features to the photo's; 0 is equal, 1 as wrong as nothing."""
+    """Return the relative squared distance to the photo's features; 1 is as wrong as zeros."""
     return relative_square(features, target)
 
 
 def style_loss(features: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> Tensor:
-    """Mean over the layers of `grams` of the relative squared distance between Gram matrices."""
+    """Return the relative squared distance between Gram matrices, mean over `grams`' layers."""
     terms = [
         relative_square(gram(features[layer]), target.expand(features[layer].shape[0], -1, -1))
         for layer, target in grams.items()
@@ -78,7 +78,7 @@ def style_loss(features: Mapping[str, Tensor], grams: Mapping[str, Tensor]) -> T
 
 
 def variation(image: Tensor) -> Tensor:
-    """Mean squared difference of neighbouring pixels of N×C×H×W pictures."""
+    """Return the mean squared difference of neighbouring pixels of N×C×H×W pictures."""
     image = image.float()
     rows = (image[:, :, 1:] - image[:, :, :-1]).square().mean()
     columns = (image[:, :, :, 1:] - image[:, :, :, :-1]).square().mean()

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from nst_train.phases import even_kernel, strided_conv2d, upsampled_conv2d
 
 STRIDE = 4
-"""Height and width are multiples of this inside the network."""
+"""Divisor of height and width inside the network."""
 BFLOAT16_DIGITS = 7
 """Binary digits that bfloat16 keeps after the first."""
 MINIMUM = 16
@@ -50,7 +50,7 @@ class NetworkConfig:
 
     @property
     def receptive_radius(self) -> int:
-        """How far one output pixel sees, normalization statistics apart, in pixels."""
+        """Distance in pixels that one output pixel sees, normalization statistics apart."""
         ends, down, up = 4 + 4, 1 + 2, 4 + 2
         return ends + down + up + self.blocks * 2 * STRIDE
 
@@ -86,7 +86,7 @@ class ResidualBlock(nn.Module):
 
 
 class UpsampleLayer(nn.Module):
-    """Doubles height and width: nearest then 3x3 convolution, or a transposed one; then norm."""
+    """Upsampling ×2: nearest and a 3×3 convolution, or a transposed one; then normalization."""
 
     def __init__(self, inputs: int, outputs: int, mode: str) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class UpsampleLayer(nn.Module):
 
 
 class StyleNetwork(nn.Module):
-    """Paints N×3×H×W pictures in [0, 1], H and W multiples of 4 and at least 16."""
+    """Network that paints N×3×H×W pictures in [0, 1], H and W multiples of 4 and at least 16."""
 
     def __init__(self, config: NetworkConfig = NetworkConfig()) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class StyleNetwork(nn.Module):
 
     @torch.no_grad()
     def even_upsampling(self) -> StyleNetwork:
-        """Round the kernels of nearest upsampling so that engines in bfloat16 keep flat what is.
+        """Round the kernels of nearest upsampling so that flat areas stay flat in bfloat16.
 
         See `phases.even_kernel`. It changes a painting less than bfloat16 itself does.
         """
@@ -171,7 +171,7 @@ class StyleNetwork(nn.Module):
 
 
 def paint(network: StyleNetwork, image: Tensor) -> Tensor:
-    """Paint uint8 N×H×W×3 pictures of any size: the reference that every export is held against.
+    """Paint uint8 N×H×W×3 pictures of any size: the reference for every export.
 
     Edge padding brings height and width to the network's minimum and multiple; the result is
     cropped back, scaled to 0…255 and rounded half to even.
@@ -185,5 +185,5 @@ def paint(network: StyleNetwork, image: Tensor) -> Tensor:
 
 
 def missing(size: int) -> int:
-    """How many pixels bring `size` to the network's minimum and multiple."""
+    """Return how many pixels bring `size` to the network's minimum and multiple."""
     return max(MINIMUM, -(-size // STRIDE) * STRIDE) - size

@@ -20,7 +20,7 @@ SHORTEST = 32
 
 
 def read_painting(path: Path, *, long_side: int) -> Tensor:
-    """A painting as 1×3×H×W in [0, 1], its long side resized to `long_side` pixels.
+    """Return a painting as 1×3×H×W in [0, 1], its long side resized to `long_side` pixels.
 
     Strokes in the result are as large as in this resized painting. Transparency is laid on white.
     A very long painting is squeezed, so that its short side keeps pixels for the deepest layers.

@@ -1,4 +1,4 @@
-"""The perceptual network: frozen VGG features, asked for by the names of their layers.
+"""The perceptual network: frozen VGG features by the names of their layers.
 
 Source: Simonyan and Zisserman 2014 (arXiv 1409.1556), in torchvision's published layout. Weights
 come from a local safetensors or npz file, or from torchvision's published ones. Files of the slim
@@ -22,11 +22,11 @@ from nst_train.probe import MEAN, STD
 from nst_train.vgg_files import CONVOLUTIONS, Weights, arrange, read_weights, untrained
 
 UNTRAINED = "untrained"
-"""Name of the small seeded network that serves tests; its features mean nothing."""
+"""Name of the small seeded network for tests; its features mean nothing."""
 
 
 class Chain(nn.Module):
-    """One stack of convolutions, ReLUs and max pools that yields named layers on the way down."""
+    """One stack of convolutions, ReLUs and max pools that returns the features of named layers."""
 
     def __init__(self, weights: Weights) -> None:
         super().__init__()
@@ -70,9 +70,9 @@ class Chain(nn.Module):
 
 
 class PerceptualNetwork(nn.Module):
-    """Features of N×3×H×W pictures in [0, 1], as {"relu3_1": N×C×h×w, …}.
+    """Frozen network: from N×3×H×W pictures in [0, 1] to {"relu3_1": N×C×h×w, …}.
 
-    Several chains may serve one network: the first that has a layer gives it.
+    Several chains may make up one network: the first that has a layer provides it.
     """
 
     def __init__(self, chains: Sequence[Chain], *, identity: str) -> None:
@@ -85,7 +85,7 @@ class PerceptualNetwork(nn.Module):
 
     @property
     def layers(self) -> list[str]:
-        """The layers that can be asked for, shallow ones first."""
+        """Names of all layers, shallow ones first."""
         return sorted({layer for chain in self._chains() for layer in chain.layers})
 
     def check(self, layers: Iterable[str]) -> None:
@@ -133,7 +133,10 @@ def load_features(names: str | Path | Sequence[str | Path]) -> PerceptualNetwork
     """
     sources = [names] if isinstance(names, str | Path) else list(names)
     if not sources:
-        raise UsageError("no perceptual network is named", cure="give --features vgg19 or a file")
+        raise UsageError(
+            "no perceptual network is named",
+            cure='features=("vgg19",) (--features vgg19), or a file',
+        )
     chains, digest = [], hashlib.sha256()
     for source in sources:
         weights, fingerprint = _load(source)
@@ -143,7 +146,7 @@ def load_features(names: str | Path | Sequence[str | Path]) -> PerceptualNetwork
 
 
 def _load(source: str | Path) -> tuple[Weights, bytes]:
-    """The weights of one source and the bytes that identify them."""
+    """Return the weights of one source and the bytes that identify them."""
     if str(source) == UNTRAINED:
         return untrained(), UNTRAINED.encode()
     if str(source) in CONVOLUTIONS:

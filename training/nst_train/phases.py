@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def strided_kernel(weight: Tensor, stride: int = 2) -> Tensor:
-    """Kernel O·s²×I×(K+s−1)×(K+s−1) whose stride-s convolution yields the s×s output phases.
+    """Return the kernel O·s²×I×(K+s−1)×(K+s−1) whose stride-s convolution yields all s×s phases.
 
     Phase (p, q) of a block is the K×K kernel shifted by (p, q). Output channels are in the order of
     `pixel_shuffle` (depth-to-space, CRD).
@@ -26,7 +26,7 @@ def strided_kernel(weight: Tensor, stride: int = 2) -> Tensor:
 
 
 def strided_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 2) -> Tensor:
-    """Equal `conv2d(x, weight, bias)`, output height and width divisible by `stride`.
+    """Return `conv2d(x, weight, bias)`, whose height and width are multiples of `stride`.
 
     Few output channels leave most vector lanes idle; s² times as many fill them.
     """
@@ -36,7 +36,7 @@ def strided_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int =
 
 
 def upsample_kernel(weight: Tensor) -> Tensor:
-    """Kernel 4·O×I×2×2 that equals nearest ×2 upsampling and the 3×3 `weight`, phase by phase.
+    """Return the kernel 4·O×I×2×2 equal to nearest ×2 upsampling and the 3×3 `weight` by phases.
 
     Output pixel 2k of the doubled picture sees x[k−1] through w₀ and x[k] through w₁+w₂; pixel 2k+1
     sees x[k] through w₀+w₁ and x[k+1] through w₂. On an edge-padded picture window j holds x[j−1]
@@ -52,7 +52,7 @@ def upsample_kernel(weight: Tensor) -> Tensor:
 
 
 def even_kernel(weight: Tensor, digits: int) -> Tensor:
-    """3×3 kernels on a grid on which all sums that upsampling makes of them are numbers too.
+    """Round 3×3 kernels to a grid on which the sums that upsampling makes are exact too.
 
     The four pixels that come of one see sums of the same nine numbers. If an engine in half
     precision rounds each sum by itself, a flat picture comes out as a pattern, which instance
@@ -68,7 +68,7 @@ def even_kernel(weight: Tensor, digits: int) -> Tensor:
 
 
 def transposed_kernel(weight: Tensor) -> Tensor:
-    """Kernel I×O×4×4 that equals nearest ×2 upsampling and the reflection-padded 3×3 `weight`.
+    """Return the kernel I×O×4×4 equal to nearest ×2 upsampling and a reflection-padded `weight`.
 
     It belongs to a transposed convolution of stride 2 and padding 3 on an edge-padded picture.
     """
@@ -80,7 +80,7 @@ def transposed_kernel(weight: Tensor) -> Tensor:
 
 
 def upsampled_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Equal nearest ×2 upsampling, reflection padding by 1 and `conv2d`: 4/9 of its arithmetic.
+    """Return nearest ×2 upsampling, reflection padding by 1 and `conv2d` with 4/9 of the work.
 
     Reflection by one pixel of the doubled picture is edge replication of the small one.
     """

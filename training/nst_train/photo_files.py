@@ -1,4 +1,4 @@
-"""Which files of a folder are photos. Told without torch, so that a wrong folder costs no time."""
+"""Photos in a folder, found without torch so that a wrong folder costs no time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """Every picture file below `folder`, sorted.
+    """Return every picture file below `folder`, sorted.
 
     Paintings that lie beside their photos, `photo-STYLE.jpg` of a shipped style, are left out: a
     network that learns from them learns to leave them as they are.

@@ -1,6 +1,6 @@
-"""Training photos: a pool of fixed crops, drawn in a seeded order that any step can be asked for.
+"""Training photos: a pool of fixed crops, drawn in a seeded order, from any step on.
 
-Crops are fixed so that what the perceptual network says of them is computed once. A batch depends
+Crops are fixed so that their perceptual features are computed once. A batch depends
 on the seed and the step alone: it is the same for any number of workers and after any resume.
 """
 
@@ -75,7 +75,7 @@ class CropPool:
 
     @property
     def kept_bytes(self) -> int:
-        """Memory that the kept crops come to when every one has been drawn."""
+        """Memory in bytes of the kept crops once all have been drawn."""
         return min(self._max_kept, len(self)) * 3 * self.size * self.size
 
     @property
@@ -87,7 +87,7 @@ class CropPool:
         return digest.hexdigest()[:16]
 
     def crop(self, index: int) -> NDArray[np.uint8]:
-        """Crop `index`, uint8 H×W×3 RGB. An unreadable photo gives way to the next one.
+        """Return crop `index`, uint8 H×W×3 RGB; the next photo's for one that is unreadable.
 
         Raises:
             InputError: too many photos cannot be read.
@@ -100,13 +100,13 @@ class CropPool:
         return crop
 
     def first_crops(self, photos: int) -> list[NDArray[np.uint8]]:
-        """The first crop of each of the first `photos` photos, or of all if there are fewer."""
+        """Return the first crop of each of the first `photos` photos, or of all if fewer."""
         count = min(photos, len(self.files))
         return [self.crop(index * self.crops_per_photo) for index in range(count)]
 
     @contextmanager
     def problems_logged(self) -> Iterator[None]:
-        """On exit, count and list the photos that could not be taken as they are."""
+        """On exit, log how many and which photos were skipped or enlarged."""
         try:
             yield
         finally:
@@ -139,7 +139,7 @@ class CropPool:
             raise InputError(
                 f"{len(self.bad)} of {len(self.files)} photos cannot be read ({names})",
                 path=self.folder,
-                cure="remove them or raise --max-bad",
+                cure="remove them or raise max_bad (--max-bad)",
             )
 
     def _cut(
@@ -169,7 +169,7 @@ class CropBatches:
         self.pool, self.batch, self.seed, self.workers = pool, batch, seed, workers
 
     def indices(self, step: int) -> tuple[int, ...]:
-        """Pool indices of the batch that `step` trains on."""
+        """Return the pool indices of the batch that `step` trains on."""
         positions = range(step * self.batch, (step + 1) * self.batch)
         size = len(self.pool)
         return tuple(int(_order(size, self.seed, p // size)[p % size]) for p in positions)
@@ -182,7 +182,7 @@ class CropBatches:
 
     @contextmanager
     def prefetched(self, start: int, stop: int) -> Iterator[Iterator[Batch]]:
-        """The batches of steps start…stop−1 in order, read ahead by `workers` threads."""
+        """Yield the batches of steps start…stop−1 in order, read ahead by `workers` threads."""
         if self.workers == 0:
             yield (self.load(step) for step in range(start, stop))
             return

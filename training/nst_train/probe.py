@@ -1,4 +1,4 @@
-"""Telling a trained perceptual network from weights that only have its shape."""
+"""A check that tells a trained perceptual network from weights of the same shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ORIGINALS = {
     "the original VGG-19": (0.341195, 0.464184, 0.394167),
     "the slim VGG-19": (0.0288829, -0.0432137, 0.0236776),
 }
-"""First tap of the first kernel in blue, green and red, as trained for BGR 0…255."""
+"""First tap of the first kernel in blue, green and red of weights trained for BGR 0…255."""
 
 
 def probe(convolutions: Mapping[str, tuple[Tensor, Tensor]], path: Path) -> None:
@@ -27,7 +27,7 @@ def probe(convolutions: Mapping[str, tuple[Tensor, Tensor]], path: Path) -> None
 
     Neighbouring taps of trained 3×3 kernels are alike (correlation 0.36…0.68 in every layer of the
     three files that we know); random, shuffled and wrongly reshaped ones are not (below 0.07). What
-    input unknown weights expect cannot be told from their features, since VGG's first layer treats
+    input unknown weights expect cannot be derived from their features: VGG's first layer treats
     red and blue nearly alike: known ones are recognized by their first kernel.
 
     Args:
@@ -52,7 +52,7 @@ def probe(convolutions: Mapping[str, tuple[Tensor, Tensor]], path: Path) -> None
 
 
 def _correlation(weight: Tensor) -> float:
-    """Mean correlation of vertically and horizontally neighbouring taps; NaN if all are equal."""
+    """Return the mean correlation of neighbouring taps, both ways; NaN if all are equal."""
     pairs = (
         (weight[..., 1:, :], weight[..., :-1, :]),
         (weight[..., :, 1:], weight[..., :, :-1]),

@@ -1,4 +1,4 @@
-"""What a training run leaves behind: a progress bar, a log, sample sheets, checkpoints."""
+"""Callbacks that record a training run: progress bar, log, sample sheets, checkpoints."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_FAILED_WRITES = 3
 
 
 class ProgressBar:
-    """Steps, losses and time left on the terminal, through rich."""
+    """A bar of steps, losses and remaining time on the terminal."""
 
     def __init__(self, start: int, steps: int) -> None:
         from rich.console import Console
@@ -60,7 +60,7 @@ class ProgressBar:
 
 
 class JsonLines:
-    """One line of JSON for every step. A resumed run continues the log after step `start`."""
+    """A log with one line of JSON a step. A resumed run continues it after step `start`."""
 
     def __init__(self, path: Path, *, start: int = 0) -> None:
         self.path = path
@@ -78,7 +78,7 @@ class JsonLines:
             self.close()
 
     def close(self) -> None:
-        """Close the file. What could not be written has been told of."""
+        """Close the file; write errors have been logged before."""
         if self.file is not None:
             with suppress(OSError):
                 self.file.close()
@@ -86,13 +86,13 @@ class JsonLines:
 
 
 def _finite(report: dict[str, Any]) -> dict[str, Any]:
-    """`report` with null for losses that are not finite: JSON has no other word for them."""
+    """Return `report` with null for losses that are not finite: JSON has no other word for them."""
     losses = {k: v if math.isfinite(v) else None for k, v in report["losses"].items()}
     return report | {"losses": losses}
 
 
 def _lines_up_to(path: Path, step: int) -> list[str]:
-    """The whole lines of a log for the steps 1…`step`; what a killed run wrote later is redone."""
+    """Return the log's whole lines of steps 1…`step`; what a killed run wrote later is redone."""
     kept: list[str] = []
     if step and path.is_file():
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -105,14 +105,14 @@ def _lines_up_to(path: Path, step: int) -> list[str]:
 
 
 class TensorBoard:
-    """Losses as TensorBoard scalars; use `if_installed`."""
+    """Writer of losses as TensorBoard scalars; use `if_installed`."""
 
     def __init__(self, writer: Any) -> None:
         self.writer: Any | None = writer
 
     @classmethod
     def if_installed(cls, folder: Path, *, start: int = 0) -> list[TensorBoard]:
-        """One that hides what a killed run wrote after step `start`, or none."""
+        """Return a writer that hides what a killed run wrote after step `start`, or none."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
@@ -135,7 +135,7 @@ class TensorBoard:
 
 
 class SampleSheets:
-    """Every `every` steps a PNG: photos above, the averaged network's paintings below."""
+    """Writer of a PNG every `every` steps: photos above, the averaged network's paintings below."""
 
     def __init__(self, folder: Path, photos: Sequence[np.ndarray[Any, Any]], *, every: int) -> None:
         self.folder, self.photos, self.every = folder, photos, every
@@ -162,7 +162,7 @@ class SampleSheets:
 
 
 class Checkpoints:
-    """Every `every` steps, and when training ends, a checkpoint; the newest `keep` stay.
+    """Writer of a checkpoint every `every` steps and at the end; the newest `keep` stay.
 
     When training ends because no step is finite any more, the last checkpoint stays the one before:
     the weights that led there are not worth coming back to.

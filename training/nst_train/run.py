@@ -28,7 +28,7 @@ CONFIG, LOG, RESULT = "config.json", "log.jsonl", "style.safetensors"
 CHECKPOINTS, SAMPLES = "checkpoints", "samples"
 
 _MATERIAL = {"pool": "photos", "painting": "painting", "features": "perceptual network"}
-"""What a run may learn from beside its configuration: keys of a checkpoint's header, in words."""
+"""Material that a run learns from beside its configuration: header keys, and names for people."""
 
 
 class Run:
@@ -49,7 +49,9 @@ class Run:
         self.config, self.folder, self.result = config, folder, folder / RESULT
         if not resume and _has_steps(folder):
             raise UsageError(
-                "holds a training run already", path=folder, cure="add --resume or another -o"
+                "holds a training run already",
+                path=folder,
+                cure="pass resume=True (--resume), or choose another folder (-o)",
             )
         self.checkpoint = _resumed(config, folder) if resume else None
 
@@ -81,7 +83,7 @@ class Run:
     def recording(self) -> Iterator[None]:
         """Keep other processes out of the folder and write the configuration into it.
 
-        Errors of the work inside say where the run is and how to go on.
+        Errors raised inside name the folder and how to go on.
 
         Raises:
             UsageError: another process trains in the folder.
@@ -132,7 +134,7 @@ def resumed_config(kind: type[Config], folder: Path, changes: Mapping[str, Any])
 
 
 def _has_steps(folder: Path) -> bool:
-    """Whether a run made a step in this folder; one that was refused before may start again."""
+    """Return whether a run made a step here; one that was refused before may start again."""
     log = folder / LOG
     return any((folder / CHECKPOINTS).glob("*.safetensors")) or (
         log.exists() and log.stat().st_size > 0
@@ -150,8 +152,8 @@ def _resumed(config: RunConfig, folder: Path) -> Checkpoint | None:
         raise UsageError(
             f"the run began with another configuration ({'; '.join(differences)})",
             path=folder,
-            cure="repeat its options; to train longer or otherwise, begin another folder with "
-            "--initial and this one's style.safetensors",
+            cure="repeat its options; to train longer or otherwise, begin in another folder with "
+            "initial (--initial) this one's style.safetensors",
         )
     return found
 
@@ -163,12 +165,14 @@ def _began_with(folder: Path, found: Checkpoint | None) -> dict[str, Any]:
     try:
         return dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise ModelError("holds no run to resume", path=folder, cure="drop --resume") from error
+        raise ModelError(
+            "holds no run to resume", path=folder, cure="leave out resume (--resume)"
+        ) from error
 
 
 @contextmanager
 def _explained(folder: Path, method: str) -> Iterator[None]:
-    """Add to the errors of a run in `folder` where it is and how to go on."""
+    """Add the folder, and how to go on, to the errors of a run."""
     try:
         yield
     except TrainingError as error:
@@ -179,7 +183,7 @@ def _explained(folder: Path, method: str) -> Iterator[None]:
     except NstError:
         raise
     except OSError as error:
-        raise OutputError(f"cannot be written ({error})", path=folder) from error
+        raise OutputError.from_error(error, folder) from error
 
 
 def _with_last_good(error: TrainingError, folder: Path) -> TrainingError:
@@ -190,7 +194,8 @@ def _with_last_good(error: TrainingError, folder: Path) -> TrainingError:
         last = None
     if last is None:
         return TrainingError(
-            f"{error.what}, before the first checkpoint", cure="lower --learning-rate"
+            f"{error.what}, before the first checkpoint",
+            cure="lower learning_rate (--learning-rate)",
         )
     return TrainingError(
         f"{error.what}; the last good checkpoint is {shown(last.path)}",

@@ -1,4 +1,4 @@
-"""What the configurations of all methods have in common: read strictly, kept in checkpoints."""
+"""The base of all methods' configurations: read strictly, kept in checkpoints."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from nst_rt.errors import UsageError
 Config = TypeVar("Config", bound="RunConfig")
 
 MAY_CHANGE = ("checkpoint_every", "sample_every", "workers", "threads", "cache_gib", "max_bad")
-"""Keys that a resumed run may set anew; any other would make it another run."""
+"""Keys that a resumed run may change; any other would make it another run."""
 
 _KINDS = {str: "a string", int: "a whole number", float: "a number", type(None): "nothing"}
 
@@ -77,7 +77,7 @@ class RunConfig:
         return asdict(self)
 
     def without_folders(self) -> Self:
-        """Return the same with bare file names: what may be passed on with a style.
+        """Return the same with bare file names, which may be published with a style.
 
         Where a style was trained is nobody's business.
         """

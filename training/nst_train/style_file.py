@@ -1,4 +1,4 @@
-"""A trained style as a file: the averaged weights alone, with the facts that an export needs."""
+"""Files of trained styles: the averaged weights, and the facts that an export needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nst_train.network import NetworkConfig, StyleNetwork
 
 
 def write_style(path: Path, network: StyleNetwork, config: FastConfig, step: int) -> None:
-    """Write trained weights, in the precision they have, with how they were trained.
+    """Write trained weights in the precision they have, and how they were trained.
 
     A style is passed on; the folders of the machine that trained it are not.
 
@@ -33,7 +33,7 @@ def write_style(path: Path, network: StyleNetwork, config: FastConfig, step: int
 
 
 def load_style(path: Path) -> tuple[StyleNetwork, dict[str, Any]]:
-    """The trained (averaged) network of a checkpoint or style file, and the file's header.
+    """Return the trained (averaged) network of a checkpoint or style file, and its header.
 
     Raises:
         ModelError: another architecture, damaged, or weights that are not finite.

@@ -1,4 +1,4 @@
-"""Reading the files of perceptual networks: which convolutions they hold, and under which names."""
+"""Files of perceptual networks: the convolutions that they hold, and their names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Convolutions = dict[str, tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Weights:
-    """What a file holds: 3×3 convolutions, 1×1 heads on some of them, how pictures are padded."""
+    """Contents of a file: 3×3 convolutions, 1×1 heads on some of them, how pictures are padded."""
 
     convolutions: Convolutions
     heads: Convolutions = field(default_factory=dict)
@@ -70,7 +70,7 @@ def arrange(tensors: Mapping[str, Tensor], path: Path) -> Weights:
 
 
 def untrained() -> Weights:
-    """A thin VGG-16 of seeded random weights: quick, deterministic, good for nothing but tests."""
+    """Return a thin VGG-16 of seeded random weights, deterministic, for tests alone."""
     generator = torch.Generator().manual_seed(1905)
     convolutions, inputs = {}, 3
     blocks = zip(CONVOLUTIONS["vgg16"], (4, 8, 16, 16, 16), strict=True)
@@ -104,7 +104,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _layout(name: str) -> dict[int, str]:
-    """Index in torchvision's `features` of every convolution, and its name ("3_1")."""
+    """Return the index of every convolution in torchvision's `features`, and its name ("3_1")."""
     layout, index = {}, 0
     for block, count in enumerate(CONVOLUTIONS[name], start=1):
         for step in range(1, count + 1):

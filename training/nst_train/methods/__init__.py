@@ -1,1 +1,1 @@
-"""One page each: how a network is trained for a purpose, composed of the parts beside it."""
+"""Training methods, a page each: how a network is trained for one purpose, from shared parts."""

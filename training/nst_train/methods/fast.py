@@ -40,15 +40,14 @@ def train_fast(
 ) -> Path:
     """Train a style into `folder` and return the path of its weights (`style.safetensors`).
 
-    For the process's lifetime, freed memory is kept and, if `config` says so, the number of threads
-    is set.
+    For the process's lifetime, freed memory is kept and `config.threads`, if given, is set.
 
     Raises:
         UsageError: the folder holds a run and `resume` is not set, another process trains in it,
             its configuration differs, or there are no photos.
         InputError: the painting cannot be used, or too many photos cannot.
         ModelError: the perceptual network or a checkpoint is damaged or does not fit.
-        ProviderError: the device that was asked for does not work.
+        ProviderError: the chosen device is not available.
         OutputError: the folder is not writable, or three checkpoints in a row failed.
         TrainingError: ten steps in a row were not finite; the last good checkpoint is named.
         StoppedError: a signal came (SIGINT, SIGTERM, SIGHUP); the last finished step is kept.
@@ -153,7 +152,7 @@ class FastLoss:
     def losses(
         self, features: Mapping[str, Tensor], target: Tensor, output: Tensor
     ) -> dict[str, Tensor]:
-        """Named losses of an output from its features and the photo's content features."""
+        """Return the named losses of an output from its features and the photo's content."""
         objective = self.objective
         content = content_loss(features[objective.content_layer], target)
         style = style_loss(features, self.grams)
@@ -166,7 +165,7 @@ class FastLoss:
 
     @torch.no_grad()
     def content_features(self, images: Tensor) -> Tensor:
-        """Content features of N×3×H×W pictures."""
+        """Return the content features of N×3×H×W pictures."""
         layer = self.objective.content_layer
         features: Tensor = self.perceptual(images, [layer])[layer]
         return features
@@ -176,7 +175,7 @@ class FastLoss:
             self._content_of_crop(index, batch.images[i : i + 1])
             for i, index in enumerate(batch.indices)
         ]
-        # laid out as the output's features are: the loss between two layouts is five times slower
+        # in the memory format of the output's features: mixed formats are five times slower
         return torch.cat(rows).contiguous(memory_format=torch.channels_last)
 
     def _content_of_crop(self, index: int, image: Tensor) -> Tensor:
@@ -236,6 +235,6 @@ def _initial(path: str, shape: NetworkConfig) -> StyleNetwork:
         raise UsageError(
             f"has another network: {network.config} instead of {shape}",
             path=path,
-            cure="give its --width, --blocks and --upsample",
+            cure="choose its width, blocks and upsample (--width, --blocks, --upsample)",
         )
     return network
