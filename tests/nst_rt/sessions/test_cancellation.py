@@ -1,4 +1,4 @@
-"""Work of one thread is cancelled by another."""
+"""Painting in one thread is cancelled by another."""
 
 from __future__ import annotations
 

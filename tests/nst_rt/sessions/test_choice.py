@@ -1,4 +1,4 @@
-"""Which session is chosen for a device, and what none is chosen for."""
+"""The choice of a session for a device, and refusals of one."""
 
 from __future__ import annotations
 

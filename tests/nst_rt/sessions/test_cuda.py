@@ -14,7 +14,7 @@ from tests.cuda.scripts import OPEN
 
 
 def test_shipped_models_compute_on_the_gpu_alone(cuda_machine) -> None:
-    """What is off it computes with the picture's size: a few numbers, never pixels."""
+    """Nodes on the CPU compute with the picture's size: a few numbers, never pixels."""
     code = """
     import sys, tempfile
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pictures that are on the GPU already and stay there."""
+"""Pictures in GPU memory are painted there, without a copy to the host."""
 
 from __future__ import annotations
 
@@ -229,9 +229,7 @@ def test_what_the_gpu_does_not_do_says_what_to_do_instead(cuda_machine, echo) ->
         "UsageError 2: a picture of 30x20 is not resized to 20x13 on the GPU; "
         'pass size="full", or a picture that is small enough'
     ), ended.err
-    mixed = (
-        "UsageError 2: strength and colours are mixed on the CPU, the picture is in GPU memory"
-    )
+    mixed = "UsageError 2: strength and colours are mixed on the CPU, the picture is in GPU memory"
     assert strength == color
     assert strength.startswith(mixed)
     assert order == "UsageError 2: a picture in GPU memory is RGB, H×W×3; reorder it there"

@@ -1,4 +1,4 @@
-"""What is not usable on CUDA, or fails there, says why and the cure; nothing else steps in."""
+"""Errors of CUDA name the reason and the cure, and nothing falls back to the CPU."""
 
 from __future__ import annotations
 

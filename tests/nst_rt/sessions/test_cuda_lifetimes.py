@@ -1,4 +1,4 @@
-"""What a CUDA session has is there as long as the GPU works with it, and no longer."""
+"""Resources of a CUDA session live exactly as long as the GPU works with them."""
 
 from __future__ import annotations
 

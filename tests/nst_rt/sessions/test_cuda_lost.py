@@ -1,4 +1,4 @@
-"""A GPU that is gone in the middle: an error each time, no process that hangs, work that stays."""
+"""A GPU that is lost while it paints: errors, no process that hangs, finished work is kept."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_graph_that_is_lost_is_an_error_too(cuda_machine, echo) -> None:
 
 
 def test_memory_that_is_asked_for_again_does_not_hide_the_loss(cuda_machine, echo) -> None:
-    """What is no lack of memory is not tried again in parts, nor on the CPU."""
+    """Only lack of memory is tried again in parts, or on the CPU."""
     code = """
     from nst_rt import Stylizer
     stylizer = Stylizer(sys.argv[1], device="cuda")

@@ -1,4 +1,4 @@
-"""What a CUDA session holds: once, no more than the largest picture needs, and not for ever."""
+"""A CUDA session holds no more memory than its largest picture needs, and frees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pixels stay on the GPU: a model that would leave it is refused, with the names of its nodes."""
+"""Models with nodes that would compute pixels on the CPU are refused, and the nodes named."""
 
 from __future__ import annotations
 

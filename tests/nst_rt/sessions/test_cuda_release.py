@@ -1,4 +1,4 @@
-"""Memory that a CUDA session gives back before it is closed, and what it does not keep at all."""
+"""Memory that an open CUDA session frees, or never keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes that come again are painted in sessions of their own, few of them, as CUDA graphs."""
+"""Sizes that recur are painted in a few sessions of one shape, as CUDA graphs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLACED = """
 
     cuda.CudaSession._open_one = watched
 """
-"""Collects the sizes that got a session, and where their nodes run."""
+"""Collects the sizes that got a session, and the providers of their nodes."""
 
 
 @pytest.mark.parametrize("lazy", [0, 1], ids=["at once", "as late as CUDA may"])

@@ -1,4 +1,4 @@
-"""Statistics travel to the GPU and back with the pictures that they belong to."""
+"""Statistics are uploaded and downloaded with their pictures."""
 
 from __future__ import annotations
 

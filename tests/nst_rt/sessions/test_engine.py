@@ -281,7 +281,7 @@ def test_without_leave_to_capture_kernels_are_launched_one_by_one(
 def test_graph_is_not_captured_from_what_was_never_run(
     machine: EngineMachine, engine: Path
 ) -> None:
-    """What TensorRT puts off until a context's first run cannot be captured."""
+    """TensorRT's deferred work in a context's first run cannot be captured."""
     code = """
     from nst_rt.nvidia.graphs import Graph
     session = opened(trust_engine=True)

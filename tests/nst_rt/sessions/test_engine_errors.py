@@ -1,4 +1,4 @@
-"""What keeps an engine from being loaded or from painting is told in a line with the cure."""
+"""Errors that keep an engine from loading or painting are one line with the cure."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_what_tensorrt_10_says_is_heard(engine_machine_of: EngineMachineOf, tmp_
 def test_a_gpu_that_is_gone_does_not_take_the_process_along(
     machine: EngineMachine, tmp_path: Path, lost: str
 ) -> None:
-    """What TensorRT would do to it in vain is left undone."""
+    """Calls of TensorRT that a lost GPU would fail are left out."""
     code = """
     session = opened(trust_engine=True)
     for _ in range(5):
@@ -259,7 +259,7 @@ def test_version_in_the_head_of_an_engine_counts(
 
 
 def test_real_engine_without_a_driver(tmp_path: Path) -> None:
-    """What TensorRT-RTX itself builds and says, where there is no GPU."""
+    """Engines and messages of the real TensorRT-RTX, without a GPU."""
     import tensorrt_rtx
 
     model = convolution(tmp_path / "x.onnx", metadata={"nst_rt.schema": "1"})

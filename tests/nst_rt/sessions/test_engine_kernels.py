@@ -1,4 +1,4 @@
-"""What TensorRT-RTX compiles on the GPU is kept for the next time, where only its user writes."""
+"""Kernels that TensorRT-RTX compiles are cached in a folder that only its user can write to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics travel to an engine and back with the pictures that they belong to."""
+"""Statistics are uploaded to an engine and downloaded with their pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics go into a steady model and come out of it, through every engine of the CPU."""
+"""Extra inputs and outputs of a steady model, with every engine of the CPU."""
 
 from __future__ import annotations
 

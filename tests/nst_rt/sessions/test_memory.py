@@ -1,4 +1,4 @@
-"""Sessions that are opened and closed again and again leave nothing behind."""
+"""Memory does not grow with sessions that are opened and closed, or with sizes that change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures painted at once share the CPU threads that there are: no engine takes more for each."""
+"""Pictures that are painted at once share the CPU threads of one session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines: same pictures, honest about what they are, stoppable."""
+"""Engines of the CPU paint the same pictures, report what they are, and can be interrupted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No engine reports to anyone that we paint."""
+"""No engine sends telemetry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many CPU threads a process may use."""
+"""The number of CPU threads that a process may use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines that ONNX Runtime lets TensorRT build are its provider's own files, kept in the cache."""
+"""Engines that ONNX Runtime's TensorRT provider builds are kept in the cache."""
 
 from __future__ import annotations
 

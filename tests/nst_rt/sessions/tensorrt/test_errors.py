@@ -1,4 +1,4 @@
-"""What TensorRT does not do, or what is missing for it, is said with the cure."""
+"""Errors of the TensorRT provider name the reason and the cure."""
 
 from __future__ import annotations
 
