@@ -257,6 +257,7 @@ static Outer *engine_context(Engine *self, Outer *config) {
         say("ICudaEngine::createExecutionContext: Error Code 1: Cuda Runtime (out of memory)");
         return NULL;
     }
+    if (given->graphs) stand_in_called("context that captures graphs");
     Context *context = made(sizeof *context, context_table);
     context->engine = self;
     context->cache = given->cache;

@@ -147,6 +147,21 @@ def test_arrays_that_never_come_again_leave_no_graphs_behind(cuda_machine, echo)
     assert ended.count("cudaGraphLaunch") == 24
 
 
+def test_kernels_are_tried_out_for_one_size_alone(cuda_machine, echo) -> None:
+    code = """
+    session = opened(precision="auto")
+    for _ in range(3):
+        session.run(picture)
+    (sized,) = session._sessions._of_one_shape.values()
+    for one in session._session, sized._session:
+        options = one.get_provider_options()[session._provider]
+        names = "cudnn_conv_algo_search", "enable_cuda_graph", "prefer_nhwc", "use_tf32"
+        print(*(options[name] for name in names))
+    """
+    ended = cuda_machine.run(code, echo, before=OPEN)
+    assert ended.out.splitlines() == ["HEURISTIC 0 0 0", "EXHAUSTIVE 1 0 0"], ended.err
+
+
 def test_form_that_wants_channels_last_gets_them_once_its_size_is_known(
     cuda_machine, network, tmp_path: Path
 ) -> None:

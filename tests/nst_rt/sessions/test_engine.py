@@ -54,6 +54,7 @@ def test_pictures_in_flight_keep_their_pixels(
         "4 3 2 1 0", "0 1 2 3 4", "0 1 2 3 4", f"{title} {version} cuda fp16", "0",
     ], ended.err  # fmt: skip
     assert ended.count("enqueue") == (15 if version == RTX else 6)  # one while it is captured
+    assert ended.count("context that captures graphs") == (5 if version == RTX else 0)
     assert ended.count("cuGraphLaunch") == (0 if version == RTX else 10)
     assert ended.count("cuGraphInstantiate") == (0 if version == RTX else 1)
 
