@@ -1,4 +1,4 @@
-"""From a model file to an engine with its side-car."""
+"""Building: from a model file to an engine with its side-car."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BuiltEngine:
-    """What a build wrote; `rows` compare the model that was made for it, if one was."""
+    """The files of a build; `rows` compare the model that was made for it, if one was."""
 
     path: Path
     facts: EngineFacts
@@ -77,8 +77,8 @@ def build_engine(
         options: how it is built.
         facts: title and licence for the metadata of a model made from a checkpoint.
         overwrite: whether an existing file may be replaced.
-        report: told every comparison of a model that is made from a checkpoint.
-        progress: told how far the build is, from another thread.
+        report: called with every comparison of a model that is made from a checkpoint.
+        progress: called as the build goes on, from another thread.
 
     Raises:
         UsageError: options that do not fit together or the model, or the target exists.
@@ -131,21 +131,21 @@ class _Build:
         self.profile: Profile | None = None
 
     def run(self, builder: trt.Builder) -> bytes:
-        """The engine's bytes."""
+        """Build and return the engine's bytes."""
         network = self._parse(builder)
         self.precision = precision_of(self.backend.module, network)
         self._check_precision()
         config = configure(self.backend, builder, self.options)
         fixed = fixed_shape(network)
         self.profile = self._profile(fixed)
+        rehearse(
+            self.backend.module,
+            self._parse(builder),
+            self.profile,
+            self.model.scale,
+            self.model.path,
+        )
         if fixed is None:
-            rehearse(
-                self.backend.module,
-                self._parse(builder),
-                self.profile,
-                self.model.scale,
-                self.model.path,
-            )
             title = self.backend.title
             add_profile(builder, network, config, self.profile, self.messages, title)
         load_timing_cache(self.backend, config, self.options)
@@ -158,7 +158,7 @@ class _Build:
         return plan
 
     def facts(self, plan: bytes) -> EngineFacts:
-        """The side-car of the engine `plan`."""
+        """Return the side-car of the engine `plan`."""
         assert self.profile is not None
         options = {"level": self.options.level, "workspace_mib": self.options.workspace_mib}
         memory = {
@@ -195,7 +195,7 @@ class _Build:
             raise UsageError(
                 f"computes in {self.precision}, {asked} was asked for",
                 path=self.model.path,
-                cure="leave out --precision, or build from its checkpoint: "
+                cure="leave out precision (--precision), or build from its checkpoint: "
                 f"nst-rt export CHECKPOINT OUT{SUFFIX} --precision {asked}{self._variant()}",
             )
 
@@ -210,12 +210,12 @@ class _Build:
                 raise UsageError(
                     "takes one picture at a time, as it takes statistics",
                     path=self.model.path,
-                    cure="leave out --batch",
+                    cure="leave out batch (--batch)",
                 )
             if options.largest is None and options.fixed is None and profile.max != LARGEST:
                 logger.warning(
-                    "no --max was given: the engine takes pictures of up to %s, which --opt or "
-                    "--min asks for, and plans memory for them",
+                    "no largest size (--max) was given: the engine takes pictures of up to %s, as "
+                    "--opt or --min asks for, and plans memory for them",
                     size_text(profile.max),
                 )
             return profile
@@ -225,7 +225,7 @@ class _Build:
             raise UsageError(
                 f"takes pictures of {size_text(size)} and no others, one at a time",
                 path=self.model.path,
-                cure="leave out sizes and --batch, or give a model of any size",
+                cure="leave out sizes and batch (--batch), or give a model of any size",
             )
         return Profile(size, size, size, fixed[0])
 
@@ -239,21 +239,21 @@ class _Build:
 
 
 def _check_target(target: Path, overwrite: bool) -> None:
-    """Refuse what would fail only after a long build."""
+    """Refuse a target that would fail only after a long build."""
     if target.suffix != SUFFIX:
-        raise UsageError("is no name of an engine", path=target, cure=f"end it in {SUFFIX}")
+        raise UsageError("is not the name of an engine", path=target, cure=f"end it in {SUFFIX}")
     if target.is_dir():
         raise OutputError("is a folder", path=target, cure="give a file in it")
     for path in (target, side_car_path(target)):
         if path.exists() and not overwrite:
-            raise UsageError("exists already", path=path, cure="add --overwrite")
+            raise UsageError("exists already", path=path, cure="pass overwrite=True (--overwrite)")
     folder = next(path for path in target.absolute().parents if path.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError("cannot be written in", path=folder, cure="choose another folder")
 
 
 def _write(target: Path, plan: bytes, facts: EngineFacts) -> None:
-    """The side-car last: an engine without one, or with that of another, is not loaded."""
+    """Write the side-car last: an engine without one, or with another's, is not loaded."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         replace_file(target, plan)

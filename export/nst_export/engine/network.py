@@ -1,4 +1,4 @@
-"""A model file as TensorRT's own network, and what that network says before it is compiled."""
+"""A model file as TensorRT's own network, and its checks before it is compiled."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_NUMBERS = 2_000_000_000
-"""In one tensor. A little below 2³¹ the builder plans too little memory, and says nothing."""
+"""Most numbers in one tensor: just below 2³¹ the builder plans too little memory, silently."""
 _PRECISIONS = {"FP8": "fp8", "INT8": "int8", "BF16": "bf16", "HALF": "fp16", "FLOAT": "fp32"}
-"""TensorRT's names of arithmetics and ours; of several the first counts."""
+"""TensorRT's names of precisions and ours; of several the first counts."""
 
 
 def parse(
@@ -45,14 +45,14 @@ def parse(
 
 
 def precision_of(trt: ModuleType, network: trt.INetworkDefinition) -> str:
-    """The arithmetic of a network: what its convolutions compute in."""
+    """Return the precision of a network: that of its convolutions."""
     kinds = (trt.LayerType.CONVOLUTION, trt.LayerType.DECONVOLUTION, trt.LayerType.QUANTIZE)
     found = {layer.get_output(0).dtype.name for layer in _layers(network) if layer.type in kinds}
     return next((ours for theirs, ours in _PRECISIONS.items() if theirs in found), "fp32")
 
 
 def fixed_shape(network: trt.INetworkDefinition) -> Shape | None:
-    """The shape of the pictures that a fixed-size network takes, None if it takes others too."""
+    """Return the shape of the pictures of a fixed-size network, None if it takes others too."""
     shape = tuple(network.get_input(0).shape)
     return None if -1 in shape else shape
 
@@ -60,7 +60,7 @@ def fixed_shape(network: trt.INetworkDefinition) -> Shape | None:
 def rehearse(
     trt: ModuleType, network: trt.INetworkDefinition, profile: Profile, scale: int, path: Path
 ) -> None:
-    """Try the smallest and the largest picture of a profile on the shapes of a network.
+    """Check the smallest and the largest picture of a profile on the shapes of a network.
 
     The builder itself accepts sizes at which its engine is wrong: pictures smaller than the
     reflection at their edge, and tensors that have more numbers than it counts.
@@ -76,27 +76,32 @@ def rehearse(
         UsageError: a size is too small or too large.
         ModelError: the output is not the picture that it should be.
     """
-    shapes = profile.shapes()
-    for name in ("min", "max"):
+    shapes, of_one_size = profile.shapes(), profile.min == profile.max
+    larger = "raise the size" if of_one_size else "raise smallest (--min)"
+    smaller = "lower the size" if of_one_size else "lower largest (--max)"
+    for name in ("max",) if of_one_size else ("min", "max"):
         batch, height, width, _ = shapes[name]
         network.get_input(0).shape = shapes[name]
-        asked = f"--{name} {size_text((height, width))} and --batch {batch} do not work"
+        size = size_text((height, width))
+        pictures = f"pictures of {size}" if of_one_size else f"--{name} {size}"
+        asked = f"{pictures} and --batch {batch} do not work"
         try:
             numbers = max(_numbers(trt, layer) for layer in _layers(network))
             given = tuple(network.get_output(0).shape)
         except _MisfitError as misfit:
-            raise UsageError(f"{asked} ({misfit})", path=path, cure="raise --min") from misfit
+            raise UsageError(f"{asked} ({misfit})", path=path, cure=larger) from misfit
         except RuntimeError as error:
-            cure = "raise --min" if name == "min" else "lower --max or --batch"
+            cure = larger if of_one_size or name == "min" else f"{smaller} or batch (--batch)"
             what = f"{asked} (the network does not take such pictures: {error})"
             raise UsageError(what, path=path, cure=cure) from error
         if numbers > MOST_NUMBERS:
             side = math.sqrt(MOST_NUMBERS / numbers)
             most = size_text((int(height * side) // 16 * 16, int(width * side) // 16 * 16))
             raise UsageError(
-                f"{asked} (a tensor would have {numbers:,} numbers, {MOST_NUMBERS:,} can be had)",
+                f"{asked} (a tensor would have {numbers:,} numbers; at most {MOST_NUMBERS:,} work)",
                 path=path,
-                cure=f"lower --max to about {most}" + (", or lower --batch" if batch > 1 else ""),
+                cure=f"{smaller} to about {most}"
+                + (", or lower batch (--batch)" if batch > 1 else ""),
             )
         expected = (batch, height * scale, width * scale, 3)
         if given != expected:
@@ -108,7 +113,7 @@ class _MisfitError(Exception):
 
 
 def _numbers(trt: ModuleType, layer: trt.ILayer) -> int:
-    """How many numbers the largest tensor has that a layer makes."""
+    """Return how many numbers the largest tensor has that a layer makes."""
     shapes = [tuple(layer.get_output(index).shape) for index in range(layer.num_outputs)]
     if layer.type == trt.LayerType.SLICE and _reflects(trt, layer):
         before, after = tuple(layer.get_input(0).shape), tuple(layer.get_output(0).shape)
@@ -136,7 +141,7 @@ def _errors(parser: trt.OnnxParser) -> Iterator[trt.ParserError]:
 
 
 def _unreadable(parser: trt.OnnxParser, messages: Messages, name: str) -> NstError:
-    """The error for the first node that the parser did not take, or for the whole file."""
+    """Return the error for the first node that the parser did not take, or for the whole file."""
     for error in _errors(parser):
         if error.node_operator():
             return _refused(error, name)

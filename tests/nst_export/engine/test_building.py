@@ -84,7 +84,7 @@ def test_model_file_keeps_its_arithmetic(tmp_path: Path) -> None:
     single = zoo.cards()[0].file("fp32")
     built = build_engine(single, tmp_path / "single.engine")
     assert built.facts.precision == "fp32"
-    cure = r"leave out --precision, or build from its checkpoint: nst-rt export CHECKPOINT OUT"
+    cure = r"leave out precision .--precision., or build from its checkpoint: nst-rt export CHECKPOINT OUT"
     with pytest.raises(UsageError, match=f"computes in fp32, fp16 was asked for; {cure}"):
         build_engine(single, tmp_path / "half.engine", EngineOptions(precision="fp16"))
     assert not (tmp_path / "half.engine").exists()
@@ -167,6 +167,25 @@ def test_model_of_one_size_takes_no_other(tmp_path: Path) -> None:
             build_engine(source, tmp_path / "y.engine", options)
 
 
+def test_models_of_one_size_at_which_the_engine_would_be_wrong_are_refused(tmp_path: Path) -> None:
+    small = convolution(tmp_path / "small.onnx", radius=4, size=[1, 4, 4, 3])
+    large = convolution(tmp_path / "large.onnx", radius=4, size=[1, 26_000, 26_000, 3])
+    free = convolution(tmp_path / "free.onnx", radius=4)
+    for source, options, message in (
+        (small, EngineOptions(), r"of 4x4 .*mirrors more of the edge.*; raise the size$"),
+        (free, EngineOptions(fixed=(4, 4)), r"of 4x4 .*mirrors more of the edge"),
+        (
+            large,
+            EngineOptions(),
+            r"of 26000x26000 .* numbers, .*; lower the size to about 25\d+x25",
+        ),
+    ):
+        with pytest.raises(UsageError, match=message) as refused:
+            build_engine(source, tmp_path / "x.engine", options)
+        assert refused.value.path == source
+    assert not (tmp_path / "x.engine").exists()
+
+
 def test_model_of_any_size_is_held_to_one(tmp_path: Path) -> None:
     source = convolution(tmp_path / "x.onnx")
     built = build_engine(source, tmp_path / "x.engine", EngineOptions(fixed=(48, 64), batch=2))
@@ -208,7 +227,7 @@ def test_unknown_compute_capability(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mib", [1, 16])
 def test_too_little_workspace(tmp_path: Path, shipped: Path, mib: int) -> None:
-    message = r"fp16\.onnx: .* needs more memory .*; raise --workspace"
+    message = r"fp16\.onnx: .* needs more memory .*; raise workspace_mib"
     with pytest.raises(ProviderError, match=message) as caught:
         build_engine(shipped, tmp_path / "x.engine", EngineOptions(workspace_mib=mib))
     assert caught.value.exit_code == 5
@@ -267,7 +286,7 @@ def test_outputs_are_refused_before_the_build(
     with pytest.raises(UsageError, match=r"no name of an engine; end it in \.engine"):
         build_engine(shipped, tmp_path / "x.trt")
     (tmp_path / "x.engine.json").write_text("mine")
-    with pytest.raises(UsageError, match=r"x\.engine\.json: exists already; add --overwrite"):
+    with pytest.raises(UsageError, match=r"x\.engine\.json: exists already; pass overwrite=True"):
         build_engine(shipped, target)
     (tmp_path / "folder.engine").mkdir()
     with pytest.raises(OutputError, match="is a folder"):
