@@ -8,8 +8,8 @@ assignments, calls and attributes as the listing gives them.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 MODULE = "trt"
@@ -251,25 +251,33 @@ def annotated(node: ast.expr | None) -> str:
     return ""
 
 
-def returned(trees: Iterable[ast.AST]) -> dict[str, str]:
-    """The classes that functions of the project return, by the functions' names."""
-    found = {}
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and annotated(node.returns):
-                found[node.name] = annotated(node.returns)
-    return found
+parsed = cache(ast.parse)
 
 
-def read(sources: dict[str, str], listing: dict[str, Any]) -> tuple[set[Use], list[str]]:
-    """What source code, by file name, asks of TensorRT, and what of that there is not."""
-    trees = {file: ast.parse(text) for file, text in sources.items()}
-    ours = returned(trees.values())
+@cache
+def returned(text: str) -> dict[str, str]:
+    """The classes that functions return, by the functions' names."""
+    functions = [node for node in ast.walk(parsed(text)) if isinstance(node, ast.FunctionDef)]
+    found = {function.name: annotated(function.returns) for function in functions}
+    return {name: kind for name, kind in found.items() if kind}
+
+
+def read(
+    sources: dict[str, str], listing: dict[str, Any], *files: str
+) -> tuple[set[Use], list[str]]:
+    """What source code, by file name, asks of TensorRT, and what of that there is not.
+
+    Args:
+        sources: all of it, which tells what functions return.
+        listing: what `listing.py` printed.
+        files: what is read of it, all unless named.
+    """
+    ours = {name: kind for text in sources.values() for name, kind in returned(text).items()}
     uses: set[Use] = set()
     faults: list[str] = []
-    for file, tree in trees.items():
+    for file in files or sources:
         reader = Reader(listing, ours, file)
-        reader.visit(tree)
+        reader.visit(parsed(sources[file]))
         uses |= reader.uses
         faults += reader.faults
     return uses, faults
