@@ -59,7 +59,7 @@ SIZES = """
     before = resident()
     session.run(np.zeros((1, int(largest), int(largest), 3), np.uint8))
     taken = resident() - before
-    for height, width in np.random.default_rng(1).integers(40, int(largest), (30, 2)):
+    for height, width in np.random.default_rng(1).integers(40, int(largest), (12, 2)):
         session.run(np.zeros((1, height, width, 3), np.uint8))
     print((resident() - before) / taken)
 """
