@@ -37,7 +37,7 @@ from nst_rt.within_memory import Run, WithinMemory
 
 logger = logging.getLogger(__name__)
 
-_AVOID_FP16 = "choose precision fp32 for a shipped style, or export it with --precision fp32"
+_AVOID_FP16 = "choose precision fp32 (--precision fp32), or export the style in fp32"
 Adjust = Callable[[Pixels, Pixels], Pixels]
 """Function of a frame at working size and its painting that returns the painting to go on with."""
 

@@ -159,10 +159,11 @@ class WithinMemory:
         size = height * width
         if size < self._too_large or part != self._part:
             fits = int(max(height, width) * math.sqrt(part / size))
+            cure = f"size {fits} (--size) is painted at once" if fits else _SMALLER
             logger.warning(
                 "too little memory for %dx%d at once: it was painted %s, and so will be "
                 "others of that size; %s",
-                width, height, how, f"--size {fits} is painted at once" if fits else _SMALLER,
+                width, height, how, cure,
             )  # fmt: skip
         self._too_large, self._part = min(size, self._too_large), part
 

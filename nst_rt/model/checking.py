@@ -158,7 +158,7 @@ def _refuse_other_kinds(path: Path, summary: OnnxSummary, ours: dict[str, str]) 
         raise ModelError(
             f"is not 1 picture in, 1 picture out as uint8 N×H×W×3 ({_signature(summary)})",
             path=path,
-            cure="say how to feed it: --layout nhwc|nchw and --range 1|255",
+            cure="pass an adaptation (--layout nhwc|nchw and --range 1|255)",
         )
     if not ours:
         logger.warning(

@@ -56,7 +56,7 @@ def test_picture_is_painted_in_parts_where_memory_ends(steady_style, engine) -> 
     assert lines.count("True") == 3, lines
     for line in told:
         assert line.startswith("too little memory for 1600x1600 at once: it was painted in ")
-        assert "and so will be others of that size; --size " in line
+        assert "and so will be others of that size; size " in line
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
@@ -102,7 +102,7 @@ def test_gpu_paints_in_parts_that_fit_and_remembers_them(cuda_machine, echo, laz
     warning, first, again, small = ended.out.splitlines()
     assert warning == (
         "too little memory for 2000x3000 at once: it was painted in 4 parts, and so will "
-        "be others of that size; --size 2121 is painted at once"
+        "be others of that size; size 2121 (--size) is painted at once"
     ), ended.err
     assert (first, again, small) == ("True", "True True", "True cuda")
 

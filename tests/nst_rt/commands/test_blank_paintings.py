@@ -70,7 +70,7 @@ def test_what_was_asked_for_by_name_is_not_left(cuda_machine) -> None:
     assert ended.out.startswith("ModelError 4: "), ended.err
     assert ended.out.rstrip().endswith(
         "paints it in one colour, as arithmetic that overflows does; "
-        "choose precision fp32 for a shipped style, or export it with --precision fp32"
+        "choose precision fp32 (--precision fp32), or export the style in fp32"
     )
 
 
