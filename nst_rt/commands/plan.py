@@ -143,7 +143,7 @@ def _refuse_collisions(jobs: list[Job], *, keep_ext: bool) -> None:
         other = sources.setdefault(key, job.source)
         if other is job.source:
             kept.append(job)
-        elif Path(other) != Path(job.source):
+        elif not _is_same_file(other, job.source):
             raise _collision(other, job, keep_ext=keep_ext)
     jobs[:] = kept
 
@@ -241,3 +241,8 @@ def _exists(target: str, count: int, existing: Existing) -> UsageError:
 
 def _is_same(job: Job) -> bool:
     return _identity(job.source) == _identity(job.target) != NOWHERE
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    """Return whether two paths are one file's, whether it is there or not."""
+    return Path(one) == Path(other) or _identity(one) == _identity(other) != NOWHERE

@@ -100,7 +100,7 @@ class Search:
             if _is_hidden(place) and not _is_hidden(rest):
                 continue
             if not is_folder(root / place):
-                if is_picture_name(place.name):
+                if is_picture_name(place.name) and not pattern.endswith("/"):
                     yield Found(str(root / place), str(place))
             elif "**" not in rest.parts:  # which names the folders' pictures itself
                 yield from self._walk(root, place)

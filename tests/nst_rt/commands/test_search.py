@@ -93,6 +93,7 @@ def test_neighbours_painting_is_passed_over_and_counted(tree: Path) -> None:
         ("photos/**/*.tif", ["sub/deep/d.tif"]),
         ("photos/**", ["[1].png", "a.JPG", "b.png", "sub/c.webp", "sub/deep/d.tif"]),
         ("photos/s?b/*.webp", ["sub/c.webp"]),
+        ("photos/*/", ["sub/c.webp", "sub/deep/d.tif"]),  # as in a shell, folders alone
         ("photos/.h*/*", [".hidden/e.png"]),
         ("*/b.png", ["photos/b.png"]),
     ],
