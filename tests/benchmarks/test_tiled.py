@@ -1,4 +1,4 @@
-"""Ways to statistics are compared on the same picture, and seams are seen."""
+"""Ways to estimate statistics are compared on the same picture, and seams are detected."""
 
 from __future__ import annotations
 

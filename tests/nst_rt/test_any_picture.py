@@ -1,4 +1,4 @@
-"""Pictures of every kind: the same kind of picture back, and what is none told the way in."""
+"""Pictures of any kind: the painting is of the same kind, other objects are refused with a cure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_alpha_order_and_layout_come_back(stylizer, photo, painting) -> None:
     assert (planes == painting.transpose(2, 0, 1)).all()
 
 
-def test_painting_goes_where_it_is_told_to(stylizer, photo, painting) -> None:
+def test_painting_goes_into_out(stylizer, photo, painting) -> None:
     out = stylizer.pinned(*photo.shape[:2])
     assert stylizer(photo, out=out) is out
     assert (out == painting).all()
@@ -52,6 +52,10 @@ def test_painting_goes_where_it_is_told_to(stylizer, photo, painting) -> None:
     out = stylizer.pinned(*photo.shape[:2], count=2)
     stylizer(np.stack([photo, photo]), size=64, out=out)
     assert (out == stylizer(photo, size=64)).all()
+    shifted = np.stack([photo, photo[::-1], photo])
+    expected = stylizer(shifted[:2])
+    stylizer(shifted[:2], out=shifted[1:])
+    assert (shifted[1:] == expected).all()
     over = photo.copy()
     assert stylizer(over, out=over) is over
     assert (over == painting).all()
@@ -109,7 +113,7 @@ def test_picture_that_memory_cannot_hold_is_refused_before_it_is_decoded(model_p
     assert lazy.tile  # not decoded
 
 
-def test_output_path_is_not_replaced_unless_told(stylizer, photo, tmp_path: Path) -> None:
+def test_output_path_is_not_replaced_unasked(stylizer, photo, tmp_path: Path) -> None:
     path, target = tmp_path / "photo.png", tmp_path / "out" / "painting.jpg"
     path.write_bytes(png(photo))
     stylizer(path, output=target)
@@ -169,6 +173,7 @@ def test_metadata_of_a_model_has_no_say_in_where_a_painting_goes(photo, tmp_path
         (lambda photo: [photo, photo], "got list; call it once per picture, or stack them N×H×W×3"),
         (lambda photo: io.BytesIO(png(photo)), r"got BytesIO; pass its bytes: file.read\(\)"),
         (torch.from_numpy, "got Tensor; pass numpy.asarray of it"),
+        (memoryview, "got memoryview; pass numpy.asarray of it"),
     ],
 )
 def test_other_things_are_refused_with_the_way_in(stylizer, photo, make, says) -> None:
@@ -182,7 +187,7 @@ def test_array_is_no_decoded_picture(stylizer, photo) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "/", "a\0.jpg", "\ud800.jpg"])
-def test_paths_that_no_file_has_are_told(stylizer, name: str) -> None:
+def test_paths_that_no_file_has_are_refused(stylizer, name: str) -> None:
     with pytest.raises(UsageError, match=r"picture is .*, which no file is called"):
         stylizer(name)
     with pytest.raises(UsageError, match=r"output is .*, which no file is called"):

@@ -1,4 +1,4 @@
-"""A steady engine beside the plain one: large pictures in parts, steady videos, and its refusal."""
+"""A steady engine beside the plain one: large pictures in parts, steady videos, refusals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def machine(engine_machine_of: Callable[[str], EngineMachine]) -> EngineMachine:
 
 @pytest.fixture
 def engine(machine: EngineMachine, tmp_path: Path) -> Path:
-    """A plain engine, with a steady one beside it."""
+    """Return a plain engine with a steady one beside it."""
     stand_in_engine(tmp_path / "wave.steady.engine", machine, high=HIGH, channels=5)
     return stand_in_engine(tmp_path / "wave.engine", machine, high=HIGH)
 
@@ -38,7 +38,7 @@ def engine(machine: EngineMachine, tmp_path: Path) -> Path:
 def test_photos_larger_than_it_takes_are_painted_in_parts(
     machine: EngineMachine, engine: Path, lazy: int
 ) -> None:
-    """At their size, and said once; so are those that were asked for in full."""
+    """At their size, with one warning; also those asked for in full."""
     code = """
     for height, width, size in ((500, 300, None), (300, 700, "full"), (100, 900, 900)):
         picture = photo(height, width)
@@ -90,7 +90,7 @@ def test_gpu_that_has_too_little_memory_paints_in_parts(
 
 
 def test_pictures_on_the_gpu_are_not_painted_in_parts(machine: EngineMachine, engine: Path) -> None:
-    """Parts are cut and joined on the host; what is in GPU memory stays there."""
+    """Tiles are cut and joined on the host; pictures in GPU memory stay there."""
     code = """
     print(told(lambda: stylizer(OnDevice((500, 300, 3)))))
     """
@@ -104,7 +104,7 @@ def test_pictures_on_the_gpu_are_not_painted_in_parts(machine: EngineMachine, en
 def test_frames_are_painted_with_statistics_of_those_before(
     machine: EngineMachine, engine: Path
 ) -> None:
-    """Larger ones smaller, by what the steady engine takes."""
+    """Larger frames are painted smaller, within the steady engine's range."""
     code = """
     frame, statistics = photo(40, 60), np.arange(10, dtype=np.float32).reshape(2, 5)
     painting, used = stylizer.paint_steadily(frame, statistics, keep=0.5)
@@ -189,7 +189,7 @@ def test_steady_engine_that_does_not_fit_is_refused_and_not_painted_with(
 def test_each_of_both_needs_somebody_who_answers_for_it(
     machine: EngineMachine, engine: Path, tmp_path: Path
 ) -> None:
-    """Here the plain one was built by this user, and the steady one by nobody knows whom."""
+    """The plain one was built by this user, the steady one by an unknown one."""
     code = """
     from nst_rt.engines.side_car import read_engine_facts
     from nst_rt.engines.trust import record_built

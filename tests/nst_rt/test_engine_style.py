@@ -1,4 +1,4 @@
-"""A style that is an engine: what its user sees, in Python and on the command line."""
+"""A style that is an engine, in Python and on the command line."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_an_engine_is_a_style_like_any_other(machine: EngineMachine, engine: Pat
 def test_photos_larger_than_it_takes_are_painted_smaller(
     machine: EngineMachine, engine: Path
 ) -> None:
-    """In proportion, so that both sides fit, and said once; never in silence when all was asked."""
+    """In proportion, so that both sides fit, with one warning; never where full size was asked."""
     code = """
     for height, width in ((200, 100), (100, 300)):
         print(stylizer.working_size(height, width), stylizer(photo(height, width)).shape)
@@ -138,7 +138,7 @@ def test_command_paints_a_video_with_an_engine(
     assert "has no wave.steady.engine beside it, which takes statistics" in ended.err
 
 
-def test_info_tells_what_it_was_built_for_and_why_it_is_not_loaded(
+def test_info_shows_what_it_was_built_for_and_why_it_is_not_loaded(
     machine: EngineMachine, engine: Path
 ) -> None:
     ended = machine.run(COMMAND, "info", engine, "--json")

@@ -12,7 +12,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_error_tells_what_where_and_the_cure(kind: type[errors.NstError]) -> None:
+def test_every_error_has_what_where_and_the_cure(kind: type[errors.NstError]) -> None:
     """ImportError and OSError, which some are too, have a `path` or arguments of their own."""
     error = kind("is broken", path="a photo.png", cure="mend it")
     assert (error.what, error.path, error.cure) == ("is broken", "a photo.png", "mend it")
@@ -20,7 +20,7 @@ def test_every_error_tells_what_where_and_the_cure(kind: type[errors.NstError]) 
 
 
 def test_what_lacks_is_known_by_pythons_own_errors() -> None:
-    """Who catches ImportError for an optional package must not swallow a full GPU."""
+    """A handler of ImportError for an optional package must not catch a full GPU."""
     assert issubclass(errors.MissingExtraError, ImportError)
     assert issubclass(errors.OutOfMemoryError, MemoryError)
     assert not issubclass(errors.OutOfMemoryError, ImportError)

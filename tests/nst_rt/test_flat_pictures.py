@@ -1,4 +1,4 @@
-"""Flat pictures, as films fade to, are painted like any other in less than float32 too."""
+"""Flat pictures, as in fades of films, are painted like others below float32 too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nst_rt import Stylizer, zoo
 @pytest.mark.parametrize("style", [card.name for card in zoo.cards()])
 @pytest.mark.parametrize("level", [0, 128])
 def test_flat_picture_gets_no_pattern(style: str, level: int) -> None:
-    """Rounding would otherwise be all that a normalization has to make a picture of."""
+    """Otherwise a normalization would amplify mere rounding."""
     flat = np.full((64, 96, 3), level, np.uint8)
     with Stylizer(style, device="cpu", precision="fp32") as stylizer:
         expected = stylizer(flat)

@@ -19,7 +19,7 @@ ENGINES = ("openvino", "onnxruntime")
 
 @pytest.mark.parametrize("device", ENGINES)
 def test_refused_after_fork_and_never_hangs(device, model_path) -> None:
-    """What the child inherits says so; a new one paints there; the child ends by itself."""
+    """An inherited Stylizer refuses with a cure; a new one paints; the child ends by itself."""
     code = """
 import os, sys
 import numpy as np
@@ -51,7 +51,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 def test_fork_waits_until_no_thread_of_an_engine_works(model_path) -> None:
-    """One that does may hold a lock, which nobody would release in the child."""
+    """A painting thread may hold a lock, which nobody would release in the child."""
     code = """
 import os, sys, threading
 from pathlib import Path

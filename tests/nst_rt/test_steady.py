@@ -1,4 +1,4 @@
-"""The steady file of a style is found, held against the plain one, and opened once."""
+"""The steady file of a style is found, compared with the plain one, and opened once."""
 
 from __future__ import annotations
 

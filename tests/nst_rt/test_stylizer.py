@@ -1,4 +1,4 @@
-"""`Stylizer`: paints as the network does, the same bytes each time, honest about itself."""
+"""`Stylizer`: paints like the network, the same bytes each time, and describes itself truly."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_input_is_never_changed(stylizer, photo) -> None:
     "size", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 3), (3, 2), (17, 31), (101, 75), (757, 1009)]
 )
 def test_any_size_is_painted_as_the_network_does_and_stays(stylizer, network, photo, size) -> None:
-    """What is smaller than the network takes, and sides that nothing divides."""
+    """Sides smaller than the network's minimum, and prime ones."""
     picture = np.resize(photo, (*size, 3))
     painted = stylizer(picture, size="full")
     assert painted.shape == picture.shape
@@ -46,7 +46,7 @@ def test_any_size_is_painted_as_the_network_does_and_stays(stylizer, network, ph
 
 
 def test_what_is_too_small_is_continued_by_its_edge(stylizer, photo) -> None:
-    """The painting of a picture that is padded by hand, cut back."""
+    """Return the painting of a picture that is padded by hand, cropped."""
     tiny = photo[:3, :5]
     padded = np.pad(tiny, ((0, 13), (0, 11), (0, 0)), mode="edge")
     assert np.abs(stylizer(tiny).astype(int) - stylizer(padded)[:3, :5]).max() <= 1

@@ -1,4 +1,4 @@
-"""What callers may give a `Stylizer`: numbers and paths of any type, and what is refused."""
+"""Arguments of a `Stylizer`: numbers and paths of any type, and refusals."""
 
 from __future__ import annotations
 

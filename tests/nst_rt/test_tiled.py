@@ -1,4 +1,4 @@
-"""Large pictures are painted part by part: no seam, no more memory than allowed."""
+"""Large pictures are painted in tiles: no seam, no more memory than allowed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_no_part_has_a_longer_side_than_an_engine_takes(
 def test_parts_are_within_the_limits_of_an_engine(
     limits: Limits, sizes: list[tuple[int, int]]
 ) -> None:
-    """Of other sides upright than across, of a narrow range, of one size."""
+    """Different limits for height and width, a narrow range, one size."""
     for height, width in sizes:
         assert painted_in_parts(height, width, limits), (height, width)
 
@@ -67,7 +67,7 @@ def test_where_no_part_is_within_the_limits_there_are_none(
 
 
 def painted_in_parts(height: int, width: int, limits: Limits) -> int | None:
-    """How many pictures are painted for one, all within limits; None if it cannot be."""
+    """Return how many pictures are painted for one, all within limits; None if none can be."""
     model = read_model("starry-night")
     plan = plan_tiles(height, width, height * width, model, limits)
     if plan is None:
@@ -90,7 +90,7 @@ def painted_in_parts(height: int, width: int, limits: Limits) -> int | None:
 
 
 def test_tiles_leave_no_seam(steady_style, photo) -> None:
-    """What all of the picture gives at once with the same statistics."""
+    """The painting equals one made at once with the same statistics."""
     picture = np.tile(photo, (2, 3, 1))[:301, :502].copy()
     steady = steady_of(steady_style)
     pixels = 130 * 130
@@ -120,7 +120,7 @@ def test_pieces_are_as_large_as_allowed_and_of_the_whole_picture(size, pixels) -
         assert high > 165
 
 
-def test_picture_beyond_the_memory_is_painted_in_parts_and_that_is_said(
+def test_picture_beyond_the_memory_is_painted_in_parts_with_a_warning(
     steady_style, photo, caplog
 ) -> None:
     picture = np.tile(photo, (4, 4, 1))

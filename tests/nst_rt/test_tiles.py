@@ -12,7 +12,7 @@ from nst_rt.tiles import tiling
 
 SIDES = st.integers(1, 2000)
 RANGES = st.tuples(SIDES, SIDES).map(sorted)
-"""Least and most pixels of a side."""
+"""Smallest and largest side in pixels."""
 
 
 @settings(deadline=None)

@@ -1,4 +1,4 @@
-"""Memory that is refused while a picture is painted: the picture is painted with less of it."""
+"""Pictures are painted with less memory when an allocation fails."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_gpu_that_has_memory_for_no_part_leaves_it_to_the_cpu_where_that_is_allo
 
 
 def test_what_an_engine_keeps_is_there_for_parts(cuda_machine) -> None:
-    """ONNX Runtime keeps what a picture took for later ones."""
+    """ONNX Runtime keeps memory of one picture for later ones."""
     code = """
     session = opened()
     session.run(black(32, 32))

@@ -1,4 +1,4 @@
-"""Pictures as files of a kind, those of 16 bits a channel written by hand."""
+"""Encoded test pictures; those with 16 bits a channel are written by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def png16(values: np.ndarray) -> bytes:
-    """A 16-bit PNG of H×W gray, ×2, ×3 or ×4 numbers, written by hand: Pillow writes gray only."""
+    """Write a 16-bit PNG of H×W gray, ×2, ×3 or ×4 numbers by hand: Pillow writes gray only."""
     height, width, channels = np.atleast_3d(values).shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
@@ -33,7 +33,7 @@ def png16(values: np.ndarray) -> bytes:
 
 
 def tiff16(values: np.ndarray, order: str) -> bytes:
-    """An uncompressed 16-bit TIFF of H×W×3 numbers, "<" or ">"."""
+    """Return an uncompressed 16-bit TIFF of H×W×3 numbers, "<" or ">"."""
     height, width, channels = values.shape
     data = values.astype(f"{order}u2").tobytes()
     bits = struct.pack(f"{order}3H", 16, 16, 16)

@@ -1,4 +1,4 @@
-"""Arrays are taken as they come, or refused with what was expected."""
+"""Arrays are accepted with any strides, or refused with what was expected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_strides_and_flags_do_not_matter(photo) -> None:
         assert alpha is None
 
 
-def test_color_order_and_layout_are_as_told(photo) -> None:
+def test_color_order_and_layout_are_as_asked(photo) -> None:
     assert (as_rgb_array(photo[..., ::-1], color="bgr")[0] == photo).all()
     assert (as_rgb_array(photo.transpose(2, 0, 1), layout="chw")[0] == photo).all()
     with pytest.raises(UsageError, match="color is 'gbr'"):
@@ -60,7 +60,7 @@ def test_other_arrays_are_refused(array, message) -> None:
         ((1, 5, 6), "chw", "array.repeat(3, axis=-3)"),
     ],
 )
-def test_gray_arrays_are_told_how_to_become_rgb(shape, layout, cure) -> None:
+def test_gray_arrays_are_refused_with_the_way_to_rgb(shape, layout, cure) -> None:
     array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     with pytest.raises(InputError, match=re.escape(f"give gray three channels: {cure}")):
         as_rgb_array(array, layout=layout)

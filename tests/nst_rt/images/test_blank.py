@@ -1,4 +1,4 @@
-"""Paintings in one colour are told from those of photos that are so themselves."""
+"""Paintings in one colour are detected, except those of photos in one colour."""
 
 from __future__ import annotations
 

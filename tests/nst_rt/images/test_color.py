@@ -1,4 +1,4 @@
-"""Colour profiles: what is seen stays what is seen."""
+"""Colour profiles: colours look the same before and after."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.nst_rt.test_stylizer import one_node_model
 
 Lab = tuple[float, float, float]
 WHITE = (0.9642, 1.0, 0.8249)
-"""D50 in XYZ, which profiles connect through."""
+"""D50 in XYZ, white of the profile connection space."""
 
 
 def rgb_profile(gamma: float, primaries: list[tuple[float, float, float]]) -> bytes:
-    """A matrix profile (ICC 2.1) of three primaries in D50 XYZ and one gamma."""
+    """Return a matrix profile (ICC 2.1) of three primaries in D50 XYZ and one gamma."""
 
     def fixed(value: float) -> bytes:
         return struct.pack(">i", round(value * 65536))
@@ -40,7 +40,7 @@ def rgb_profile(gamma: float, primaries: list[tuple[float, float, float]]) -> by
 
 
 def ink_profile(lab_of: Callable[..., Lab]) -> bytes:
-    """A printer's profile (ICC 2.1): the colour of every mixture of full inks, linear between."""
+    """Return a printer's profile (ICC 2.1): colours of all mixtures of full inks, linear between."""
 
     def encoded_lab(lightness: float, a: float, b: float) -> bytes:
         return bytes([round(lightness * 2.55), round(a + 128), round(b + 128)])
@@ -54,7 +54,7 @@ def ink_profile(lab_of: Callable[..., Lab]) -> bytes:
 
 
 def icc_profile(kind: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC 2.1 profile of device class, colour space and connection space `kind`."""
+    """Return an ICC 2.1 profile of device class, colour space and connection space `kind`."""
     white = b"".join(struct.pack(">i", round(value * 65536)) for value in WHITE)
     title = b"a profile of the tests\0"
     tags = {
@@ -127,7 +127,7 @@ def paint_profile() -> bytes:
 
 
 def lab_of_srgb(rgb: np.ndarray) -> np.ndarray:
-    """CIE Lab (D50) of one sRGB pixel of 0…255."""
+    """Return CIE Lab (D50) of one sRGB pixel of 0…255."""
     x = np.asarray(rgb) / 255
     linear = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
     to_xyz = [
@@ -153,7 +153,7 @@ def test_inks_with_a_profile_look_as_it_says(inks, paint_profile) -> None:
 
 @pytest.mark.parametrize("profiled", [False, True])
 def test_ycck_is_read_as_the_same_inks(photo, paint_profile, profiled) -> None:
-    """As Photoshop writes it: Y, Cb and Cr of the inks, all inverted, and a mark that says so."""
+    """As Photoshop writes it: Y, Cb and Cr of the inks, all inverted, with a marker for that."""
     options = {"quality": 100, "subsampling": "4:4:4"}
     if profiled:
         options["icc_profile"] = paint_profile

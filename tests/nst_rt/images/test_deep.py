@@ -1,4 +1,4 @@
-"""More than 8 bits a channel are rounded to 8, with all that they say."""
+"""Pictures with more than 8 bits a channel are rounded to 8."""
 
 from __future__ import annotations
 

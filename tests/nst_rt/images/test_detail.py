@@ -1,4 +1,4 @@
-"""Large photos are painted small and come back at full size with their own detail."""
+"""Large photos are painted small and enlarged with their own detail."""
 
 from __future__ import annotations
 

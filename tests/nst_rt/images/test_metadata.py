@@ -1,4 +1,4 @@
-"""What a file says beside its pixels: turned upright, carried on, or left out."""
+"""Metadata of a file: applied, carried on, or left out."""
 
 from __future__ import annotations
 

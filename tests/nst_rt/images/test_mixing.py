@@ -1,4 +1,4 @@
-"""Strength and colours."""
+"""Strength, colours and backgrounds."""
 
 from __future__ import annotations
 

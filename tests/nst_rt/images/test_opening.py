@@ -1,4 +1,4 @@
-"""Whatever a file holds, it is decoded within limits or refused in one line."""
+"""Files of any content are decoded within limits or refused in one line."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_picture_cut_within_its_head_is_to_be_copied_again(kind, photo, tmp_pa
         (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC is not read"),
     ],
 )
-def test_what_is_no_picture_is_told_apart(data, message, tmp_path: Path) -> None:
+def test_files_that_are_no_pictures_are_recognized(data, message, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(data)
     with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""Pictures are written whole or not at all, with what their source said of itself."""
+"""Pictures are written whole or not at all, with the metadata of their source."""
 
 from __future__ import annotations
 

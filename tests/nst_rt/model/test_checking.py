@@ -1,4 +1,4 @@
-"""What is no model of ours, or unsafe, is refused with what differs."""
+"""Unsafe files and other kinds are refused with what differs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def tiny_model(kind: int = TensorProto.UINT8, shape=("N", "H", "W", 3), inputs: 
         (np.random.default_rng(0).bytes(4096), "not an ONNX file"),
     ],
 )
-def test_other_files_are_told_apart(tmp_path: Path, content: bytes, message: str) -> None:
+def test_other_files_are_recognized(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "x.onnx"
     path.write_bytes(content)
     with pytest.raises(ModelError, match=message) as caught:
@@ -94,7 +94,7 @@ def test_later_schema_asks_for_an_update(tmp_path: Path) -> None:
         read_model(saved(model, tmp_path))
 
 
-def test_half_of_a_network_is_told_from_a_whole_one(tmp_path: Path) -> None:
+def test_half_of_a_network_is_refused(tmp_path: Path) -> None:
     model = tiny_model(inputs=2)
     helper.set_model_props(model, {"nst_rt.schema": "1", "nst_rt.variant": "apply"})
     with pytest.raises(ModelError, match="is the 'apply' half of a network"):
@@ -130,7 +130,7 @@ def test_weights_in_other_files_are_never_followed(tmp_path: Path, location: str
 
 @pytest.mark.parametrize("link", [os.link, os.symlink, None])
 def test_weights_that_lie_beside_the_model_are_no_exception(tmp_path: Path, link) -> None:
-    """Nor does it matter what they are: what a link leads to is never looked at."""
+    """Whatever they are: the target of a link is never looked at."""
     model = tiny_model()
     tensor = numpy_helper.from_array(np.ones(4, np.float32), "w")
     (tmp_path / "secret").write_bytes(tensor.raw_data)

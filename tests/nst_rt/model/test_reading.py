@@ -1,4 +1,4 @@
-"""A model by its name or path: styles and engines found, what lies elsewhere told in one line."""
+"""Reading of models by name or path: styles and engines are found, others refused in one line."""
 
 from __future__ import annotations
 
