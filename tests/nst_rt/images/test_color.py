@@ -40,7 +40,7 @@ def rgb_profile(gamma: float, primaries: list[tuple[float, float, float]]) -> by
 
 
 def ink_profile(lab_of: Callable[..., Lab]) -> bytes:
-    """Return a printer's profile (ICC 2.1): colours of all mixtures of full inks, linear between."""
+    """Return a printer's profile (ICC 2.1): colours of mixtures of full inks, linear between."""
 
     def encoded_lab(lightness: float, a: float, b: float) -> bytes:
         return bytes([round(lightness * 2.55), round(a + 128), round(b + 128)])
