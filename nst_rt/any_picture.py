@@ -77,7 +77,7 @@ class AnyPicturePainter:
             raise UsageError("output is for a path alone", cure="save what is returned")
         if isinstance(picture, np.ndarray):
             return self._paint_array(picture, options, color, layout, out)
-        if isinstance(picture, bytes | bytearray | memoryview):
+        if isinstance(picture, bytes | bytearray) or _is_bytes_view(picture):
             return self._paint_bytes(bytes(picture), options)
         if _is_pil(picture):
             decoded = from_pil(picture, self.painter.limits)
@@ -159,6 +159,8 @@ class AnyPicturePainter:
         """Paint (N×)H×W×3 into `out`, or a new array."""
         if pixels.ndim == 3:
             return self.painter.paint(pixels, options, out=out)
+        if out is not None and _is_shifted(pixels, out):
+            pixels = pixels.copy()  # a painting would replace a picture that is still to be painted
         paintings = np.empty_like(pixels) if out is None else out
         for one, place in zip(pixels, paintings, strict=True):
             self.painter.paint(one, options, out=place)
@@ -171,7 +173,18 @@ def _cure_for(picture: object) -> str:
         return "call it once per picture, or stack them N×H×W×3"
     if hasattr(picture, "read"):
         return "pass its bytes: file.read()"
-    return "pass numpy.asarray of it" if hasattr(picture, "__array__") else ""
+    is_array = hasattr(picture, "__array__") or isinstance(picture, memoryview)
+    return "pass numpy.asarray of it" if is_array else ""
+
+
+def _is_bytes_view(picture: object) -> bool:
+    """Return whether it is a memoryview of bytes in a row, not of an array."""
+    return isinstance(picture, memoryview) and picture.ndim == 1
+
+
+def _is_shifted(pixels: Pixels, out: Pixels) -> bool:
+    """Return whether two arrays of one shape overlap without being the same."""
+    return pixels.ctypes.data != out.ctypes.data and np.may_share_memory(pixels, out)
 
 
 def _is_pil(picture: object) -> bool:
