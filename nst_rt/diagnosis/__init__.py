@@ -27,6 +27,7 @@ _MODULES = {
     "openvino": "openvino",
     "onnxruntime": "onnxruntime",
     "cuda": "onnxruntime",
+    "tensorrt_provider": "onnxruntime",
     "tensorrt": "tensorrt",
     "tensorrt_rtx": "tensorrt_rtx",
 }

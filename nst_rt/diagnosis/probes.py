@@ -20,6 +20,7 @@ from nst_rt.errors import NstError, ProviderError
 from nst_rt.nvidia.driver import query_driver
 from nst_rt.nvidia.libraries import cure_for, library_versions, load_dependencies
 from nst_rt.nvidia.tensorrt import BackendName, import_library
+from nst_rt.sessions.placement import RECORD_PLACEMENT, nodes_by_provider
 
 if TYPE_CHECKING:
     from nst_rt.sessions import Device
@@ -61,9 +62,30 @@ def cuda() -> Answer:
     except ProviderError as error:
         answer = _unusable(error.what, error.cure)
     versions = library_versions(provider) if provider.exists() else {}
-    tensorrt = folder / "libonnxruntime_providers_tensorrt.so"
-    lacking = load_dependencies(tensorrt) if tensorrt.exists() else None
-    return {"libraries": versions, "tensorrt_lacks": lacking, **answer}
+    return {"libraries": versions, **answer}
+
+
+def tensorrt_provider() -> Answer:
+    """Open a model of one node on ONNX Runtime's TensorRT provider; report missing libraries."""
+    module = import_module("onnxruntime")
+    folder = Path(module.__file__ or "").parent / "capi"
+    cuda, tensorrt = (
+        folder / f"libonnxruntime_providers_{name}.so" for name in ("cuda", "tensorrt")
+    )
+    if not tensorrt.exists():
+        return {}
+    load_dependencies(cuda)
+    if lacking := load_dependencies(tensorrt):
+        return {"lacking": lacking}
+    options = module.SessionOptions()
+    options.log_severity_level = 4  # its exceptions say as much as its log
+    options.add_session_config_entry(RECORD_PLACEMENT, "1")
+    session = module.InferenceSession(
+        _ONE_NODE, options, providers=["TensorrtExecutionProvider"], enable_fallback=0
+    )
+    if "TensorrtExecutionProvider" not in nodes_by_provider(session):
+        return _unusable("it takes no node")
+    return {"opens": True}
 
 
 def tensorrt() -> Answer:
@@ -77,8 +99,15 @@ def tensorrt_rtx() -> Answer:
 
 
 PROBES: dict[str, Callable[[], Answer]] = {
-    probe.__name__: probe for probe in (driver, openvino, onnxruntime, cuda, tensorrt, tensorrt_rtx)
+    probe.__name__: probe
+    for probe in (driver, openvino, onnxruntime, cuda, tensorrt_provider, tensorrt, tensorrt_rtx)
 }
+_ONE_NODE = (
+    b'\x08\t:K\n\x0c\n\x01x\x12\x01y"\x04Relu\x12\x01gZ\x1b\n\x01x\x12\x16\n\x14\x08\x01\x12\x10\n\x02\x08\x01'
+    b"\n\x02\x08\x01\n\x02\x08\x08\n\x02\x08\x08b\x1b\n\x01y\x12\x16\n\x14\x08\x01\x12\x10\n\x02\x08\x01\n\x02\x08\x01"
+    b"\n\x02\x08\x08\n\x02\x08\x08B\x04\n\x00\x10\x12"
+)
+"""An ONNX model: y = Relu(x), float32 1×1×8×8, opset 18."""
 _REPLACED = 'pip uninstall -y onnxruntime onnxruntime-gpu && pip install "nst-rt[cuda]"'
 
 
@@ -103,7 +132,10 @@ def _painting(device: Device) -> Answer:
 
 
 def _builder(name: BackendName) -> Answer:
-    """Start a builder; report the compute capabilities that it builds for, if it has a list."""
+    """Start a builder; report the compute capabilities that it builds for, if it has a list.
+
+    Engines are painted with through cuda-bindings, which is reported if it does not load.
+    """
     trt = import_library(name)
     try:
         trt.Builder(trt.Logger(trt.Logger.ERROR))
@@ -112,7 +144,13 @@ def _builder(name: BackendName) -> Answer:
     known = getattr(trt, "ComputeCapability", None)
     names = [name.removeprefix("SM") for name in (known.__members__ if known else ())]
     capabilities = [f"{name[:-1]}.{name[-1]}" for name in names if name.isdecimal()]
-    return {"version": trt.__version__, "builds": True, "capabilities": capabilities}
+    try:
+        import_module("cuda.bindings.driver")
+    except ImportError:
+        paints = False
+    else:
+        paints = True
+    return {"version": trt.__version__, "paints": paints, "capabilities": capabilities}
 
 
 def _unusable(problem: str, cure: str = "") -> Answer:

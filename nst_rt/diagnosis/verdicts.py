@@ -126,7 +126,10 @@ def _builder(
     if listed and gpus and gpus[0] not in listed:
         no_gpu = f"it knows compute capabilities {', '.join(listed)}, not {gpus[0]}"
     elif gpus:
-        return Verdict(device, engine=version, note="builds engines")
+        note = "builds engines"
+        if not answer.get("paints"):
+            note += f"; to paint with them it needs cuda-bindings: {_install(name)}"
+        return Verdict(device, engine=version, note=note)
     note = f"builds engines, none of which can run here: {no_gpu}"
     return Verdict(device, engine=version, note=note)
 
@@ -137,15 +140,18 @@ def _tensorrt(answers: dict[str, dict[str, Any]], gpus: Sequence[str], no_gpu: s
     if "tensorrt" not in answers:  # ONNX Runtime is not linked to the newest, which builds engines
         cure = f'{found.cure} to build engines, "nst-rt[cuda]" "tensorrt-cu13<11" to paint with it'
         found = replace(found, cure=cure)
-    lacking = cuda.get("tensorrt_lacks")
-    if lacking is None or not cuda.get("paints"):
+    provider = answers.get("tensorrt_provider", {})
+    if not provider or not cuda.get("paints"):
         blocked = gpus and not found.problem
         return _noted(found, "--device tensorrt needs --device cuda") if blocked else found
-    if not lacking:
-        note = "ONNX Runtime paints with it (--device tensorrt)"
+    if provider.get("opens"):
+        note = "ONNX Runtime opens models on it (--device tensorrt)"
         return Verdict("tensorrt", note=note) if found.problem else _noted(found, note)
-    needs = f"--device tensorrt needs {', '.join(lacking)}: {cure_for(lacking)}"
-    return found if found.problem else _noted(found, needs)
+    if lacking := provider.get("lacking"):
+        needs = f"--device tensorrt needs {', '.join(lacking)}: {cure_for(lacking)}"
+        return found if found.problem else _noted(found, needs)
+    failed = f"ONNX Runtime opens no model on it: {provider['problem']}"
+    return Verdict("tensorrt", problem=failed) if found.problem else _noted(found, failed)
 
 
 def _noted(found: Verdict, note: str) -> Verdict:
@@ -153,5 +159,8 @@ def _noted(found: Verdict, note: str) -> Verdict:
 
 
 def _absent(name: str) -> Verdict:
-    cure = f'pip install "nst-rt[{EXTRAS[name]}]"'
-    return Verdict(name.replace("_", "-"), problem="not installed", cure=cure)
+    return Verdict(name.replace("_", "-"), problem="not installed", cure=_install(name))
+
+
+def _install(name: str) -> str:
+    return f'pip install "nst-rt[{EXTRAS[name]}]"'

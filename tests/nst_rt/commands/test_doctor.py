@@ -217,6 +217,8 @@ def test_builders_of_engines(code, says, ask, tmp_path: Path) -> None:
 
 def test_builder_on_a_machine_with_a_gpu(cuda_machine, ask, tmp_path: Path) -> None:
     folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
+    module(module(tmp_path, "cuda", "") / "cuda", "bindings", "")
+    (tmp_path / "cuda/bindings/driver.py").touch()
     engines, libraries = ("cuda", "tensorrt", "tensorrt_rtx"), str(cuda_machine.libraries)
     said = lines(ask(*engines, path=folder, LD_LIBRARY_PATH=libraries))
     needs = "; --device tensorrt needs --device cuda"  # whose build of onnxruntime is not here
@@ -224,23 +226,51 @@ def test_builder_on_a_machine_with_a_gpu(cuda_machine, ask, tmp_path: Path) -> N
     assert said["tensorrt-rtx"].endswith(", builds engines")
 
 
-def test_onnxruntime_paints_with_tensorrt_where_its_version_is_here(
+def test_builders_say_that_painting_needs_cuda_bindings(cuda_machine, ask, tmp_path: Path) -> None:
+    module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
+    folder = module(tmp_path, "cuda", BROKEN["import"])
+    libraries = str(cuda_machine.libraries)
+    said = lines(ask("tensorrt", "tensorrt_rtx", path=folder, LD_LIBRARY_PATH=libraries))
+    for device, extra in ("tensorrt", "tensorrt"), ("tensorrt-rtx", "rtx"):
+        needs = f'to paint with them it needs cuda-bindings: pip install "nst-rt[{extra}]"'
+        assert f", builds engines; {needs}" in said[device]
+
+
+def test_onnxruntime_opens_models_on_tensorrt_where_its_version_is_here(
     cuda_machine, ask, on_cuda, tmp_path
 ) -> None:
     folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
-    paints = "ONNX Runtime paints with it (--device tensorrt)"
+    engines = ("cuda", "tensorrt_provider")
+    opens = "ONNX Runtime opens models on it (--device tensorrt)"
     lacks = (
         "--device tensorrt needs libnvinfer.so.10, libnvonnxparser.so.10: "
         'pip install "tensorrt-cu13<11"'
     )
-    for tensorrt, note in (True, paints), (False, lacks):
+    for tensorrt, note in (True, opens), (False, lacks):
         environment = cuda_machine.environment(tensorrt=tensorrt)
         environment["PYTHONPATH"] = os.pathsep.join([str(folder), environment["PYTHONPATH"]])
-        said = lines(ask("cuda", "tensorrt", **environment))
+        said = lines(ask(*engines, "tensorrt", **environment))
         assert said["tensorrt"] == f"11.4.0, builds engines; {note}"
-    alone = lines(ask("cuda", **cuda_machine.environment(tensorrt=True)))
-    assert alone["tensorrt"] == paints
+    alone = lines(ask(*engines, **cuda_machine.environment(tensorrt=True)))
+    assert alone["tensorrt"] == opens
     assert on_cuda["tensorrt"] == f"not usable: not installed: {TENSORRT_CURE}"
+
+
+def test_tensorrt_that_loads_and_opens_no_model_is_not_usable(cuda_machine, ask, tmp_path) -> None:
+    engines = ("cuda", "tensorrt_provider")
+    failed = "ONNX Runtime opens no model on it: "
+    for switches, why in (
+        ({"nodes": 0, "fail": ""}, "it takes no node"),
+        ({"nodes": 1, "fail": "buildSerializedNetwork:2"}, "Fail: "),
+    ):
+        said = lines(ask(*engines, **cuda_machine.environment(tensorrt=True, **switches)))
+        assert said["tensorrt"].startswith(f"not usable: {failed}{why}")
+        assert said["cuda"].startswith("ONNX Runtime 1.")
+    folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
+    environment = cuda_machine.environment(tensorrt=True, nodes=0)
+    environment["PYTHONPATH"] = os.pathsep.join([str(folder), environment["PYTHONPATH"]])
+    said = lines(ask(*engines, "tensorrt", **environment))
+    assert said["tensorrt"] == f"11.4.0, builds engines; {failed}it takes no node"
 
 
 def test_gpu_that_is_not_on_the_list_of_a_builder(cuda_machine, ask) -> None:
