@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.arguments import file_path
-from nst_rt.errors import InputError, UsageError
+from nst_rt.atomic import is_replaceable
+from nst_rt.errors import InputError, OutputError, UsageError
 from nst_rt.images import (
     Picture,
     as_rgb_array,
@@ -120,6 +121,8 @@ class AnyPicturePainter:
         kind = format_of(target)
         if os.path.lexists(target) and not overwrite:
             raise UsageError("exists already", path=target, cure="pass overwrite=True")
+        if not is_replaceable(target):
+            raise OutputError("is neither a file nor a link", path=target, cure="choose another")
         picture = self._read(path)
         check_fits(picture, kind)
         write_picture(self.paint_decoded(picture, options), target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,15 @@ def hidden_beside(target: Path, suffix: str) -> Path:
     """
     name = os.fsencode(target.name)[: MAX_NAME - len(suffix) - 1]
     return target.with_name(f".{os.fsdecode(name)}{suffix}")
+
+
+def is_replaceable(target: Path) -> bool:
+    """Return whether a file may take this name: a pipe, a device and a folder keep it."""
+    try:
+        mode = target.lstat().st_mode
+    except OSError:  # nothing is there, or writing says why it cannot be
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
 def part_of(target: Path) -> Path:

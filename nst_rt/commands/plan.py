@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from nst_rt import zoo
-from nst_rt.atomic import remove_stale_parts
+from nst_rt.atomic import is_replaceable, remove_stale_parts
 from nst_rt.commands.naming import (
     STANDARD,
     Naming,
@@ -216,6 +216,10 @@ def _settle_existing(plan: Plan, existing: Existing, is_stale: Callable[[Job], b
     for job in present:
         if is_folder(job.target):
             raise OutputError("is a folder", path=job.target, cure="choose another -o")
+        if not is_replaceable(Path(job.target)):
+            raise OutputError(
+                "is neither a file nor a link", path=job.target, cure="give -o - and redirect it"
+            )
     present = [job for job in present if not _is_same(job)]
     if not present or existing == "overwrite":
         return

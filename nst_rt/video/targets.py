@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nst_rt.atomic import is_replaceable
 from nst_rt.errors import UsageError
 
 
@@ -16,5 +17,11 @@ def refuse_source_as_target(source: Path, target: Path) -> None:
 
 def refuse_existing(target: Path, *, overwrite: bool) -> None:
     """Raise `UsageError` if the output exists and may not be replaced."""
+    if not is_replaceable(target):
+        raise UsageError(
+            "is neither a file nor a link",
+            path=target,
+            cure="choose another output; into a pipe, write - and redirect it",
+        )
     if not overwrite and os.path.lexists(target):
         raise UsageError("exists already", path=target, cure="pass overwrite=True (--overwrite)")

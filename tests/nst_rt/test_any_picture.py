@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,16 @@ def test_output_path_is_not_replaced_unasked(stylizer, photo, tmp_path: Path) ->
     assert stylizer(path, output=target, overwrite=True) == target
     with pytest.raises(OutputError, match="no picture format"):
         stylizer(path, output=tmp_path / "painting.doc")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_output_that_is_no_file_is_not_replaced(stylizer, photo, tmp_path: Path, make) -> None:
+    path, target = tmp_path / "photo.png", tmp_path / "painting.png"
+    path.write_bytes(png(photo))
+    make(target)
+    with pytest.raises(OutputError, match=r"painting\.png: is neither a file nor a link"):
+        stylizer(path, output=target, overwrite=True)
+    assert not target.is_file()
 
 
 def test_picture_too_long_for_its_format_is_refused_before_it_is_painted(

@@ -123,6 +123,14 @@ def test_output_that_is_a_folder_is_refused(touch, folder: Path) -> None:
         plan("a.png", out="out", existing="overwrite")
 
 
+def test_output_that_is_a_pipe_is_refused_and_stays(touch, folder: Path) -> None:
+    touch("a.png")
+    os.mkfifo(folder / "out.png")
+    with pytest.raises(OutputError, match=r"out\.png: is neither a file nor a link; give -o - and"):
+        plan("a.png", out="out.png", existing="overwrite")
+    assert (folder / "out.png").is_fifo()
+
+
 def test_file_above_the_output_folder_is_refused(touch) -> None:
     touch("a.png", "file")
     with pytest.raises(OutputError, match="file: is a file where a folder is needed"):
