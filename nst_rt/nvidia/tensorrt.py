@@ -42,7 +42,8 @@ LIBRARIES: dict[BackendName, Library] = {
 }  # fmt: skip
 
 PORTABLE_TO = ("8.0", "8.6", "8.9", "12.0", "12.1")
-"""Default compute capabilities of a portable engine: all that TensorRT-RTX 1.7 has from Ampere on.
+"""Default compute capabilities of a portable engine: all that TensorRT-RTX 1.7 builds for from
+Ampere on. 8.0 is in its API (`ComputeCapability`), but not in NVIDIA's support list.
 With these named, the builder plans less memory than when it chooses them itself."""
 
 
