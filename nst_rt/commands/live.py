@@ -69,7 +69,8 @@ class Request:
 
     def styles(self, console: Console) -> StyleChanger:
         """The styles asked for; of one alone, `n` and `p` go through the shipped ones too."""
-        names = [name.strip() for name in self.style.split(",")]
+        is_file = Path(self.style).exists()  # whatever characters its name holds
+        names = [self.style] if is_file else [name.strip() for name in self.style.split(",")]
         for name in names[1:]:  # the first is opened now, the others when somebody wants them
             read_model(name)
         if len(names) == 1:

@@ -25,6 +25,7 @@ from nst_rt.video.yuv4mpeg import MAGIC, Y4mSink, Y4mSource
 
 _RAW: dict[str, PixelFormat] = {".rgb": "rgb24", ".bgr": "bgr24"}
 _Y4M = ".y4m"
+_NO_RATE = "leave rate (--rate) out"
 
 
 def is_video_file(name: str) -> bool:
@@ -62,13 +63,15 @@ def open_source(
     max_pixels = whole_number("max_pixels", max_pixels)
     if is_video_file(name):
         if rate is not None:
-            raise UsageError("a video file has its own times", cure="leave rate (--rate) out")
+            raise UsageError("a video file has its own times", cure=_NO_RATE)
         return VideoFileSource(Path(name), selection)
     checked = None if rate is None else checked_rate(rate)
     source: FrameSource
     if name != STANDARD and is_sequence(name):
         source = ImageSequenceSource(name, rate=checked or DEFAULT_RATE, max_pixels=max_pixels)
     elif Path(name).suffix.lower() in ANIMATIONS:
+        if rate is not None:
+            raise UsageError("an animation has its own times", cure=_NO_RATE)
         source = AnimationSource(Path(name), max_pixels=max_pixels)
     else:
         source = _open_pipe(name, size, checked, pixel_format, max_pixels)

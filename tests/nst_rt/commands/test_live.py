@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -88,6 +89,12 @@ def test_video_is_painted_into_a_file(nst, clip, style) -> None:
         assert second["style"] == "thin"
         assert (second["working_width"], second["working_height"]) == (96, 64)
         assert second["latency_ms"] > 0
+
+
+def test_style_is_a_file_whatever_its_name_holds(nst, clip, model_path) -> None:
+    shutil.copy(model_path, "a,b.onnx")
+    ended = nst("live", clip, "-o", "wall.mkv", "--style", "a,b.onnx", "--threads", "1")
+    assert (ended.code, frames("wall.mkv") > 0) == (0, True)
 
 
 def test_limits(nst, clip, style) -> None:

@@ -56,8 +56,9 @@ def test_names_mean_what_they_say(tmp_path: Path) -> None:
         source.close()
     clip = make_clip(tmp_path / "v.mkv")
     assert isinstance(open_source(clip), VideoFileSource)
-    with pytest.raises(UsageError, match=r"has its own times; leave rate \(--rate\) out"):
-        open_source(clip, rate=Fraction(5))
+    for name in (clip, tmp_path / "1.png"):
+        with pytest.raises(UsageError, match=r"has its own times; leave rate \(--rate\) out"):
+            open_source(name, rate=Fraction(5))
     sinks = {
         "o.y4m": Y4mSink, "o.rgb": RawVideoSink, "o.gif": AnimationSink, "o.WEBP": AnimationSink,
         "o%d.png": ImageSequenceSink, "o/": ImageSequenceSink, "o.mp4": VideoFileSink,
