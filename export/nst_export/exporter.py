@@ -18,6 +18,7 @@ from nst_export.fused import fused_graph
 from nst_export.graph import Variant, style_graph
 from nst_export.graph_painting import measure_statistics, paint_function, paint_with_given
 from nst_export.half import half_graph
+from nst_export.memory import refuse_large
 from nst_export.placement import refuse_pixels_on_cpu
 from nst_export.progress import Progress, silent
 from nst_export.verification import (
@@ -44,7 +45,7 @@ CARD_FACTS = ("title", "painter", "year", "licence")
 
 @dataclass(frozen=True)
 class Export:
-    """What an export wrote and how it was checked."""
+    """The file of an export and its checks."""
 
     path: Path
     bytes: int
@@ -90,12 +91,15 @@ def export_style(
         OutputError: the file cannot be written.
         UsageError: the target has another suffix or exists, or the variant is not available in
             that arithmetic.
+        LimitError: there is too little memory to check a model of that size.
         ProviderError: the operators of "fused" cannot be built for the CPU, to check them.
     """
     _refuse_request(target, flavour, variant, overwrite=overwrite)
     card = shipped_style(source)
     checkpoint = card.file("checkpoint") if card else _checkpoint(source)
     network, _ = load_style(checkpoint)
+    if size:
+        refuse_large(size, network.config.width, flavour)
     known = {key: str(card.facts[key]) for key in CARD_FACTS} if card else {}
     name = card.name if card else style_name(target)
     metadata = _metadata(network, checkpoint, name, flavour, variant, {**known, **(facts or {})})

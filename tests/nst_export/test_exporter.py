@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from nst_export import exporter
+from nst_export import exporter, memory
 from nst_export.exporter import export_style
 from nst_export.verification import PaintWithStatistics
 from nst_rt import Stylizer
 from nst_rt._version import __version__
-from nst_rt.errors import ModelError, OutputError, ParityError, UsageError
+from nst_rt.errors import LimitError, ModelError, OutputError, ParityError, UsageError
 from nst_rt.model import read_model
 from nst_rt.zoo import Card
 from nst_train.checkpoint import write_checkpoint
@@ -248,6 +248,17 @@ def test_outputs_are_not_replaced_unasked_and_need_a_place(
         export_style(checkpoint, tmp_path / "x.tflite")
     export_style(checkpoint, target, overwrite=True)
     assert read_model(target).name == "thin"
+
+
+def test_a_size_for_whose_check_there_is_too_little_memory_is_refused_before_it_begins(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 2**34)
+    monkeypatch.setattr(exporter, "paint_function", lambda *given: pytest.fail("was begun"))
+    message = r"at 40000x2000 takes about [\d,]+ MiB of memory, 16,384 are free; choose a smaller"
+    with pytest.raises(LimitError, match=message):
+        export_style(checkpoint, tmp_path / "x.onnx", size=(2000, 40_000))
+    assert not (tmp_path / "x.onnx").exists()
 
 
 def test_a_full_disk_leaves_no_torso(

@@ -1,4 +1,4 @@
-"""From options to TensorRT's configuration of a build."""
+"""TensorRT's configuration of a build, from our options."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def configure(backend: Backend, builder: trt.Builder, options: EngineOptions) -> trt.IBuilderConfig:
-    """A configuration without profiles.
+    """Return a configuration without profiles.
 
     Raises:
         UsageError: an option that this library cannot follow.
@@ -38,7 +38,8 @@ def configure(backend: Backend, builder: trt.Builder, options: EngineOptions) ->
     elif options.capabilities:
         raise UsageError(
             f"{backend.title} builds for the GPU that is here",
-            cure="leave out --compute-capability, or choose --backend tensorrt-rtx",
+            cure="leave out capabilities (--compute-capability), or choose "
+            'backend="tensorrt-rtx" (--backend)',
         )
     for name, value in (("--level", options.level), ("--timing-cache", options.timing_cache)):
         if value is not None and not backend.library.tunes:
@@ -47,9 +48,9 @@ def configure(backend: Backend, builder: trt.Builder, options: EngineOptions) ->
 
 
 def capabilities_of(backend: Backend, options: EngineOptions) -> Sequence[str]:
-    """The compute capabilities that an engine will run on."""
+    """Return the compute capabilities that an engine will run on."""
     if backend.library.portable:
-        return options.capabilities or PORTABLE_TO
+        return tuple(dict.fromkeys(options.capabilities)) or PORTABLE_TO
     return (backend.gpu.capability,) if backend.gpu else ()
 
 
@@ -61,7 +62,7 @@ def add_profile(
     messages: Messages,
     name: str,
 ) -> None:
-    """Tell the sizes of the pictures.
+    """Add the sizes of the pictures.
 
     Raises:
         UsageError: the library called `name` does not take them.
@@ -74,9 +75,9 @@ def add_profile(
 
 
 def load_timing_cache(backend: Backend, config: trt.IBuilderConfig, options: EngineOptions) -> None:
-    """Let the builder know what earlier builds tried out.
+    """Load the timings of earlier builds.
 
-    A cache that is damaged, or of another version or GPU, begins anew, which TensorRT warns of.
+    A cache that is damaged, or of another version or GPU, is begun anew, and TensorRT warns of it.
     """
     path = options.timing_cache
     if path is None or not backend.library.tunes:
@@ -91,7 +92,7 @@ def load_timing_cache(backend: Backend, config: trt.IBuilderConfig, options: Eng
 
 
 def save_timing_cache(backend: Backend, config: trt.IBuilderConfig, options: EngineOptions) -> None:
-    """Keep what this build tried out.
+    """Save the timings of this build for later ones.
 
     Raises:
         OutputError: it cannot be written.

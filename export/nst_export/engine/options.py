@@ -1,4 +1,4 @@
-"""What may be said of how an engine is built."""
+"""Options of how an engine is built."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from nst_rt.errors import UsageError
 from nst_rt.nvidia.tensorrt import BackendName
 
 LEVELS = range(6)
+MOST_WORKSPACE_MIB = 2**20
+"""A tebibyte, more than any GPU has."""
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """Options of a build; None leaves the choice to us or to TensorRT.
+    """Options of a build; None leaves the choice to nst-rt or to TensorRT.
 
     Attributes:
-        backend: TensorRT where it and a GPU are here, else TensorRT-RTX.
-        precision: half precision, or what a model file computes in.
+        backend: by default TensorRT where it has a GPU, else TensorRT-RTX.
+        precision: by default half precision, or that of a model file.
         variant: "steady" for one that takes statistics, from the steady file or a checkpoint.
         smallest, usual, largest: heights and widths of pictures.
         fixed: height and width of an engine for one size only.
         batch: most pictures at once.
-        level: how long kernels are tried out, 0…5.
-        timing_cache: file that keeps what was tried out; made if absent.
+        level: optimization level, 0…5: how long kernels are tried out.
+        timing_cache: file that keeps the timings of kernels; made if absent.
         workspace_mib: most memory that a kernel may take beside its tensors.
         capabilities: compute capabilities that a portable engine is for, as "8.9".
     """
@@ -45,7 +47,7 @@ class EngineOptions:
     capabilities: tuple[str, ...] = ()
 
     def profile(self) -> Profile:
-        """The pictures that the engine of a model of any size takes."""
+        """Return the pictures that the engine of a model of any size takes."""
         if self.fixed:
             return Profile(self.fixed, self.fixed, self.fixed, self.batch)
         return make_profile(self.smallest, self.usual, self.largest, self.batch)
@@ -58,8 +60,11 @@ class EngineOptions:
             )
         if self.level is not None and self.level not in LEVELS:
             raise UsageError(f"level is {self.level}", cure="choose it in 0…5")
-        if self.workspace_mib is not None and self.workspace_mib < 1:
-            raise UsageError(f"workspace is {self.workspace_mib} MiB", cure="choose 1 or more")
+        workspace = self.workspace_mib
+        if workspace is not None and not 1 <= workspace <= MOST_WORKSPACE_MIB:
+            raise UsageError(
+                f"workspace is {workspace} MiB", cure=f"choose it in 1…{MOST_WORKSPACE_MIB}"
+            )
         for capability in self.capabilities:
             if not re.fullmatch(r"\d+\.\d", capability):
                 raise UsageError(f"compute capability is {capability!r}", cure="write it like 8.9")

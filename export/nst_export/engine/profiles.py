@@ -1,4 +1,4 @@
-"""The pictures that an engine takes: an engine is compiled for a range of sizes."""
+"""Profiles: an engine is compiled for pictures of a range of sizes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from nst_rt.errors import UsageError
 Shape = tuple[int, int, int, int]
 Size = tuple[int, int]
 
+MOST = 2**31 - 1
+"""Greatest number along an axis, beyond every tensor that can be had."""
 SMALLEST, USUAL, LARGEST = (16, 16), (720, 1280), (1080, 1920)
-"""Heights and widths where none are given. Memory follows the largest, not the picture at hand."""
+"""Default heights and widths. Memory follows the largest, not the picture at hand."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Heights and widths at least, most often and at most, and how many pictures at once."""
+    """Smallest, usual and largest height and width, and most pictures at once."""
 
     min: Size
     opt: Size
@@ -24,11 +26,11 @@ class Profile:
     batch: int = 1
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise UsageError(f"batch is {self.batch}", cure="choose 1 or more")
+        if not 1 <= self.batch <= MOST:
+            raise UsageError(f"batch is {self.batch}", cure=f"choose it in 1…{MOST}")
         for name, size in (("min", self.min), ("opt", self.opt), ("max", self.max)):
-            if min(size) < 1:
-                raise UsageError(f"{name} is {size_text(size)}", cure="choose 1x1 or more")
+            if min(size) < 1 or max(size) > MOST:
+                raise UsageError(f"{name} is {size_text(size)}", cure=f"choose sides in 1…{MOST}")
         for low, high in (("min", "opt"), ("opt", "max")):
             small, large = getattr(self, low), getattr(self, high)
             if small[0] > large[0] or small[1] > large[1]:
@@ -38,7 +40,7 @@ class Profile:
                 )
 
     def shapes(self) -> dict[str, Shape]:
-        """N×H×W×3 of "min", "opt" and "max"."""
+        """Return N×H×W×3 of "min", "opt" and "max"."""
         return {
             "min": (1, *self.min, 3),
             "opt": (self.batch, *self.opt, 3),
@@ -52,7 +54,7 @@ def make_profile(
     largest: Size | None = None,
     batch: int = 1,
 ) -> Profile:
-    """A profile in which what is not given follows what is.
+    """Return a profile in which sizes that are not given follow those that are.
 
     Raises:
         UsageError: the sizes are not in order.

@@ -1,9 +1,10 @@
-"""The model file that an engine is built from: at hand, or made from a checkpoint first."""
+"""The model file that an engine is built from: a given one, or one made from a checkpoint."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,8 @@ def model_for(
         name: of the model that is made.
         options: precision, variant and fixed size.
         facts: for the metadata of a model that is made.
-        report: told every comparison of a model that is made.
-        progress: told what is at work, as nothing of the engine yet.
+        report: called with every comparison of a model that is made.
+        progress: called with the phases of the model; the engine's share stays 0.
 
     Raises:
         ModelError: absent, damaged, or it does not paint like its network.
@@ -55,6 +56,12 @@ def model_for(
                 cure="give its checkpoint",
             )  # fmt: skip
         return read_model(source, variant=variant)
+    if options.batch != 1 and (options.fixed or variant == "steady"):
+        raise UsageError(
+            "a model of one size or of the steady variant takes one picture at a time",
+            path=source,
+            cure="leave out batch (--batch)",
+        )
     from nst_export.exporter import export_style
 
     with tempfile.TemporaryDirectory(prefix="nst-rt-") as folder:
@@ -63,11 +70,11 @@ def model_for(
             source, path, flavour=flavour, variant=variant, size=options.fixed, facts=facts,
             report=report, progress=lambda share, phase: progress(0.0, phase),
         )  # fmt: skip
-        return read_model(path)
+        return replace(read_model(path), path=Path(source))  # its own is deleted
 
 
 def _is_checkpoint(source: str | Path) -> bool:
-    """Whether it is a file of another kind than a model; what is absent is for others to name."""
+    """Return whether it is a file of another kind than a model; errors are for others to name."""
     try:
         path = Path(source).expanduser()
         return path.is_file() and path.suffix != ".onnx"

@@ -84,7 +84,7 @@ def test_model_file_keeps_its_arithmetic(tmp_path: Path) -> None:
     single = zoo.cards()[0].file("fp32")
     built = build_engine(single, tmp_path / "single.engine")
     assert built.facts.precision == "fp32"
-    cure = r"leave out precision .--precision., or build from its checkpoint: nst-rt export CHECKPOINT OUT"
+    cure = r"leave out precision .*, or build from its checkpoint: nst-rt export CHECKPOINT OUT"
     with pytest.raises(UsageError, match=f"computes in fp32, fp16 was asked for; {cure}"):
         build_engine(single, tmp_path / "half.engine", EngineOptions(precision="fp16"))
     assert not (tmp_path / "half.engine").exists()
@@ -99,7 +99,7 @@ def test_quantized_model_of_8_bit_floats_is_for_gpus_that_have_them(tmp_path: Pa
     source, target = quantized(tmp_path / "x.onnx", dtype=FLOAT8), tmp_path / "x.engine"
     later = EngineOptions(backend="tensorrt-rtx", capabilities=("8.9", "12.0"))
     assert build_engine(source, target, later).facts.precision == "fp8"
-    told = r"computes in fp8_e4m3, which .* have not \(sm80, sm86\); .*--compute-capability: .*8\.9"
+    told = r"computes in fp8_e4m3, which .* do not have \(sm80, sm86\); .*capabilities .*8\.9"
     with pytest.raises(UsageError, match=told):
         build_engine(source, tmp_path / "y.engine", EngineOptions(backend="tensorrt-rtx"))
 
@@ -151,6 +151,27 @@ def test_checkpoint_is_made_a_checked_model_first(
     ]
 
 
+def test_options_that_no_model_of_one_size_has_are_refused_before_it_is_made(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "export_style", lambda *given, **more: pytest.fail("was begun"))
+    for options in (
+        EngineOptions(fixed=(48, 64), batch=4),
+        EngineOptions(variant="steady", precision="fp16", batch=2),
+    ):
+        with pytest.raises(UsageError, match="takes one picture at a time; leave out batch"):
+            build_engine(checkpoint, tmp_path / "x.engine", options)
+
+
+def test_errors_name_the_checkpoint_and_not_the_model_that_was_made_of_it(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "SIZES", ((16, 16),))
+    with pytest.raises(ProviderError, match="needs more memory") as caught:
+        build_engine(checkpoint, tmp_path / "x.engine", EngineOptions(workspace_mib=1))
+    assert caught.value.path == checkpoint
+
+
 def test_engine_of_one_size(checkpoint: Path, tmp_path: Path) -> None:
     options = EngineOptions(fixed=(48, 64))
     built = build_engine(checkpoint, tmp_path / "fixed.engine", options)
@@ -177,7 +198,7 @@ def test_models_of_one_size_at_which_the_engine_would_be_wrong_are_refused(tmp_p
         (
             large,
             EngineOptions(),
-            r"of 26000x26000 .* numbers, .*; lower the size to about 25\d+x25",
+            r"of 26000x26000 .* numbers; .*; lower the size to about 25\d+",
         ),
     ):
         with pytest.raises(UsageError, match=message) as refused:
@@ -197,7 +218,11 @@ def test_model_of_any_size_is_held_to_one(tmp_path: Path) -> None:
 def test_batches_and_options_are_told(tmp_path: Path) -> None:
     source = convolution(tmp_path / "x.onnx")
     options = EngineOptions(
-        batch=4, workspace_mib=512, capabilities=("7.5", "8.9"), usual=(64, 64), largest=(128, 256)
+        batch=4,
+        workspace_mib=512,
+        capabilities=("7.5", "8.9", "7.5"),
+        usual=(64, 64),
+        largest=(128, 256),
     )
     facts = build_engine(source, tmp_path / "x.engine", options).facts
     assert facts.profiles[0]["max"] == [4, 128, 256, 3]
@@ -283,7 +308,7 @@ def test_outputs_are_refused_before_the_build(
 ) -> None:
     monkeypatch.setattr(building, "open_backend", lambda name: pytest.fail("was begun"))
     target = tmp_path / "x.engine"
-    with pytest.raises(UsageError, match=r"no name of an engine; end it in \.engine"):
+    with pytest.raises(UsageError, match=r"not the name of an engine; end it in \.engine"):
         build_engine(shipped, tmp_path / "x.trt")
     (tmp_path / "x.engine.json").write_text("mine")
     with pytest.raises(UsageError, match=r"x\.engine\.json: exists already; pass overwrite=True"):

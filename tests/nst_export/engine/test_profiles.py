@@ -37,8 +37,10 @@ def test_one_picture_is_always_taken() -> None:
         ({"smallest": (64, 64), "usual": (32, 32)}, "min 64x64 does not fit into opt 32x32; ch"),
         ({"usual": (64, 128), "largest": (64, 64)}, "opt 128x64 does not fit into max 64x64"),
         ({"smallest": (64, 65), "largest": (64, 64)}, "opt 65x64 does not fit into max 64x64"),
-        ({"smallest": (0, 16)}, "min is 16x0; choose 1x1 or more"),
-        ({"batch": 0}, "batch is 0; choose 1 or more"),
+        ({"smallest": (0, 16)}, "min is 16x0; choose sides in 1…"),
+        ({"batch": 0}, "batch is 0; choose it in 1…"),
+        ({"batch": 10**20}, "batch is 100000000000000000000; choose it in 1…"),
+        ({"largest": (64, 10**20)}, "max is 100000000000000000000x64; choose sides in 1…"),
     ],
 )
 def test_sizes_out_of_order_are_refused(given: dict, message: str) -> None:
@@ -51,7 +53,8 @@ def test_sizes_out_of_order_are_refused(given: dict, message: str) -> None:
     [
         ({"fixed": (16, 16), "usual": (16, 16)}, "one size has no range"),
         ({"level": 6}, "level is 6; choose it in 0…5"),
-        ({"workspace_mib": 0}, "workspace is 0 MiB; choose 1 or more"),
+        ({"workspace_mib": 0}, "workspace is 0 MiB; choose it in 1…1048576"),
+        ({"workspace_mib": 10**20}, "workspace is 100000000000000000000 MiB; choose it in 1…"),
         ({"capabilities": ("sm89",)}, "compute capability is 'sm89'; write it like 8.9"),
     ],
 )
