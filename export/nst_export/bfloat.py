@@ -29,7 +29,7 @@ def bfloat_graph(
 
 
 def in_float(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph and the same rounded weights, computed in float32, as ONNX Runtime can."""
+    """Return the same graph with the same rounded weights in float32, for ONNX Runtime."""
     twin = onnx.ModelProto()
     twin.CopyFrom(model)
     for tensor in twin.graph.initializer:

@@ -1,4 +1,4 @@
-"""Writing an ONNX graph node by node, every name chosen, every byte repeatable."""
+"""A builder of ONNX graphs, node by node, with chosen names and repeatable bytes."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from torch import Tensor
 OPSET = 18
 """ONNX Runtime's CUDA provider moves InstanceNormalization to the CPU from opset 22 on."""
 OPSET_OF_BFLOAT = 22
-"""The first whose convolutions and instance normalizations have bfloat16."""
+"""First opset whose convolutions and instance normalizations have bfloat16."""
 UINT8, FLOAT16, FLOAT32 = (np.dtype(kind) for kind in ("uint8", "float16", "float32"))
 BFLOAT16 = helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16)
 
 
 class GraphBuilder:
-    """Collects nodes and constants; every method returns the name of what it made."""
+    """A graph under construction; every method returns the name of the value it made."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
 
     def constant(self, name: str, value: NDArray[Any] | np.number[Any]) -> str:
-        """A named constant; the same name must always mean the same value."""
+        """Add a named constant; the same name must always mean the same value."""
         self.initializers[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
     def integers(self, *values: int) -> str:
-        """A constant int64 vector, shared by all who ask for these values."""
+        """Add a constant int64 vector, one for all uses of these values."""
         name = "int_" + "_".join(str(value).replace("-", "m") for value in values)
         return self.constant(name, np.array(values, np.int64))
 
@@ -57,7 +57,7 @@ class GraphBuilder:
         opset: int = OPSET,
         domains: Mapping[str, int] | None = None,
     ) -> onnx.ModelProto:
-        """The checked model; IR version 9 is read by every ONNX Runtime since 1.15.
+        """Return the checked model; IR version 9 is read by every ONNX Runtime since 1.15.
 
         `domains` are those of operators that are not ONNX's, with their versions.
         """
@@ -80,11 +80,11 @@ class GraphBuilder:
 
 
 def value_info(name: str, dtype: np.dtype[Any], shape: Sequence[int | str]) -> onnx.ValueInfoProto:
-    """An input or output of a graph; a string is a free dimension."""
+    """Return an input or output of a graph; a string is a free dimension."""
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(dtype), shape)
 
 
 def rounded(tensor: Tensor, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """A tensor's numbers as a graph keeps them."""
+    """Return a tensor's numbers as a graph stores them."""
     with np.errstate(over="ignore"):  # a weight too large for fp16 is refused by the checks
         return tensor.detach().numpy().astype(dtype)

@@ -16,19 +16,19 @@ from nst_train.network import ConvLayer, ResidualBlock, StyleNetwork, UpsampleLa
 from nst_train.phases import even_kernel, strided_kernel, transposed_kernel
 
 _DIGITS = 10
-"""Binary digits that half precision has after the first."""
+"""Binary digits that half precision keeps after the first."""
 _SCALE = 1 / 16
 """Of the first kernel, as the picture goes in as 0…255. A kernel 255 times smaller would be rounded
 coarsely; this one is exact, and the normalization that follows takes the rest off."""
 _SMALLEST = 1e-3
-"""A scale of a normalization is taken for no smaller where it is divided by."""
+"""Least scale of a normalization that is divided by."""
 LAST_STRIDE = 2
 """The last 9×9 convolution as one of stride 2 to 12 channels: measured 1.3 times as fast."""
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """What one convolution node needs: kernel and bias, and the normalization that follows."""
+    """One convolution node: kernel and bias, and the normalization that follows."""
 
     weight: Tensor
     bias: Tensor
@@ -46,7 +46,7 @@ class FoldedNetwork:
 
     @property
     def normalized(self) -> list[Convolution]:
-        """The convolutions that a normalization follows, in the order of the graph."""
+        """Convolutions that a normalization follows, in the order of the graph."""
         inside = [layer for block in self.blocks for layer in block]
         return [*self.down, *inside, *self.up]
 
@@ -81,7 +81,7 @@ def fold(network: StyleNetwork, *, scale_input: bool, even: bool = False) -> Fol
 
 
 def with_positive_scales(folded: FoldedNetwork) -> FoldedNetwork:
-    """The same network, in which no normalization before a Relu turns anything around."""
+    """Return an equal network whose normalizations before a Relu have positive scales."""
     return replace(
         folded,
         down=[_positive(layer, axis=0) for layer in folded.down],
@@ -91,7 +91,7 @@ def with_positive_scales(folded: FoldedNetwork) -> FoldedNetwork:
 
 
 def for_levels(layer: Convolution) -> Convolution:
-    """The first layer for a picture of 0…255; the normalization's epsilon grows with its output."""
+    """Return the first layer for a picture of 0…255; its normalization's epsilon grows with it."""
     assert layer.norm is not None
     norm = copy.deepcopy(layer.norm)
     norm.eps *= (255 * _SCALE) ** 2
@@ -104,7 +104,7 @@ def _residual(block: nn.Module, biases: dict[nn.Module, Tensor]) -> tuple[Convol
 
 
 def _last(layer: nn.Conv2d) -> Convolution:
-    """All phases of a block at once."""
+    """Return the last layer, which computes all phases of a block at once."""
     assert layer.bias is not None
     bias = layer.bias.repeat_interleave(LAST_STRIDE**2)
     return Convolution(strided_kernel(layer.weight, LAST_STRIDE), bias)
@@ -116,7 +116,7 @@ def _convolution(layer: nn.Module, biases: dict[nn.Module, Tensor]) -> Convoluti
 
 
 def _upsampling(layer: nn.Module, biases: dict[nn.Module, Tensor], *, even: bool) -> Convolution:
-    """A 4×4 transposed convolution of stride 2, whichever form was trained."""
+    """Return a 4×4 transposed convolution of stride 2, whichever form was trained."""
     assert isinstance(layer, UpsampleLayer)
     weight = layer.conv.weight
     assert isinstance(weight, Tensor)
@@ -127,7 +127,7 @@ def _upsampling(layer: nn.Module, biases: dict[nn.Module, Tensor], *, even: bool
 
 @torch.no_grad()
 def _centred_biases(network: StyleNetwork) -> dict[nn.Module, Tensor]:
-    """For every normalized convolution the bias that centres its output on a photo.
+    """Return for every normalized convolution the bias that centres its output on a photo.
 
     A bias in front of an instance normalization changes nothing on paper, but it sets the point
     around which statistics are rounded: near zero a one-pass variance keeps its digits.
@@ -149,7 +149,7 @@ def _centred_biases(network: StyleNetwork) -> dict[nn.Module, Tensor]:
 
 
 def _positive(layer: Convolution, axis: int) -> Convolution:
-    """A layer with outputs along `axis` of its kernel turned around instead of its scales."""
+    """Return a layer with negative outputs along `axis` of its kernel instead of scales."""
     assert layer.norm is not None
     norm = copy.deepcopy(layer.norm)
     scale = norm.weight.detach()

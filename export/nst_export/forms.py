@@ -16,7 +16,7 @@ from nst_export.folds import LAST_STRIDE
 
 @dataclass(frozen=True)
 class Form:
-    """What may differ.
+    """Choices that a graph may differ in.
 
     Attributes:
         norm: "operators" are InstanceNormalization and Relu. "thresholds" is the maximum of a
@@ -44,7 +44,7 @@ class Form:
 
 
 SHIPPED = Form()
-"""Of the forms that paint several pictures at once the one with fewest bytes."""
+"""The form with the fewest bytes among those that paint several pictures at once."""
 FORMS = {
     "shipped": SHIPPED,
     "with all biases": Form(biases=True),
@@ -55,4 +55,4 @@ FORMS = {
     "thresholds": Form("thresholds"),
     "thresholds, N×H×W×C": Form("thresholds", "nhwc"),
 }
-"""For a GPU to choose from. Those with thresholds take one picture at a time, flat ones badly."""
+"""Forms to measure on a GPU. Those with thresholds take one picture at a time, flat ones badly."""

@@ -22,7 +22,7 @@ from nst_rt.model import OPERATORS as DOMAIN
 from nst_train.network import MINIMUM, STRIDE, StyleNetwork
 
 VECTOR = 8
-"""Channels that a kernel reads at once; a picture gets that many, a painting twice."""
+"""Channels that a kernel reads at once; pictures have as many, paintings twice as many."""
 REFLECT, REPEAT = 0, 1
 
 
@@ -92,7 +92,7 @@ class _FusedGraph(GraphBuilder):
         self.op("Finish", x, bias, "image", name="image_out", domain=DOMAIN)
 
     def _convolution(self, x: str, weight: Tensor, name: str, *, stride: int = 1) -> str:
-        """Without a bias, which a normalization takes away."""
+        """Add a convolution without its bias, which a normalization takes away."""
         x = self.op("Transpose", x, name=f"{name}_planes", perm=[0, 3, 1, 2])
         kernel = self.constant(f"{name}_weight", rounded(weight, FLOAT16))
         shape = list(weight.shape[2:])
@@ -120,7 +120,7 @@ class _FusedGraph(GraphBuilder):
 
 
 def phase_kernel(transposed: Tensor) -> Tensor:
-    """A 4×4 transposed convolution of stride 2 as a 2×2 convolution to the four pixels of a block.
+    """Return a 4×4 transposed convolution of stride 2 as a 2×2 one to the four pixels of a block.
 
     Args:
         transposed: kernel, inputs × outputs × 4 × 4.
@@ -138,6 +138,6 @@ def phase_kernel(transposed: Tensor) -> Tensor:
 
 
 def _last_kernel(weight: Tensor) -> Tensor:
-    """From channels with their four pixels to pixels with their three channels, and zeros."""
+    """Reorder channels of four pixels each to pixels of three channels each, and zeros."""
     pixels = weight.reshape(3, LAST_STRIDE**2, *weight.shape[1:]).transpose(0, 1).flatten(0, 1)
     return torch.cat([pixels, torch.zeros_like(pixels[: 2 * VECTOR - len(pixels)])])

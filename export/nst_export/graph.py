@@ -161,7 +161,7 @@ class _StyleGraph(GraphBuilder):
         transposed: bool = False,
         **attributes: object,
     ) -> str:
-        """A convolution and its normalization; `level`: how often its output is halved by then."""
+        """Add a convolution and its normalization; `level` counts the halvings of its output."""
         kind = "ConvTranspose" if transposed else "Conv"
         weights = [self._kernel(f"{name}_weight", rounded(layer.weight, self.dtype))]
         if self.shift is None or layer is not self.folded.down[0]:  # the shift counts from the bias
@@ -214,14 +214,14 @@ class _StyleGraph(GraphBuilder):
         return self.op("Cast", y, name=name, to=TensorProto.FLOAT16)
 
     def _shifted(self, x: str) -> str:
-        """The picture without its mean colour, which is put into the first statistics instead."""
+        """Subtract the mean colour, which goes into the first statistics instead."""
         first = self.folded.down[0]
         weight, bias = rounded(first.weight, self.dtype), rounded(first.bias, self.dtype)
         self.shift = shift_of(self, "image_planes", weight, bias)
         return self.op("Sub", x, self.shift.colour, name="image_shifted")
 
     def _measured(self, x: str, epsilon: float, name: str) -> tuple[str, str]:
-        """Mean and 1/σ of every channel, N×C×1×1, kept for the output as N×2×C."""
+        """Add mean and 1/σ of every channel, N×C×1×1, kept for the output as N×2×C."""
         axes = self.integers(2, 3)
         mean = self.op("ReduceMean", x, axes, name=f"{name}_mean")
         centred = self.op("Sub", x, mean, name=f"{name}_off_mean")
@@ -254,7 +254,7 @@ class _StyleGraph(GraphBuilder):
         return mean, inverse
 
     def _kernel(self, name: str, values: NDArray[Any]) -> str:
-        """A kernel; of a steady file, which comes beside another, in half the bytes if it can be.
+        """Add a kernel, in half precision for a steady file if that loses nothing.
 
         Those of a shipped checkpoint are rounded to half precision, so most of them lose nothing.
         """

@@ -35,7 +35,7 @@ CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 @dataclass(frozen=True)
 class Features:
-    """Channels N×C×H×W that stand for `factor` · `name` + `offset`, each 1×C×1×1 or left out.
+    """Channels N×C×H×W that mean `factor` · `name` + `offset`, each 1×C×1×1 or left out.
 
     An offset counts in front of the last convolution alone: normalizations take it off.
     """
@@ -95,7 +95,7 @@ class _HalfGraph(GraphBuilder):
         return self.model(doors[:1], doors[1:], facts, producer_version=__version__, opset=opset)
 
     def _features(self, x: Features) -> Features:
-        """All but the last convolution."""
+        """Add everything before the last convolution."""
         for index, layer in enumerate(self.folded.down):
             name, radius = f"down{index}", layer.weight.shape[-1] // 2
             layer = for_levels(layer) if index == 0 else layer
@@ -125,7 +125,7 @@ class _HalfGraph(GraphBuilder):
         return x
 
     def _input(self) -> Features:
-        """Half precision N×3×H×W in 0…255, padded to what the network takes."""
+        """Add the input in half precision, N×3×H×W in 0…255, padded for the network."""
         across = self.form.layout == "nhwc"
         pads = self._pads(before=1, after=1) if across else self._pads(before=2, after=0)
         if self.form.norm != "operators":
@@ -139,7 +139,7 @@ class _HalfGraph(GraphBuilder):
         return Features(x)
 
     def _pads(self, before: int, after: int) -> str | None:
-        """Nothing at the beginnings of all axes, at the ends of two what the picture lacks."""
+        """Return pads: none at the beginnings of all axes, what the picture lacks at two ends."""
         if self.size:
             ends = [missing(side) for side in self.size]
             return self.integers(*[0] * (4 + before), *ends, *[0] * after) if any(ends) else None
@@ -149,7 +149,7 @@ class _HalfGraph(GraphBuilder):
         return self.op("Concat", *parts, name="image_pads", axis=0)
 
     def _convolved(self, x: Features, layer: Convolution, name: str, **attributes: Any) -> str:
-        """A convolution, without its bias: a normalization takes that off, and it is a pass."""
+        """Add a convolution without its bias: a normalization removes it, and it costs a pass."""
         transposed = "pads" in attributes
         weights = [self._kernel(x, layer.weight, name, transposed=transposed)]
         if self.form.biases:
@@ -170,7 +170,7 @@ class _HalfGraph(GraphBuilder):
     def _activated(
         self, y: str, layer: Convolution, name: str, *, level: int, whole: bool = False
     ) -> Features:
-        """Normalization and Relu; `whole` where a factor cannot go into the next kernel."""
+        """Add normalization and Relu; `whole` where a factor cannot go into the next kernel."""
         if self.form.norm == "operators" or whole:
             normalized = self._normalized(y, layer, name, level=level)
             return Features(self.op("Relu", normalized, name=f"{name}_relu"))
@@ -188,7 +188,7 @@ class _HalfGraph(GraphBuilder):
         )
 
     def _normalized(self, y: str, layer: Convolution, name: str, *, level: int) -> str:
-        """A normalization that has to be computed for each pixel."""
+        """Add a normalization that has to be computed for each pixel."""
         assert layer.norm is not None
         pairs = (("scale", layer.norm.weight), ("shift", layer.norm.bias))
         weights = [
@@ -209,7 +209,7 @@ class _HalfGraph(GraphBuilder):
         return self.op("Cast", x, name=name, to=self.kind)
 
     def _statistics(self, y: str, layer: Convolution, name: str, level: int) -> tuple[str, str]:
-        """Mean of each channel, and variance with its epsilon, float32 1×C×1×1.
+        """Add the mean of each channel, and variance with its epsilon, float32 1×C×1×1.
 
         Along rows first, then the rows': a sum of all would not fit into half precision, and the
         roundings of so many rows cancel out.
@@ -230,7 +230,7 @@ class _HalfGraph(GraphBuilder):
         return mean, self.op("Max", raised, small, name=f"{name}_bounded")
 
     def _affine(self, layer: Convolution, name: str) -> tuple[str, str]:
-        """Scale and shift of a normalization, float32 1×C×1×1."""
+        """Add scale and shift of a normalization, float32 1×C×1×1."""
         assert layer.norm is not None
         pairs = (("scale", layer.norm.weight), ("shift", layer.norm.bias))
         scale, shift = (
@@ -240,7 +240,7 @@ class _HalfGraph(GraphBuilder):
         return scale, shift
 
     def _last(self, x: Features) -> str:
-        """Colours in front of the sigmoid, all pixels of a block as channels."""
+        """Add the last convolution: colours before the sigmoid, a block's pixels as channels."""
         stride, layer = self.form.last_stride, self.network.last
         assert layer.bias is not None
         weight = strided_kernel(layer.weight.double(), stride)
@@ -264,7 +264,7 @@ class _HalfGraph(GraphBuilder):
         )  # fmt: skip
 
     def _output(self, x: str) -> None:
-        """From blocks of colours to pixels. TensorRT does nothing with bytes but make them."""
+        """Add the way from blocks of colours to pixels; TensorRT only makes bytes, last of all."""
         stride = self.form.last_stride
         x = self.op("Sigmoid", x, name="paint")
         x = self.op("Mul", x, self.constant("levels", self.dtype.type(255)), name="paint_levels")
@@ -280,7 +280,7 @@ class _HalfGraph(GraphBuilder):
         self.op("Cast", x, name="image_out", to=TensorProto.UINT8)
 
     def _unfolded(self, x: str, stride: int) -> str:
-        """Blocks N×(3·s·s)×h×w as pixels N×(h·s)×(w·s)×3, where depth-to-space would copy twice."""
+        """Reorder blocks N×(3·s·s)×h×w to N×(h·s)×(w·s)×3; depth-to-space would copy twice."""
         if self.size:
             height, width = (size + missing(size) for size in self.size)
             parts = self.integers(-1, 3, stride, stride, height // stride, width // stride)
@@ -307,6 +307,6 @@ class _HalfGraph(GraphBuilder):
         return self._padded(replace(x, name=large), 1, "reflect", name)
 
     def _before_upsampling(self, index: int) -> Tensor:
-        """The 3×3 kernel as it was trained."""
+        """Return the 3×3 kernel as it was trained."""
         weight: Tensor = self.network.up[index].conv.weight  # type: ignore[union-attr, assignment]
         return weight.double()

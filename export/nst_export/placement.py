@@ -1,4 +1,4 @@
-"""That ONNX Runtime can compute a model on CUDA, told without a GPU.
+"""A check, without a GPU, that ONNX Runtime computes all pixels of a model on CUDA.
 
 Nodes that a provider lacks go to the CPU in silence, and the whole picture with them, there and
 back. The runtime asks the open session (`nst_rt.sessions.placement`), export the graph alone.
@@ -20,12 +20,12 @@ ON_CUDA = frozenset(
         *("Relu", "Resize", "Round", "Sigmoid", "Sqrt", "Transpose"),
     }
 )
-"""What the graphs compute pixels with: of each, ONNX Runtime's CUDA provider has the version of
+"""Operators on pixels: of each, ONNX Runtime's CUDA execution provider has the version of
 `OPSET` in float32 and in float16. What sizes are computed with, it has on pixels as well."""
 
 
 def refuse_pixels_on_cpu(model: onnx.ModelProto) -> None:
-    """Refuse a model of which ONNX Runtime on CUDA would compute more than sizes on the CPU.
+    """Refuse a model if ONNX Runtime on CUDA would compute more than sizes on the CPU.
 
     Raises:
         ModelError: it names the operators.

@@ -1,12 +1,12 @@
-"""How far a piece of work is."""
+"""Progress of a piece of work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[float, str], object]
-"""Told the share that is done, 0…1 and never less than before, and the name of the phase."""
+"""A callback with the share done, 0…1 and never less than before, and the phase's name."""
 
 
 def silent(share: float, phase: str) -> None:
-    """Nobody is told."""
+    """Report to nobody."""

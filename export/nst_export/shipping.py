@@ -32,13 +32,13 @@ LICENCE = (
     "Painting: public domain (painter died before 1954). Weights: MIT, trained on research photos."
 )
 FINAL = 0.1
-"""The losses on a card are the mean over this last share of the steps."""
+"""Last share of the steps over which the losses on a card are averaged."""
 _MODELS: tuple[tuple[str, Flavour, Variant], ...] = (
     ("fp32", "fp32", "plain"),
     ("steady", "fp32", "steady"),
     ("fp16", "fp16", "plain"),
 )
-"""The model files by what a card calls them."""
+"""The model files by their names on a card."""
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -75,7 +75,7 @@ def ship(
 
 
 def training_facts(run: Path, data: str) -> dict[str, Any]:
-    """What a run's folder says of its training: command, steps, final losses."""
+    """Return the facts in a run's folder: command, steps, final losses."""
     _, header = load_style(run / RESULT)
     config = FastConfig.from_mapping(header["config"])
     lines = [json.loads(line) for line in (run / LOG).read_text(encoding="utf-8").splitlines()]
@@ -98,7 +98,7 @@ def halve(source: Path, target: Path) -> None:
 
 
 def toml(table: Mapping[str, Any], prefix: str = "") -> str:
-    """A card as TOML: plain values first, then sub-tables. JSON strings are TOML strings."""
+    """Return a card as TOML: plain values, then sub-tables. JSON strings are TOML strings."""
     tables = {key: value for key, value in table.items() if isinstance(value, Mapping)}
     lines = [f"{_key(key)} = {_value(table[key])}" for key in table if key not in tables]
     for key, below in tables.items():

@@ -1,4 +1,4 @@
-"""What a graph knows of its picture's size: constants if that is fixed, else computed in it."""
+"""A picture's size inside a graph: constants if it is fixed, else computed by the graph."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nst_export.builder import GraphBuilder
 from nst_train.network import MINIMUM, STRIDE, missing
 
 SHAPE = "image_shape"
-"""Height and width of the input `image`, int64, once `lacking_size` was asked for."""
+"""Height and width of the input `image`, int64; `lacking_size` adds it."""
 PADDED = "size_padded"
-"""Height and width within the network, int64, likewise."""
+"""Height and width within the network, int64; `lacking_size` adds it."""
 
 
 def lacking_size(graph: GraphBuilder) -> str:
-    """What a picture of any size lacks of `PADDED`, int64."""
+    """Add what a picture of any size lacks of `PADDED`, int64."""
     shape = graph.op("Shape", "image", name=SHAPE, start=1, end=3)
     raised = graph.op("Add", shape, graph.integers(STRIDE - 1), name="size_raised")
     counted = graph.op("Div", raised, graph.integers(STRIDE), name="size_counted")
@@ -27,7 +27,7 @@ def lacking_size(graph: GraphBuilder) -> str:
 
 
 def pixel_counts(graph: GraphBuilder, size: tuple[int, int] | None) -> list[str]:
-    """Pixels within the network, whole, halved and quartered along a side, as real numbers.
+    """Add the counts of pixels within the network, whole, halved and quartered along a side.
 
     Args:
         graph: receives the nodes; where the size is not fixed, those of `lacking_size` are there.

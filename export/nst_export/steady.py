@@ -17,25 +17,25 @@ from numpy.typing import NDArray
 from nst_export.builder import GraphBuilder
 
 SMALLEST = 1e-6
-"""Given values of 1/σ are taken for no smaller: zeros, as a beginning, divide nothing by zero."""
+"""Least given 1/σ, so that zeros, given at a beginning, cause no division by zero."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """What a picture is moved by before the first convolution, so that its output is centred."""
+    """Offset of a picture before the first convolution, so that its output is centred."""
 
     colour: str
     """Mean colour in whole levels, N×3×1×1."""
     means: str
-    """What the first convolution would add to its output for it, bias included, N×C×1×1."""
+    """Its share of the first convolution's output, bias included, N×C×1×1."""
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """The statistics of one normalization that are used."""
+    """Statistics that one normalization uses."""
 
     mean: str
-    """N×C×1×1, of the shifted convolution output where there is a shift."""
+    """Mean, N×C×1×1, of the shifted convolution output where there is a shift."""
     inverse: str
     """1/σ, N×C×1×1."""
     told: str
@@ -48,7 +48,7 @@ def shift_of(
     weight: NDArray[np.float32],
     bias: NDArray[np.float32],
 ) -> Shift:
-    """The mean colour of `planes`, N×3×H×W in 0…255.
+    """Add the mean colour of `planes`, N×3×H×W in 0…255.
 
     Whole levels: a difference of two of them has eight bits, so that bfloat16 holds it exactly.
     """
@@ -118,7 +118,7 @@ def affine(
     shift: NDArray[np.floating[Any]],
     name: str,
 ) -> tuple[str, str]:
-    """Factor and offset of a whole normalization, scale and shift included, N×C×1×1.
+    """Add factor and offset of a whole normalization, scale and shift included, N×C×1×1.
 
     As convolutions of one pixel: of other operators OpenVINO would take the memory layout over to
     the picture and reorder that twice.
@@ -145,7 +145,7 @@ def _told(graph: GraphBuilder, mean: str, inverse: str, name: str, shift: Shift 
 def _deviation(
     graph: GraphBuilder, mean: str, norm: str, name: str, count: str, epsilon: float
 ) -> str:
-    """Standard deviation of a mean and a Euclidean norm of `count` numbers."""
+    """Add the standard deviation from a mean and a Euclidean norm of `count` numbers."""
     energy = graph.op("Mul", norm, norm, name=f"{name}_energy")
     mean_energy = graph.op("Div", energy, count, name=f"{name}_mean_energy")
     square = graph.op("Mul", mean, mean, name=f"{name}_mean_square")
@@ -158,7 +158,7 @@ def _deviation(
 
 
 def _mixed(graph: GraphBuilder, given: str, own: str, name: str) -> str:
-    """The mixture keep · given + (1 − keep) · own."""
+    """Add the mixture keep · given + (1 − keep) · own."""
     one = graph.constant("one", np.float32(1))
     rest = graph.op("Sub", one, "keep", name=f"{name}_rest")
     kept = graph.op("Mul", given, "keep", name=f"{name}_kept")

@@ -1,4 +1,4 @@
-"""Holding an exported model against its network before it gets its name."""
+"""Comparison of an exported model with its network before it gets its name."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def check_parity(
 
     Args:
         network: the reference, in evaluation mode.
-        painter: what is held against it.
+        painter: paints with the exported model.
         flavour: which bound holds.
         sizes: heights and widths.
         report: told every comparison as it is made.
@@ -141,7 +141,7 @@ def check_given(
 
 
 def _photos(sizes: Iterable[tuple[int, int]]) -> Iterator[NDArray[np.uint8]]:
-    """Photos in turn as 1×H×W×3 of these heights and widths."""
+    """Yield photos in turn as 1×H×W×3 of these heights and widths."""
     photos = calibration_photos()
     for index, (height, width) in enumerate(sizes):
         photo = Image.fromarray(photos[index % len(photos)]).resize((width, height))
@@ -162,7 +162,7 @@ def _refuse_distant(rows: list[Parity], flavour: Arithmetic) -> None:
 
 
 def check_range(model: onnx.ModelProto) -> dict[str, float]:
-    """Largest absolute value of every node of an fp32 graph on noise, black, white and photos.
+    """Return each node's largest absolute value in an fp32 graph on noise, flat and real photos.
 
     Raises:
         ParityError: one comes near the limit of half precision.
@@ -202,7 +202,7 @@ def _hard_pictures() -> list[NDArray[np.uint8]]:
 def _with_all_outputs(
     model: onnx.ModelProto,
 ) -> tuple[onnxruntime.InferenceSession, list[str]]:
-    """A session of a copy of the graph that also returns what every float node makes."""
+    """Return a session of a copy of the graph whose outputs include every float node's."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     inferred = onnx.shape_inference.infer_shapes(copy)

@@ -57,5 +57,5 @@ def test_export_checks_the_fused_variant_and_says_what_it_is(tmp_path) -> None:
     assert min(row.psnr for row in made.rows) > 45
     facts = {prop.key: prop.value for prop in onnx.load(target).metadata_props}
     assert facts["nst_rt.variant"] == "fused"
-    with pytest.raises(UsageError, match="in fp16 alone; --precision fp16"):
+    with pytest.raises(UsageError, match='in fp16 alone; flavour="fp16"'):
         export_style("great-wave", tmp_path / "other.onnx", variant="fused")

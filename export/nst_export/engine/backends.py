@@ -1,4 +1,4 @@
-"""The library that builds an engine: asked for, or the one that works here."""
+"""The library that builds an engine: the chosen one, or one that works here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Backend:
-    """A library that is here and works."""
+    """An installed library that works."""
 
     name: BackendName
     module: ModuleType
@@ -34,14 +34,14 @@ class Backend:
 
     @property
     def title(self) -> str:
-        """As in messages: "TensorRT 11.4.0.106"."""
+        """Name and version for messages: "TensorRT 11.4.0.106"."""
         return f"{self.library.title} {self.version}"
 
     def builder(self, messages: Messages) -> trt.Builder:
-        """A new builder.
+        """Return a new builder.
 
         Raises:
-            ProviderError: the library is here, and does not start.
+            ProviderError: the library is installed, and does not start.
         """
         trt = self.module
         try:
@@ -51,7 +51,7 @@ class Backend:
 
 
 def open_backend(name: BackendName | None = None) -> Backend:
-    """The library that is asked for; TensorRT where it and a GPU are here, else TensorRT-RTX.
+    """Open the chosen library; by default TensorRT where it has a GPU, else TensorRT-RTX.
 
     Raises:
         MissingExtraError: it is not installed, or does not load.
@@ -80,7 +80,7 @@ def _open(name: BackendName) -> Backend:
     if not driver.gpus and not library.portable:
         raise ProviderError(
             f"{library.title} builds on the GPU that the engine is for: {driver.problem}",
-            cure="build it there, or with --backend tensorrt-rtx, which needs none",
+            cure='build it there, or with backend="tensorrt-rtx" (--backend), which needs none',
         )
     return Backend(name, trt, trt.__version__, driver.gpus[0] if driver.gpus else None)
 

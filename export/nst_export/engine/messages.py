@@ -1,29 +1,30 @@
-"""What TensorRT says while it builds, and what that means for the person who asked."""
+"""TensorRT's messages of a failed build, as errors with a cure."""
 
 from __future__ import annotations
 
 from nst_rt.errors import ModelError, NstError, ProviderError, UsageError
 from nst_rt.nvidia.tensorrt_log import Messages, error_from, error_rules
 
-_SMALLER = "raise --workspace, or lower --max or --batch"
+_SMALLER = "raise workspace_mib (--workspace), or lower largest (--max) or batch (--batch)"
 _RULES = error_rules(
     (
         r"no optimization profile has been defined",
         UsageError, "the model takes any size, and no range of sizes was given",
-        "give --min, --opt and --max",
+        "give smallest, usual and largest (--min, --opt, --max)",
     ),
     (
         r"MIN<=OPT<=MAX",
-        UsageError, "the sizes are not in order", "choose --min ≤ --opt ≤ --max",
+        UsageError, "the sizes are not in order",
+        "choose smallest ≤ usual ≤ largest (--min, --opt, --max)",
     ),
     (
         r"dimensions but profile \d+ has|Dimension mismatch for tensor",
-        ModelError, "the pictures that it was to take do not fit its input",
+        ModelError, "the pictures that it should take do not fit its input",
         "give a model whose input is uint8 N×H×W×3",
     ),
     (
         r"Network must have at least one output",
-        ModelError, "holds no network", "give a model file; nst-rt info FILE looks into it",
+        ModelError, "holds no network", "give a model file; nst-rt info FILE shows what it is",
     ),
     (
         r"MODEL_DESERIALIZE_FAILED|Failed to parse the ONNX model",
@@ -42,7 +43,7 @@ _RULES = error_rules(
     (
         r"driver version is insufficient|no CUDA-capable device|CUDA initialization failure",
         ProviderError, "{name} finds no GPU with a driver that is new enough",
-        "update NVIDIA's driver, or build with --backend tensorrt-rtx, which needs none",
+        "update NVIDIA's driver, or build with backend='tensorrt-rtx' (--backend tensorrt-rtx)",
     ),
     (
         r"Target GPU SM (\d+) is not supported",
@@ -51,21 +52,21 @@ _RULES = error_rules(
     ),
     (
         r"Cannot compile for target\(s\) ([\w, ]+), because .*datatypes: (\w+)",
-        UsageError, "computes in {1}, which some GPUs of those asked for have not ({0})",
-        "leave them out with --compute-capability: 8-bit floats are there from 8.9 on",
+        UsageError, "computes in {1}, which some of the chosen GPUs do not have ({0})",
+        "leave them out of capabilities (--compute-capability): 8-bit floats begin with 8.9",
     ),
     (
         r"([^\n]*)",
-        ModelError, "{name} cannot build it ({0})", "-vv shows all that it says",
+        ModelError, "{name} cannot build it ({0})", "-vv shows all of its messages",
     ),
 )  # fmt: skip
 
 
 def refusal(messages: Messages, name: str) -> NstError:
-    """The error that a person can act on.
+    """Return an error that a person can act on.
 
     Args:
-        messages: what was said until nothing came.
-        name: what the library is called.
+        messages: of the failed build.
+        name: of the library.
     """
     return error_from(messages, name, _RULES)

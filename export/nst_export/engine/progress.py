@@ -1,4 +1,4 @@
-"""How far a build is, and stopping it: TensorRT asks after every step whether it shall go on."""
+"""Progress of a build, and its stop: TensorRT asks after every step whether to go on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Steps:
-    """Phases within phases, each of a known number of steps, as one number."""
+    """Nested phases, each of a known number of steps, as one share of the work."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._lock = threading.Lock()  # phases may be told of from several threads
+        self._lock = threading.Lock()  # TensorRT reports phases from several threads
         self._parents: dict[str, str | None] = {}
         self._steps: dict[str, int] = {}
         self._done: dict[str, int] = {}
@@ -26,13 +26,13 @@ class Steps:
         self.stopped = threading.Event()
 
     def begin(self, phase: str, parent: str | None, steps: int) -> None:
-        """A phase begins inside another."""
+        """Note that a phase begins inside another."""
         with self._lock:
             self._parents[phase], self._steps[phase], self._done[phase] = parent, max(1, steps), 0
             self._tell(phase)
 
     def end(self, phase: str) -> None:
-        """A phase is over; its parent counts it as a step of its own."""
+        """Note that a phase is over; its parent counts it as a step of its own."""
         with self._lock:
             parent = self._parents.pop(phase, None)
             if parent is None:
@@ -40,14 +40,14 @@ class Steps:
             self._tell(phase)
 
     def step(self, phase: str, index: int) -> bool:
-        """Step `index` of a phase is over. Returns whether to go on."""
+        """Note that step `index` of a phase is over; return whether to go on."""
         with self._lock:
             self._done[phase] = index + 1
             self._tell(phase)
         return not self.stopped.is_set()
 
     def raise_failure(self) -> None:
-        """Raise what the one who is told has raised: it must not pass through TensorRT."""
+        """Raise what the progress callback raised: it must not pass through TensorRT."""
         if self._failure is not None:
             raise self._failure
 
@@ -66,7 +66,7 @@ class Steps:
 
 
 def monitor_of(trt: ModuleType, steps: Steps) -> trt.IProgressMonitor:
-    """What TensorRT tells its progress to."""
+    """Return the monitor that TensorRT reports its progress to."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:

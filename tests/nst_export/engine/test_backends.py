@@ -87,7 +87,7 @@ def test_a_gpu_cannot_be_chosen_where_it_is_here(
     arguments = ["export", shipped, tmp_path / "x.engine", "--compute-capability", "8.6"]
     ended = tensorrt_of(NEWEST).run(BUILD, *arguments, rtx=rtx_libraries)
     assert ended.code == 2
-    assert "builds for the GPU that is here; leave out --compute-capability" in ended.err
+    assert "builds for the GPU that is here; leave out capabilities" in ended.err
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -128,7 +128,7 @@ def test_tensorrt_needs_the_gpu_that_it_builds_for(
     ended = tensorrt_of(version).run(BUILD, *arguments, gpu=False)
     assert ended.code == 5
     assert "TensorRT builds on the GPU that the engine is for: no NVIDIA driver" in ended.err
-    assert "or with --backend tensorrt-rtx, which needs none" in ended.err
+    assert 'or with backend="tensorrt-rtx" (--backend), which needs none' in ended.err
 
 
 def test_without_a_gpu_tensorrt_rtx_is_taken(tensorrt_of: TensorRtOf, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def refused(rtx: Backend, messages: Messages, parsed: Callable[[bytes], Any]) ->
 def test_no_profile(refused: Refused, shipped: Path) -> None:
     error = refused(shipped.read_bytes())
     assert isinstance(error, UsageError)
-    assert "no range of sizes was given; give --min, --opt and --max" in str(error)
+    assert "no range of sizes was given; give smallest, usual and largest" in str(error)
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (1, 16, 16, 4)])
@@ -55,7 +55,7 @@ def test_sizes_out_of_order(
     builder, network = rtx.builder(messages), parsed(shipped.read_bytes())
     profile = Profile((16, 16), (32, 32), (64, 64))
     object.__setattr__(profile, "max", (24, 24))  # what Profile itself refuses
-    with pytest.raises(UsageError, match=r"not in order; choose --min ≤ --opt ≤ --max"):
+    with pytest.raises(UsageError, match=r"not in order; choose smallest ≤ usual ≤ largest"):
         add_profile(builder, network, builder.create_builder_config(), profile, messages, rtx.title)
 
 
@@ -72,16 +72,16 @@ def test_no_output(rtx: Backend, messages: Messages) -> None:
         (
             "IBuilder::buildSerializedNetwork: Error Code 10: Internal Error (Could not find any "
             "implementation for node {ForeignNode[down0...last]}.)",
-            ProviderError, "needs more memory than it may take; raise --workspace",
+            ProviderError, "needs more memory than it may take; raise workspace_mib",
         ),
         (
             "[defaultAllocator.cpp::allocate::31] Error Code 1: Cuda Runtime (out of memory)",
-            ProviderError, "needs more memory than it may take; raise --workspace",
+            ProviderError, "needs more memory than it may take; raise workspace_mib",
         ),
         (
             "[checkMacros.cpp] Error Code 1: (cudaError 35: CUDA driver version is insufficient "
             "for CUDA runtime version)",
-            ProviderError, "finds no GPU .* or build with --backend tensorrt-rtx",
+            ProviderError, "finds no GPU .* or build with backend='tensorrt-rtx'",
         ),
         (
             "createInferBuilder: Error Code 6: API Usage Error (CUDA initialization failure with "

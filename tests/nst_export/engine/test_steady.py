@@ -67,7 +67,7 @@ def test_model_file_is_that_beside_the_plain_one(tmp_path: Path) -> None:
     options = EngineOptions(variant="steady", precision="fp16")
     with pytest.raises(UsageError, match=message):
         build_engine(plain, tmp_path / "x.steady.engine", options)
-    with pytest.raises(UsageError, match=r"takes one picture at a time.*; leave out --batch"):
+    with pytest.raises(UsageError, match=r"takes one picture at a time.*; leave out batch"):
         build_engine(plain, tmp_path / "x.steady.engine", EngineOptions(variant="steady", batch=2))
     assert {path.name for path in tmp_path.iterdir()} == {"x.onnx", "x.steady.onnx"}
     for source, variant in ((plain, "steady"), (steady, "plain")):

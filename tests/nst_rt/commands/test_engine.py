@@ -49,8 +49,8 @@ def test_json_is_the_side_car(nst, folder: Path) -> None:
 def test_usual_size_beyond_the_default_of_the_largest_is_told_with_its_memory(nst, folder) -> None:
     ended = nst("export", STYLE, "x.engine", "--opt", "2560x720")
     assert ended.lines == [
-        "nst-rt: warning: no --max was given: the engine takes pictures of up to 2560x1080, which "
-        "--opt or --min asks for, and plans memory for them"
+        "nst-rt: warning: no largest size (--max) was given: the engine takes pictures of up to "
+        "2560x1080, as --opt or --min asks for, and plans memory for them"
     ]
     assert b"pictures 16x16 \xe2\x80\xa6 2560x720 \xe2\x80\xa6 2560x1080, " in ended.out
     assert b" MiB on the GPU" in ended.out
