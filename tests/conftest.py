@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from nst_export.calibration import calibration_photos
 from nst_export.graph import style_graph
 from nst_rt.model import PREFIX
 from nst_train.network import NetworkConfig, StyleNetwork
+from tests import measuring
 from tests.cuda.echo import echo_model
 from tests.cuda.machine import CudaMachine, make_machine
 from tests.tensorrt.bindings import TensorRt, make_tensorrt
@@ -32,6 +34,20 @@ def repeatable() -> Iterator[None]:
     yield
     torch.set_num_threads(threads)
     torch.set_rng_state(state)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def all_imported() -> None:
+    if measuring.MEASURED:
+        measuring.import_all()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def measured_where_it_tells(request: pytest.FixtureRequest) -> Iterator[None]:
+    folder = request.path.parent.relative_to(Path(__file__).parent).as_posix()
+    pauses = measuring.MEASURED and folder in measuring.ELSEWHERE
+    with measuring.paused() if pauses else nullcontext():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
