@@ -32,6 +32,8 @@ from nst_train.network import NetworkConfig, StyleNetwork
 WIDTHS = (0.25, 0.5, 1.0)
 SIZES = ((192, 192), (512, 512), (1024, 1024), (1500, 2000))
 """Heights and widths, from that of the smallest tiles on."""
+LARGE = 10**6
+"""Pixels from which the fixed part no longer counts."""
 MIB = 1 << 20
 ENGINES = (("openvino", "fp32"), ("openvino", "bf16"), ("onnxruntime", "fp32"))
 
@@ -106,6 +108,7 @@ def measure_one(candidate: Candidate, size: tuple[int, int], threads: int) -> di
         "variant": candidate.variant,
         "width": candidate.width,
         "size": f"{width}x{height}",
+        "pixels": pixels,
         "MiB": round(taken / MIB, 1),
         "bytes per pixel": round(taken / pixels, 1),
         "estimate": round(estimate, 1),
@@ -116,15 +119,14 @@ def measure_one(candidate: Candidate, size: tuple[int, int], threads: int) -> di
 def summarize(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """By engine: bytes per pixel as a linear function of the width, and what is beyond estimates.
 
-    The line is laid through the largest picture of each width, of the variant that takes most.
+    The line is laid through the most that large pictures of each width take.
     """
     found = []
     for engine, precision in dict.fromkeys((row["engine"], row["precision"]) for row in rows):
         own = [row for row in rows if (row["engine"], row["precision"]) == (engine, precision)]
-        largest = max(own, key=lambda row: row["MiB"])["size"]
         most: dict[float, float] = {}
         for row in own:
-            if row["size"] == largest:
+            if row["pixels"] >= LARGE:
                 most[row["width"]] = max(row["bytes per pixel"], most.get(row["width"], 0.0))
         slope, base = np.polyfit(list(most), list(most.values()), 1) if len(most) > 1 else (0, 0)
         found.append(
@@ -153,7 +155,8 @@ def session_memory(fused: bool, threads: int, results: Path) -> None:
         rows = [measure_one(*one, threads) for one in measure.progress(work, "painting")]
     summary = summarize(rows)
     measure.write_results("session_memory", facts, {"summary": summary, "rows": rows}, results)
-    measure.show(facts, measure.markdown(rows), measure.markdown(summary))
+    columns = [name for name in rows[0] if name != "pixels"]
+    measure.show(facts, measure.markdown(rows, columns), measure.markdown(summary))
     if any(row["most MiB beyond the estimate"] > ENGINE_BYTES / MIB for row in summary):
         sys.exit(1)
 

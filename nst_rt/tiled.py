@@ -25,7 +25,7 @@ from nst_rt.tiles import Tiling, tiling
 
 logger = logging.getLogger(__name__)
 
-ENGINE_BYTES = 6 * 2**20
+ENGINE_BYTES = 12 * 2**20
 """Memory that an engine takes beside `Session.memory_per_pixel`, whatever the size of a tile; an
 upper bound of what `benchmarks/session_memory.py` measures."""
 

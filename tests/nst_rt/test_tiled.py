@@ -153,5 +153,5 @@ def test_what_no_part_fits_is_refused_with_what_it_needs(steady_style, model_pat
 
 
 def test_memory_of_the_painting_and_of_the_engine_is_set_aside() -> None:
-    assert pixels_within(10 * 2**20, 1000, 1000, 100) == (4 * 2**20 - 3_000_000) // 100
+    assert pixels_within(20 * 2**20, 1000, 1000, 100) == (8 * 2**20 - 3_000_000) // 100
     assert pixels_within(2**20, 10, 10, 100) == 0

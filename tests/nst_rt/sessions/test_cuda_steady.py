@@ -62,8 +62,8 @@ def test_picture_that_does_not_fit_is_painted_in_parts(cuda_machine, steady) -> 
     import numpy as np
     from nst_rt import Stylizer
     logging.basicConfig(stream=sys.stdout, format="%(message)s")
-    photo = np.random.default_rng(0).integers(0, 256, (1200, 900, 3), np.uint8)
-    with Stylizer(sys.argv[1], device="cuda", size="full", max_memory=12_900_000) as stylizer:
+    photo = np.random.default_rng(0).integers(0, 256, (1800, 1200, 3), np.uint8)
+    with Stylizer(sys.argv[1], device="cuda", size="full", max_memory=25_500_000) as stylizer:
         print((stylizer(photo) == photo).all())
     """
     ended = cuda_machine.run(code, steady.with_name("echo.onnx"))
