@@ -16,6 +16,14 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def black_webp(width: int, height: int) -> bytes:
+    """A lossless WebP of one color, the same for all sizes but for the size, of 14 bits a side."""
+    data = bytearray(encoded(Image.new("RGB", (1, 1)), "WEBP", lossless=True))
+    (bits,) = struct.unpack_from("<I", data, 21)
+    struct.pack_into("<I", data, 21, bits | (width - 1) | (height - 1) << 14)
+    return bytes(data)
+
+
 def png16(values: np.ndarray) -> bytes:
     """Write a 16-bit PNG of H×W gray, ×2, ×3 or ×4 numbers by hand: Pillow writes gray only."""
     height, width, channels = np.atleast_3d(values).shape
