@@ -14,12 +14,13 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from nst_rt.atomic import replace_file
 from nst_rt.cache import engines_folder
+from nst_rt.engines.eviction import least_used, mark_used
 from nst_rt.engines.key import EngineKey
 from nst_rt.errors import NstError, OutputError, ProviderError, shown
 from nst_rt.lock import wait_for_lock
@@ -152,8 +153,7 @@ def _warn_once(text: str) -> None:
 
 
 def _load(folder: Path, build: Callable[[Path | None], T]) -> T:
-    with suppress(OSError):
-        (folder / _BUILT).touch()  # the engine that was used last is evicted last
+    mark_used(folder / _BUILT)
     logger.info("the engine is loaded from %s", shown(folder))
     return build(folder)
 
@@ -210,9 +210,8 @@ def _record_engine(folder: Path, key: EngineKey) -> None:
 
 def _evict(folders: Iterator[Path], count: int) -> None:
     """Delete all but the folders that were used last."""
-    used = sorted((file.stat().st_mtime, file.parent) for f in folders for file in f.glob(_BUILT))
-    for _, folder in used[:-count]:
-        shutil.rmtree(folder, ignore_errors=True)
+    for record in least_used((file for one in folders for file in one.glob(_BUILT)), count):
+        shutil.rmtree(record.parent, ignore_errors=True)
 
 
 def _write(file: Path, record: dict[str, Any]) -> bool:

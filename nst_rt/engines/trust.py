@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nst_rt.atomic import replace_file
 from nst_rt.cache import engines_folder
+from nst_rt.engines.eviction import delete_least_used, mark_used
 from nst_rt.engines.rebuild_command import rebuild_command
 from nst_rt.engines.side_car import EngineFacts, side_car_path
 from nst_rt.errors import ModelError, shown
@@ -21,6 +22,8 @@ from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
 
 logger = logging.getLogger(__name__)
 
+KEPT = 1000
+"""Notes of engines that are kept: those that were built or loaded last."""
 SHOWN = 16
 """Digits of a hash that a message shows."""
 
@@ -75,6 +78,7 @@ def check_trust(engine: Path, facts: EngineFacts, *, trusted: bool = False) -> N
                     if place == note
                     else f"make that folder yours alone (chmod go-w, chown), or {vouch}",
                 )
+        mark_used(note)
     except (OSError, RuntimeError) as error:
         where = shown(built) if isinstance(error, OSError) else "a cache, as the user has no home"
         raise ModelError(
@@ -97,6 +101,7 @@ def record_built(engine: Path, facts: EngineFacts) -> None:
             private_folder(place)
         replace_file(file, (json.dumps(note, indent=1) + "\n").encode())
         restrict_to_owner(file)
+        delete_least_used(folder.glob("*.json"), KEPT)
     except (OSError, RuntimeError) as error:
         logger.warning(
             "%s: cannot be noted as built by you (%s), so loading it takes trust_engine=True "

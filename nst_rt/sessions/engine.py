@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from nst_rt.engines.cache import writable_folder
+from nst_rt.engines.eviction import delete_least_used, mark_used
 from nst_rt.engines.key import BuildTarget
 from nst_rt.engines.rebuild_command import size_error
 from nst_rt.engines.side_car import EngineFacts
-from nst_rt.errors import ModelError, ProviderError
+from nst_rt.errors import ModelError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.context import CudaContext
 from nst_rt.nvidia.engine import Engine, Launch
@@ -25,6 +26,9 @@ from nst_rt.sessions.missing import missing_engine
 from nst_rt.sessions.options import Precision
 from nst_rt.sessions.staged_tensors import ExtraTensors
 
+KERNELS_KEPT = 32
+"""Files of kernels that are kept when an engine is opened: those that were used last."""
+
 
 class EngineSession(GpuSession):
     """One engine. The caller must trust it: it is code.
@@ -38,7 +42,7 @@ class EngineSession(GpuSession):
         assert model.engine is not None
         facts, self._model = model.engine, model
         if precision not in ("auto", facts.precision):
-            raise ProviderError(
+            raise ModelError(
                 f"this engine computes in {facts.precision}, {precision} was asked for",
                 path=model.path,
                 cure="build another from its checkpoint or style with --precision",
@@ -122,4 +126,9 @@ def _kernels_of(model: ModelFile, fit: Fit) -> Path | None:
     """Return the file of an engine's kernels for this GPU, driver and version; None if unkept."""
     target = BuildTarget(fit.title, fit.gpu.name, fit.gpu.capability, fit.driver.version)
     folder = writable_folder("kernels")
-    return folder / f"{model.sha256[:16]}-{target.digest}.bin" if folder else None
+    if folder is None:
+        return None
+    file = folder / f"{model.sha256[:16]}-{target.digest}.bin"
+    mark_used(file)
+    delete_least_used(folder.glob("*.bin"), KERNELS_KEPT)
+    return file

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nst_rt.engines import trust
 from nst_rt.engines.trust import check_integrity, check_trust, record_built
 from nst_rt.errors import ModelError
 from tests.nst_rt.engines.test_side_car import FACTS as WAVE
@@ -43,6 +44,23 @@ def test_engine_that_was_built_here_is_trusted() -> None:
     assert "--trust-engine" in str(caught.value)
     record_built(ENGINE, FACTS)
     check_trust(ENGINE, FACTS)
+
+
+def test_notes_of_engines_that_are_used_stay(cache: Path, monkeypatch) -> None:
+    monkeypatch.setattr(trust, "KEPT", 3)
+    built = [replace(FACTS, engine_sha256=digit * 64) for digit in "01234"]
+    for age, facts in enumerate(built[:3]):
+        record_built(ENGINE, facts)
+        note = cache / f"engines/built/{facts.engine_sha256}.json"
+        os.utime(note, (age, age))
+    check_trust(ENGINE, built[0])
+    for facts in built[3:]:
+        record_built(ENGINE, facts)
+    for facts in (built[0], *built[3:]):
+        check_trust(ENGINE, facts)
+    for facts in built[1:3]:
+        with pytest.raises(ModelError, match=UNKNOWN):
+            check_trust(ENGINE, facts)
 
 
 def test_another_engine_under_the_same_name_is_not() -> None:

@@ -211,6 +211,7 @@ def test_devices_and_precisions(machine: EngineMachine, tmp_path: Path) -> None:
         assert line.startswith(f"UsageError 2: {engine}: an engine runs on the GPU"), ended.err
         assert "give the .onnx file that it was built from" in line
     assert (auto, cuda, same) == ("cuda", "cuda", "fp16")
+    assert other.startswith("ModelError 4: ")
     assert "this engine computes in fp16, fp32 was asked for; build another" in other
 
 

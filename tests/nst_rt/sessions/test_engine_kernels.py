@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nst_rt.sessions.engine import KERNELS_KEPT
 from tests.cuda.scripts import OPEN
 from tests.tensorrt.machine import RTX, EngineMachine, stand_in_engine
 
@@ -60,6 +62,21 @@ def test_another_gpu_or_engine_has_kernels_of_its_own(
     other = stand_in_engine(tmp_path / "other.engine", machine, data=engine.read_bytes() + b" ")
     machine.run(PAINT, other, "10", before=OPEN)
     assert len(kept(tmp_path)) == 3
+
+
+def test_kernels_used_least_are_deleted(
+    machine: EngineMachine, engine: Path, tmp_path: Path
+) -> None:
+    machine.run(PAINT, engine, "10", before=OPEN)
+    (own,) = kept(tmp_path)
+    folder = tmp_path / "cache/engines/kernels"
+    os.utime(folder / own, (0, 0))
+    for number in range(KERNELS_KEPT + 2):
+        (folder / f"{number}.bin").write_bytes(b"kernels")
+        os.utime(folder / f"{number}.bin", (number + 1, number + 1))
+    machine.run(PAINT, engine, "10", before=OPEN)
+    others = {f"{number}.bin" for number in range(3, KERNELS_KEPT + 2)}
+    assert set(kept(tmp_path)) == {own, *others}
 
 
 def test_kernels_of_no_use_begin_anew(machine: EngineMachine, engine: Path, tmp_path: Path) -> None:
