@@ -32,7 +32,7 @@ from nst_train.painting import read_painting
 from nst_train.perceptual import PerceptualNetwork, load_features
 
 OTHER_LAYERS = ("relu1_2", "relu2_2", "relu3_3")
-"""Of the perceptual network that trained no style of ours: Johnson's layers, to the third block."""
+"""Layers of the network that trained no style of ours: Johnson's, to the third block."""
 
 Box = tuple[int, int, int, int]
 
@@ -55,13 +55,13 @@ class Judge:
 
     @torch.no_grad()
     def distance(self, picture: NDArray[np.uint8]) -> float:
-        """Mean relative Gram distance of a picture, uint8 H×W×3, to the painting."""
+        """Return the mean relative Gram distance of a picture, uint8 H×W×3, to the painting."""
         x = torch.tensor(picture).permute(2, 0, 1)[None].float() / 255
         return style_loss(self.perceptual(x, list(self.grams)), self.grams).item()
 
 
 def judges(style: Style, other: PerceptualNetwork) -> list[Judge]:
-    """The network that trained the style, and one that did not."""
+    """Return the network that trained the style, and one that did not."""
     config = style.config
     painting = read_painting(Path(config.style), long_side=config.style_size)
     own = load_features(config.features)
@@ -74,7 +74,7 @@ def judges(style: Style, other: PerceptualNetwork) -> list[Judge]:
 def compare(
     style: Style, judging: Sequence[Judge], peer: NDArray[np.uint8], photo: NDArray[np.uint8]
 ) -> list[dict[str, Any]]:
-    """Distances of the photo, the peer's picture and our painting of that photo at its size."""
+    """Return distances of the photo, the peer's picture and our painting of that photo."""
     height, width = peer.shape[:2]
     resized = Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS)
     here = np.array(resized)
@@ -99,7 +99,7 @@ def compare(
 
 
 def read(path: Path, box: Box | None = None) -> NDArray[np.uint8]:
-    """A picture, or the part of it from (left, top) to (right, bottom)."""
+    """Return a picture, or the part of it from (left, top) to (right, bottom)."""
     pixels = read_picture(path).rgb
     if box is None:
         return pixels

@@ -37,12 +37,12 @@ SIZES = ((512, 512), (720, 1280))
 OURS, EAGER, NAIVE, DIRECT = "Stylizer", "PyTorch eager", "ONNX Runtime naive", "OpenVINO direct"
 COMPILED, SAME_FILE = "torch.compile", "ONNX Runtime same file"
 GOALS = {EAGER: 4.5, NAIVE: 2.5, DIRECT: 0.97}
-"""How many times as fast `Stylizer` has to be, on a CPU with bf16 instructions."""
+"""Factors by which `Stylizer` has to be faster, on a CPU with bf16 instructions."""
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
 def eager(network: Any) -> PaintFunction:
-    """PyTorch in float32; `network` may be compiled."""
+    """Return PyTorch in float32; `network` may be compiled."""
 
     @torch.inference_mode()
     def painter(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -52,13 +52,13 @@ def eager(network: Any) -> PaintFunction:
 
 
 def same_file(model: Path, threads: int) -> PaintFunction:
-    """ONNX Runtime on the shipped file."""
+    """Return ONNX Runtime on the shipped file."""
     session: Any = _session(str(model), threads)
     return lambda image: session.run(None, {"image": image[None]})[0][0]
 
 
 def naive(network: StyleNetwork, threads: int) -> PaintFunction:
-    """ONNX Runtime on a plain float32 export, pictures converted by NumPy around it.
+    """Return ONNX Runtime on a plain float32 export, pictures converted by NumPy around it.
 
     Sizes have to be multiples of 4, since nothing pads.
     """
@@ -74,7 +74,7 @@ def naive(network: StyleNetwork, threads: int) -> PaintFunction:
 
 
 def plain_export(network: StyleNetwork) -> bytes:
-    """The network as PyTorch's own exporter writes it, float32 N×3×H×W in [0, 1], any H and W."""
+    """Export as PyTorch's own exporter does: float32 N×3×H×W in [0, 1], any H and W."""
     file, free = io.BytesIO(), {2: "height", 3: "width"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is called the legacy exporter; the other needs more
@@ -92,7 +92,7 @@ def plain_export(network: StyleNetwork) -> bytes:
 
 
 def direct(model: Path, threads: int, precision: str) -> PaintFunction:
-    """OpenVINO on the shipped file, its tensors shared with ours."""
+    """Return OpenVINO on the shipped file, its tensors shared with ours."""
     options = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
@@ -114,7 +114,7 @@ def compare_speed(
     image: NDArray[np.uint8],
     rounds: int,
 ) -> dict[str, Any]:
-    """Times of all painters on one picture, PSNR against `reference`, and how often ours wins."""
+    """Time all painters on one picture, with PSNR against `reference` and how often ours wins."""
     expected = reference(image)[None]
     quality = {
         name: compare("PyTorch", expected, painter(image).copy()[None]).psnr

@@ -3,7 +3,7 @@
     python -m benchmarks.cuda_forms
 
 The real onnxruntime-gpu opens and runs each form over stand-ins for NVIDIA's libraries: no GPU is
-needed, and nothing is said of speed. Bytes are those that its operators read and write once,
+needed, and speed is not measured. Bytes are those that its operators read and write once,
 half-precision features above all; what cuDNN moves inside of a convolution is not seen.
 """
 
@@ -31,11 +31,11 @@ from tests.cuda.compiler import find_compiler
 from tests.cuda.machine import CudaMachine, make_machine
 
 SITE_CACHE = Path(__file__).parents[1] / ".pytest_cache/d/cuda"
-"""Where the tests keep onnxruntime-gpu."""
+"""The folder where the tests keep onnxruntime-gpu."""
 SIZE = (1080, 1920)
 _BYTES = {"float16": 2, "float": 4, "uint8": 1, "int64": 8}
 _FREE = ("Reshape", "Squeeze", "Unsqueeze")
-"""Operators that name the same bytes anew."""
+"""Operators that move no bytes."""
 _LAUNCHES = ("kernel", "cudnnBackendExecute", "cudnnAddTensor", "cudnnReduceTensor")
 _LAUNCHES += ("cudnnBatchNormalizationForwardTraining", "cudnnBatchNormalizationForwardInference")
 _LAUNCHES += ("cublasSgemm_v2", "cublasSgeam", "cudaMemsetAsync", "copy device to device")
@@ -74,14 +74,14 @@ RUN = """
     nodes = [event["args"] for event in events if event["name"].endswith("_kernel_time")]
     print(json.dumps(nodes[len(nodes) // 2 :]))
 """
-"""Runs a model twice and tells of every node of the second run."""
+"""A script that runs a model twice and prints every node of the second run."""
 
 Node = dict[str, Any]
 Shapes = Sequence[dict[str, list[int]]]
 
 
 def bytes_of(node: Node) -> int:
-    """What one operator reads and writes."""
+    """Return how many bytes one operator reads and writes."""
     kind = node["op_name"]
     if kind in _FREE:
         return 0
@@ -123,7 +123,7 @@ def _size(tensors: Shapes) -> int:
 
 
 def _library() -> Path:
-    """The operators for CUDA, by the compiler that the tests find."""
+    """Return the operators for CUDA, built by the compiler that the tests find."""
     cache = SITE_CACHE.with_name("nvcc")
     cache.mkdir(exist_ok=True)
     os.environ.setdefault("NVCC", str(find_compiler(cache)))

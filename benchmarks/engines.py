@@ -2,8 +2,8 @@
 
     python -m benchmarks.engines
 
-TensorRT-RTX builds on any machine and says what its engine will take: no GPU is needed, and nothing
-is said of speed.
+TensorRT-RTX builds on any machine and reports what its engine will take: no GPU is needed, and the
+speed is not measured.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MIB = 2**20
 
 
 def variants() -> list[tuple[str, str, EngineOptions]]:
-    """What is built: the largest picture, in words what else is special, and the options."""
+    """Return the builds: the largest picture, what else is special in words, and the options."""
     found = [(name, "", EngineOptions(largest=size)) for name, size in SIZES.items()]
     high = SIZES["1080p"]
     found += [
@@ -40,7 +40,7 @@ def variants() -> list[tuple[str, str, EngineOptions]]:
 
 
 def row_of(style: str, largest: str, special: str, options: EngineOptions) -> dict[str, Any]:
-    """Build one engine and say what it takes."""
+    """Build one engine and return its memory and size."""
     with tempfile.TemporaryDirectory() as folder:
         portable = replace(options, backend="tensorrt-rtx")
         facts = build_engine(style, Path(folder, "x.engine"), portable).facts

@@ -1,4 +1,4 @@
-"""What the programs share: facts of the machine, interleaved timing, results and tables.
+"""The base of all programs: facts of the machine, interleaved timing, results and tables.
 
 Times of different runs are never divided by each other: other work on the machine moves them by
 half, while ratios within one run stay put. So candidates take turns, and what is reported is the
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 def machine(*, threads: int) -> dict[str, Any]:
-    """What a reader has to know of the machine; nothing that names it or its folders."""
+    """Return the facts of the machine that a reader needs; none names it or its folders."""
     info = cpuinfo()
     flags = instruction_sets(info)
     return {
@@ -91,7 +91,7 @@ def interleave(
 
 
 def summarize(seconds: Mapping[str, Sequence[float]], *, baseline: str) -> list[dict[str, Any]]:
-    """Per candidate: median, quartiles and minimum in ms, and how often as fast as `baseline`."""
+    """Return per candidate median, quartiles and minimum in ms, and its speed over `baseline`."""
     rows = []
     for name, values in seconds.items():
         low, middle, high = np.percentile(np.array(values) * 1e3, (25, 50, 75))
@@ -108,12 +108,12 @@ def summarize(seconds: Mapping[str, Sequence[float]], *, baseline: str) -> list[
 
 
 def median_ratio(slow: Sequence[float], fast: Sequence[float]) -> float:
-    """Median of the ratios slow ÷ fast of single rounds."""
+    """Return the median of the ratios slow ÷ fast of single rounds."""
     return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
 def markdown(rows: Sequence[Row], columns: Sequence[str] | None = None) -> str:
-    """A Markdown table of `rows`; `columns` picks and orders, by default all of the first row."""
+    """Return a Markdown table of `rows`; `columns` are by default those of the first row."""
     if not rows:
         return "(no rows)"
     names = list(columns or rows[0])
@@ -148,13 +148,13 @@ def show(facts: Mapping[str, Any], *tables: str) -> None:
 
 
 def progress(items: Sequence[T], label: str) -> Iterator[T]:
-    """`items`, with a bar on a terminal's standard error while they are gone through."""
+    """Yield `items`, with a bar on a terminal's standard error."""
     with click.progressbar(items, label=label, file=sys.stderr) as bar:
         yield from bar
 
 
 def run(command: click.Command) -> None:
-    """Run a program; an error of ours is one line."""
+    """Run a program; report an error of ours in one line."""
     try:
         command()
     except NstError as error:

@@ -48,7 +48,7 @@ def photo_rows(
     photos: Sequence[Path],
     sizes: Iterable[tuple[int, int]],
 ) -> list[dict[str, Any]]:
-    """Per size and painter: largest difference to the network in levels, and PSNR in dB."""
+    """Return per size and painter the largest difference to the network in levels, and PSNR."""
     rows = []
     for index, (height, width) in enumerate(sizes):
         photo = photos[index % len(photos)]
@@ -73,7 +73,7 @@ def flat_rows(
     painters: dict[str, PaintFunction],
     sizes: Iterable[tuple[int, int]],
 ) -> list[dict[str, Any]]:
-    """Per flat picture and painter: whether the network stays finite and the size is kept.
+    """Return per flat picture and painter whether the network stays finite and the size kept.
 
     For information also the difference to the network, and how far the painting is from flat.
     """
@@ -100,7 +100,7 @@ def flat_rows(
 
 
 def failures(photos: Iterable[dict[str, Any]], flat: Iterable[dict[str, Any]]) -> list[str]:
-    """A line for each row that is not good enough."""
+    """Return a line for each row that is not good enough."""
     lines = [
         f"{row['painter']} at {row['size']}: {row['largest']} levels, {row['psnr']:.1f} dB"
         for row in photos
@@ -119,7 +119,7 @@ def failures(photos: Iterable[dict[str, Any]], flat: Iterable[dict[str, Any]]) -
 
 
 def summarize(style: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The worst of all sizes, per painter."""
+    """Return the worst of all sizes, per painter."""
     summaries = []
     for name in dict.fromkeys(row["painter"] for row in rows):
         mine = [row for row in rows if row["painter"] == name]
@@ -138,7 +138,7 @@ def summarize(style: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]
 
 
 def session_painter(model: Path, threads: int) -> PaintFunction:
-    """ONNX Runtime on the file, as any program would use it."""
+    """Return ONNX Runtime on the file, as any program would use it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -146,7 +146,7 @@ def session_painter(model: Path, threads: int) -> PaintFunction:
 
 
 def _is_finite(network: StyleNetwork, image: NDArray[np.uint8]) -> bool:
-    """Whether the network gives numbers, before rounding to levels hides what is none."""
+    """Return whether the network's output is finite, before rounding to levels hides it."""
     height, width = (size + missing(size) for size in image.shape[1:3])
     color = torch.from_numpy(image[0, 0, 0]).float() / 255
     return bool(torch.isfinite(network(color.view(1, 3, 1, 1).expand(1, 3, height, width))).all())
@@ -158,7 +158,7 @@ def _is_finite(network: StyleNetwork, image: NDArray[np.uint8]) -> bool:
 @measure.threads_option
 @measure.results_option
 def parity(styles: tuple[str, ...], photos: Path, threads: int, results: Path) -> None:
-    """Hold shipped models against their networks."""
+    """Compare shipped models with their networks."""
     torch.set_num_threads(threads)
     facts = measure.machine(threads=threads)
     files = find_photos(photos)

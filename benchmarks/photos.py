@@ -42,7 +42,7 @@ BSD100 = (
 
 
 def named_photos(content: Path, bsd100: Path, *, count: int = 20) -> list[Path]:
-    """The first `count` of the twenty, taken from both folders in turn.
+    """Return the first `count` of the twenty, taken from both folders in turn.
 
     Raises:
         InputError: one of them is absent.
@@ -56,6 +56,6 @@ def named_photos(content: Path, bsd100: Path, *, count: int = 20) -> list[Path]:
 
 
 def fit(path: Path, height: int, width: int) -> NDArray[np.uint8]:
-    """The photo's largest centred part of that shape, resized; uint8 H×W×3 RGB."""
+    """Return the photo's largest centred part of that shape, resized; uint8 H×W×3 RGB."""
     image = Image.fromarray(read_picture(path).rgb)
     return np.array(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))

@@ -1,4 +1,4 @@
-"""How good is a painting? What explicit optimization of the same picture needs to be as good.
+"""How good is a painting? As good as how many steps of explicit optimization of the picture?
 
     python -m benchmarks.quality starry-night --paintings DIR --features FILE[,FILE] \
         --content DIR --bsd100 DIR
@@ -37,11 +37,11 @@ MARKS = (10, 20, 30, 50, 100)
 
 
 class _EnoughError(Exception):
-    """As many closure calls as were asked for."""
+    """All closure calls were made."""
 
 
 class Records:
-    """Measurements on disk, one JSON line each, found by what they depend on."""
+    """Measurements on disk, one JSON line each, keyed by what they depend on."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,7 +63,7 @@ class Records:
 
 
 def objective_of(loss: FastLoss, photo: Tensor) -> Callable[[Tensor], Tensor]:
-    """The training objective of pictures that paint `photo`, 1×3×H×W in [0, 1]."""
+    """Return the training objective of pictures that paint `photo`, 1×3×H×W in [0, 1]."""
     target = loss.content_features(photo)
 
     def objective(image: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def objective_of(loss: FastLoss, photo: Tensor) -> Callable[[Tensor], Tensor]:
 def optimization_curve(
     objective: Callable[[Tensor], Tensor], photo: Tensor, calls: int
 ) -> list[float]:
-    """Best value after each of `calls` closure calls of L-BFGS; the first is the photo's own.
+    """Return the best value after each of `calls` closure calls; the first is the photo's own.
 
     The picture is not clamped between steps, which would spoil the curvature that L-BFGS keeps.
     """
@@ -109,7 +109,7 @@ def optimization_curve(
 
 
 def equal_calls(curve: Sequence[float], value: float) -> float:
-    """After how many calls a falling curve reaches `value`, interpolated; infinite if never."""
+    """Return the calls after which a falling curve reaches `value`, interpolated, or infinity."""
     for index, reached in enumerate(curve):
         if reached <= value:
             if index == 0:
@@ -127,7 +127,7 @@ def measure_style(
     records: Records,
     device: torch.device = CPU,
 ) -> list[dict[str, Any]]:
-    """One row per photo: the painting's objective and the curve of the same picture."""
+    """Return a row per photo: the painting's objective and the curve of the same picture."""
     loss = style.loss(device)
     style.network.to(device)
     identity = style.objective_identity(loss)
@@ -142,7 +142,7 @@ def measure_style(
 
 
 def summarize(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Medians over the photos of one style and size; "calls" is what the painting equals."""
+    """Return medians over the photos of one style and size, and the calls a painting equals."""
     paintings = [row["painting"] for row in rows]
     curves = [row["curve"] for row in rows]
     curve = [statistics.median(values) for values in zip(*curves, strict=True)]

@@ -43,13 +43,13 @@ main()
 
 
 def import_cost() -> tuple[float, list[str]]:
-    """Seconds that `import nst_rt` takes after `import numpy`, and the modules that it loads."""
+    """Return the seconds of `import nst_rt` after `import numpy`, and the modules it loads."""
     found = json.loads(_python("-c", _IMPORT).stdout)
     return found["seconds"], found["loaded"]
 
 
 def help_cost() -> tuple[float, list[str]]:
-    """Seconds of wall time of `nst-rt --help`, the interpreter's included, and what is loaded."""
+    """Return the seconds of `nst-rt --help`, the interpreter's included, and what is loaded."""
     modules = json.loads(_python("-c", _HELP).stderr.splitlines()[-1])
     began = time.perf_counter()
     _python("-c", "from nst_rt.program import main; main()", "--help")
@@ -57,19 +57,19 @@ def help_cost() -> tuple[float, list[str]]:
 
 
 def empty_cost() -> tuple[float, list[str]]:
-    """Seconds of wall time of an interpreter that does nothing."""
+    """Return the seconds of an interpreter that does nothing."""
     began = time.perf_counter()
     _python("-c", "")
     return time.perf_counter() - began, []
 
 
 def heavy(modules: Sequence[str]) -> list[str]:
-    """The heavy packages among loaded modules."""
+    """Return the heavy packages among loaded modules."""
     return [name for name in HEAVY if name in modules]
 
 
 def rows_of(rounds: int) -> list[dict[str, Any]]:
-    """Median times of `rounds` fresh interpreters each, and what heavy modules they loaded."""
+    """Return median times of `rounds` fresh interpreters each, and their heavy modules."""
     costs = {
         "import nst_rt": import_cost,
         "nst-rt --help": help_cost,

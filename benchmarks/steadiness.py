@@ -7,8 +7,8 @@ moved back onto the first; mean squared difference of values in 0…1 where both
 et al. 2018, "Learning Blind Video Temporal Consistency" (arXiv 1808.00449), define it. Flicker: how
 much paintings of a fixed camera change from one frame to the next where the video does not, in
 levels; drift: the same over ten frames. A blurred painting would do well in all, so its detail is
-held against that of frames painted one by one. The steady file is timed beside the plain one in the
-same rounds, and held against PyTorch in float32 on the frames, as they are and at a seventh of
+compared with that of frames painted one by one. The steady file is timed beside the plain one in
+the same rounds, and compared with PyTorch in float32 on the frames, as they are and at a seventh of
 their brightness.
 """
 
@@ -42,30 +42,30 @@ from nst_train.style_file import load_style
 VIDEO, SINGLE, SMOOTHED, FLOWED = "the video", "frame by frame", "smoothed", "smoothed, flow"
 SMOOTHING, FLOW = 0.9, 0.5
 MAX_LEVELS = 20
-"""Levels by which what is moved by the true flow may differ: beyond is hidden in one frame."""
+"""Most levels by which a pixel moved by the true flow may differ; beyond, it is hidden."""
 STILL = 1
-"""Levels up to which a pixel of the video, its neighbours averaged in, is as it was before."""
+"""Most levels by which a pixel of the video, averaged with its neighbours, is unchanged."""
 LONG = 10
-"""Frames over which drift is measured, as flicker is over one."""
+"""Frames over which drift is measured; flicker is measured over one."""
 DIM = 0.15
 SPEED_SIZE = (720, 1280)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two frames and where each pixel of the first is in the second."""
+    """Two frames and the place of each pixel of the first in the second."""
 
     name: str
     first: Pixels
     second: Pixels
     grid: NDArray[np.float32]
-    """x and y in the second frame, H×W×2."""
+    """Coordinates x and y in the second frame, H×W×2."""
     mask: NDArray[np.bool_]
-    """Where both show the same."""
+    """Mask of the pixels at which both show the same."""
 
 
 def read_pairs(folder: Path) -> list[Pair]:
-    """Every NAME_flow10_kitti.png of a folder with NAME_frame10.png and NAME_frame11.png."""
+    """Read every NAME_flow10_kitti.png of a folder with NAME_frame10.png and NAME_frame11.png."""
     files = sorted(folder.glob("*_flow10_kitti.png"))
     if not files:
         raise InputError("holds no NAME_flow10_kitti.png", path=folder)
@@ -73,7 +73,7 @@ def read_pairs(folder: Path) -> list[Pair]:
 
 
 def read_pair(file: Path) -> Pair:
-    """Masked are unknown flow, what leaves the frame, what is hidden, and motion boundaries."""
+    """Read a pair without unknown flow, hidden or leaving pixels, and motion boundaries."""
     name = file.name.removesuffix("_flow10_kitti.png")
     first, second = (
         read_picture(file.with_name(f"{name}_frame{number}.png")).rgb for number in (10, 11)
@@ -93,18 +93,18 @@ def read_pair(file: Path) -> Pair:
 
 
 def moved(picture: Pixels, grid: NDArray[np.float32]) -> Pixels:
-    """The picture sampled at `grid`."""
+    """Return the picture sampled at `grid`."""
     return cv2.remap(picture, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def warping_error(first: Pixels, second: Pixels, pair: Pair) -> float:
-    """Mean squared difference, values in 0…1, where the mask is set."""
+    """Return the mean squared difference, values in 0…1, where the mask is set."""
     difference = (moved(second, pair.grid).astype(np.float64) - first) / 255
     return float((difference[pair.mask] ** 2).mean())
 
 
 def still_pixels(frames: Sequence[Pixels], apart: int = 1) -> list[NDArray[np.bool_]]:
-    """Where the video is as it was `apart` frames before, for every frame that has one there."""
+    """Return masks of pixels that are as they were `apart` frames before, a frame each."""
     luminance = [
         cv2.GaussianBlur(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), (3, 3), 0) for frame in frames
     ]
@@ -113,7 +113,7 @@ def still_pixels(frames: Sequence[Pixels], apart: int = 1) -> list[NDArray[np.bo
 
 
 def flicker(frames: Sequence[Pixels], still: Sequence[NDArray[np.bool_]], apart: int = 1) -> float:
-    """Mean change over `apart` frames in levels, where nothing should change."""
+    """Return the mean change over `apart` frames in levels, where nothing should change."""
     change, count = 0.0, 0
     for one, other, mask in zip(frames, frames[apart:], still, strict=False):
         change += float(np.abs(one[mask].astype(np.int16) - other[mask]).sum())
@@ -122,7 +122,7 @@ def flicker(frames: Sequence[Pixels], still: Sequence[NDArray[np.bool_]], apart:
 
 
 def detail(frames: Sequence[Pixels]) -> float:
-    """Mean difference of neighbouring pixels in levels."""
+    """Return the mean difference of neighbouring pixels in levels."""
     differences = [
         np.abs(np.diff(frame.astype(np.int16), axis=axis)).mean()
         for frame in frames
@@ -132,7 +132,7 @@ def detail(frames: Sequence[Pixels]) -> float:
 
 
 def painters_of(stylizer: Stylizer) -> dict[str, Callable[[], PaintFunction]]:
-    """What paints a video from its first frame on, by name."""
+    """Return functions that begin to paint a video, by name."""
 
     def steady(flow: float) -> PaintFunction:
         return SteadyPainter(stylizer, smoothing=SMOOTHING, flow=flow).paint_rgb
@@ -148,7 +148,7 @@ def painters_of(stylizer: Stylizer) -> dict[str, Callable[[], PaintFunction]]:
 def measure_style(
     stylizer: Stylizer, pairs: Sequence[Pair], clip: Sequence[Pixels], rounds: int
 ) -> list[dict[str, Any]]:
-    """A row per way to paint: warping error, flicker, drift, detail, speed."""
+    """Return a row per way to paint: warping error, flicker, drift, detail, speed."""
     ways = painters_of(stylizer)
     still, still_long, rows = still_pixels(clip), still_pixels(clip, LONG), []
     for name, begin in ways.items():
@@ -182,10 +182,10 @@ def measure_style(
     return rows
 
 
-def hold_against_network(
+def compare_with_network(
     network: StyleNetwork, painters: dict[str, PaintFunction], frames: Sequence[Pixels]
 ) -> list[dict[str, Any]]:
-    """Lowest PSNR against PyTorch over the frames, as they are and dim."""
+    """Return the lowest PSNR against PyTorch over the frames, as they are and dim."""
     rows = []
     for light, share in (("as it is", 1.0), ("dim", DIM)):
         lowest = dict.fromkeys(painters, 99.0)
@@ -200,7 +200,7 @@ def hold_against_network(
 
 
 def read_clip(file: Path) -> list[Pixels]:
-    """Every frame of a video, uint8 H×W×3."""
+    """Return every frame of a video, uint8 H×W×3."""
     with av.open(str(file)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
@@ -251,7 +251,7 @@ def steadiness(
             rows = measure_style(plain, pairs, video, rounds)
             both: dict[str, PaintFunction] = {"plain file": plain, "steady file": steady}
             network, _ = load_style(card.file("checkpoint"))
-            parity = hold_against_network(network, both, [pair.first for pair in pairs])
+            parity = compare_with_network(network, both, [pair.first for pair in pairs])
             image = fit(files[0], *SPEED_SIZE)
             calls = {name: partial(painter, image) for name, painter in both.items()}
             seconds = measure.interleave(calls, rounds=rounds)

@@ -31,18 +31,18 @@ class Style:
     """First digits of the checkpoint's SHA-256."""
 
     def loss(self, device: torch.device = CPU) -> FastLoss:
-        """The training objective in float32."""
+        """Return the training objective in float32."""
         return style_objective(self.config, device, exact=True)
 
     def objective_identity(self, loss: FastLoss) -> str:
-        """Equal for two objectives that give equal numbers, whatever network was trained."""
+        """Return a hash that objectives share if they give equal numbers for any network."""
         painting = hashlib.sha256(Path(self.config.style).read_bytes()).hexdigest()
         facts = (painting, self.config.style_size, repr(loss.objective), loss.perceptual.identity)
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
 def shipped(name: str) -> zoo.Card:
-    """The card of a shipped style.
+    """Return the card of a shipped style.
 
     Raises:
         UsageError: there is no such style.
@@ -54,7 +54,7 @@ def shipped(name: str) -> zoo.Card:
 
 
 def load(name_or_path: str, *, paintings: Path, features: Sequence[str]) -> Style:
-    """Read a style. Its checkpoint says the painting's name, not where this machine keeps it.
+    """Read a style; its checkpoint names the painting, `paintings` holds it.
 
     Args:
         name_or_path: a shipped style's name, or a checkpoint.

@@ -1,4 +1,4 @@
-"""The steps that one photo passes, each timed alone: for comparing two states of the code.
+"""Times of the steps of one photo, each alone, for comparing two states of the code.
 
 python -m pytest benchmarks --benchmark-autosave
 python -m pytest benchmarks --benchmark-compare
@@ -22,7 +22,7 @@ Timed = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def photo() -> NDArray[np.uint8]:
-    """Two megapixels, uint8 1228×1638×3."""
+    """Return two megapixels, uint8 1228×1638×3."""
     portrait = calibration_photos()[0]
     return np.ascontiguousarray(np.resize(portrait, (1228, 1638, 3)))
 

@@ -41,7 +41,7 @@ NEVER = 10**6
 WARMUP = 2
 """Steps at the start that are not timed."""
 EVALUATED = 8
-"""Crops on which both networks are held against each other in the end."""
+"""Crops on which both networks are compared at the end."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def plain(config: FastConfig, turns: Connection) -> None:
 
 @torch.no_grad()
 def final_loss(config: FastConfig, network: torch.nn.Module) -> float:
-    """Mean objective in float32 on crops cut in another way than those of the training."""
+    """Return the mean objective in float32 on other crops than those of the training."""
     loss = style_objective(config, torch.device("cpu"), exact=True)
     pool = _pool(config, config.seed + 1)
     batches = CropBatches(pool, batch=1, seed=config.seed)
@@ -124,7 +124,7 @@ def alternate(
 
 
 def side_by_side(config: FastConfig) -> dict[str, list[Turn]]:
-    """All turns of "ours" and "plain", each in a fresh process."""
+    """Return all turns of "ours" and "plain", each in a fresh process."""
     context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         sides = {}
@@ -140,7 +140,7 @@ def side_by_side(config: FastConfig) -> dict[str, list[Turn]]:
 
 
 def speed_rows(turns: Mapping[str, Sequence[Turn]], epoch: int) -> list[dict[str, Any]]:
-    """Step times and their ratio in the first epoch of `epoch` steps and in the later ones."""
+    """Return step times and their ratio in the first epoch of `epoch` steps and in later ones."""
     rows = []
     steps = len(turns["ours"])
     for name, part in (
@@ -162,7 +162,7 @@ def speed_rows(turns: Mapping[str, Sequence[Turn]], epoch: int) -> list[dict[str
 
 
 def loss_rows(turns: Mapping[str, Sequence[Turn]], epoch: int) -> list[dict[str, Any]]:
-    """Training losses of the last epoch, and the objective in float32 after the last step."""
+    """Return training losses of the last epoch, and the objective in float32 at the end."""
     rows = []
     last = {side: statistics.mean(turn.loss for turn in turns[side][-epoch:]) for side in turns}
     final = {side: turns[side][-1].final for side in turns}

@@ -29,38 +29,38 @@ from nst_rt.errors import NstError, UsageError
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif")
 MS = Fraction(1, 1000)
-"""Matroska counts in these; MP4 counts in the source's own unit."""
+"""Time unit of Matroska; MP4 counts in the source's own unit."""
 _UNTAGGED = (0, 2)
 
 Packet = tuple[Fraction, Fraction, Fraction, str]
-"""Presentation time, decoding time and duration in seconds, and a hash of the bytes."""
+"""A packet: presentation time, decoding time and duration in seconds, hash of the bytes."""
 
 
 @dataclass
 class Contents:
-    """What is in a video file, read with PyAV alone."""
+    """Contents of a video file, read with PyAV alone."""
 
     times: list[Fraction] = field(default_factory=list)
     last: Fraction = Fraction(0)
     duration: Fraction = Fraction(0)
-    """Of the whole file, where its header says it."""
+    """Duration of the whole file, where its header has it."""
     size: tuple[int, int] = (0, 0)
     aspect: Fraction = Fraction(1)
     rotation: float = 0
     tags: tuple[int, int, int, int] = (2, 2, 2, 0)
     tracks: list[tuple[str, str | None, list[Packet]]] = field(default_factory=list)
-    """Kind, language and packets of every track of sound and text."""
+    """Kind, language and packets of every audio and subtitle track."""
 
     @property
     def end(self) -> Fraction:
-        """When all is over: a header may forget the last frame, or a text that stays on."""
+        """End of the last track: a header may leave out the last frame, or a text that stays."""
         packets = (one for _, _, track in self.tracks for one in track)
         ends = [time + duration for time, _, duration, _ in packets]
         return max([self.duration, *ends, *(time + self.last for time in self.times[-1:])])
 
 
 def contents(path: Path) -> Contents:
-    """Decode the largest video stream and read all packets of sound and text."""
+    """Decode the largest video stream and read all packets of audio and subtitles."""
     found = Contents()
     cover = av.stream.Disposition.attached_pic
     with av.open(str(path)) as container:
@@ -99,8 +99,8 @@ def _aspect(video: Any) -> Fraction:
 
 def _tags(frame: Any) -> tuple[int, int, int, int]:
     numbers = (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range)
-    matrix, primaries, transfer, told = map(int, numbers)
-    return matrix, primaries, transfer, told
+    matrix, primaries, transfer, levels = map(int, numbers)
+    return matrix, primaries, transfer, levels
 
 
 def _packet(packet: Any) -> Packet:
@@ -114,7 +114,7 @@ def _packet(packet: Any) -> Packet:
 
 
 def row_of(source: Contents, painted: Contents, name: str, suffix: str) -> dict[str, Any]:
-    """What is kept and what is not."""
+    """Return what is kept and what is not."""
     tick = MS if suffix in (".mkv", ".webm") else Fraction(0)
     faults = []
     shifts = [abs(a - b) for a, b in zip(source.times, painted.times, strict=False)]
@@ -150,18 +150,18 @@ def row_of(source: Contents, painted: Contents, name: str, suffix: str) -> dict[
 
 
 def _tagged_as(source: Contents, painted: Contents) -> bool:
-    """All tags are set, those that the source had are the same; RGB becomes limited YUV."""
-    told = zip(source.tags[:3], painted.tags[:3], strict=True)
+    """Return whether all tags are set and the source's are kept; RGB becomes limited YUV."""
+    pairs = zip(source.tags[:3], painted.tags[:3], strict=True)
     if source.tags[0] == 0:
         return painted.tags[3] == 1
-    same = all(ours == theirs for theirs, ours in told if theirs not in _UNTAGGED)
+    same = all(ours == theirs for theirs, ours in pairs if theirs not in _UNTAGGED)
     return same and not set(painted.tags) & {0, 2} - {source.tags[3]}
 
 
 def _compare_tracks(
     source: Contents, painted: Contents, tick: Fraction, *, matroska: bool
 ) -> tuple[int, list[str]]:
-    """How many packets were copied, and the tracks that are not what they were."""
+    """Return how many packets were copied, and the tracks that are not what they were."""
     faults, copied = [], 0
     if [track[0] for track in source.tracks] != [track[0] for track in painted.tracks]:
         return 0, ["tracks"]
@@ -187,7 +187,7 @@ def _compare_tracks(
 
 
 _NO_TEXT = hashlib.md5(b"\0\0").hexdigest()
-"""MP4's way of clearing the screen."""
+"""Bytes of MP4's subtitle that clears the screen."""
 
 
 def paint(clip: Path, target: Path, style: str) -> None:

@@ -27,7 +27,7 @@ from nst_rt.errors import NstError
 from nst_rt.pixels import Pixels
 
 GOAL_MIB = 1.0
-"""Rise per 10,000 frames that is taken for none."""
+"""Greatest rise per 10,000 frames that counts as none."""
 EVERY = 100
 WIDTH, HEIGHT = 64, 48
 
@@ -56,7 +56,7 @@ def wandering_grey(frames: int) -> Iterator[Pixels]:
 
 
 def measured(clip: Path, target: Path, style: str) -> dict[str, Any]:
-    """Paint in a fresh interpreter: frames, seconds, and bytes held after so many frames."""
+    """Paint in a fresh interpreter; return frames, seconds, and bytes held after so many frames."""
     command = [sys.executable, "-c", _PAINT, str(clip), str(target), style, str(EVERY)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -66,7 +66,7 @@ def measured(clip: Path, target: Path, style: str) -> dict[str, Any]:
 
 
 def rise_mib(seen: list[tuple[int, int]]) -> float:
-    """MiB per 10,000 frames of the straight line through the second half."""
+    """Return MiB per 10,000 frames of the straight line through the second half."""
     frames, held = np.array(seen[len(seen) // 2 :], float).T
     return float(np.polyfit(frames, held, 1)[0]) * 10_000 / (1 << 20)
 

@@ -49,7 +49,7 @@ def moving_noise() -> Iterator[Pixels]:
 
 
 def decoded(path: Path) -> list[str]:
-    """Of every frame when it is shown and a hash of its pixels."""
+    """Return every frame's time and a hash of its pixels."""
     with av.open(str(path)) as container:
         return [
             f"{frame.pts * frame.time_base} {hashlib.md5(frame.to_ndarray().tobytes()).hexdigest()}"
@@ -65,7 +65,7 @@ def start(clip: Path, target: Path, style: str, *options: str) -> subprocess.Pop
 
 
 def finished(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    """The result of a conversion that was left alone."""
+    """Return the result of a conversion that was left alone."""
     out, err = process.communicate()
     if process.returncode:
         raise NstError(f"nst-rt video ended with {process.returncode} ({err.decode().strip()})")
@@ -74,13 +74,13 @@ def finished(process: subprocess.Popen[bytes]) -> dict[str, Any]:
 
 
 def kept_frames(folder: Path) -> int:
-    """How many frames the finished parts of an unfinished job hold."""
+    """Return how many frames the finished parts of an unfinished job hold."""
     notes = [json.loads(note.read_bytes()) for note in folder.glob("0*.json")]
     return sum(note["frames"] for note in notes)
 
 
 class Trial:
-    """Conversions that are killed and resumed, beside one that is not."""
+    """A series of conversions that are killed and resumed, beside one that is not."""
 
     def __init__(self, folder: Path, style: str, seed: int) -> None:
         pictures = moving_noise()
@@ -94,7 +94,7 @@ class Trial:
         self.target = folder / "killed.mp4"
 
     def run(self, kills: int) -> list[dict[str, Any]]:
-        """One conversion, killed at most `kills` times: a row for each process."""
+        """Run one conversion, killed at most `kills` times; return a row for each process."""
         rows: list[dict[str, Any]] = []
         self.target.unlink(missing_ok=True)
         while True:
@@ -111,7 +111,7 @@ class Trial:
             return [*rows, {"killed": False, "painted at last": painted, "same": same}]
 
     def _kill(self, process: subprocess.Popen[bytes]) -> bool:
-        """Kill it at a random moment; whether it still ran."""
+        """Kill it at a random moment; return whether it still ran."""
         try:
             process.wait(self.chance.uniform(0, self.usual_s))
         except subprocess.TimeoutExpired:

@@ -46,7 +46,7 @@ RATE = 30
 """Frames a second of the clip."""
 
 Timed = tuple[float, float]
-"""Seconds on the clock and of the processors."""
+"""Seconds of wall time and of processor time."""
 
 
 def timed(work: Callable[[], object]) -> Timed:
@@ -57,7 +57,7 @@ def timed(work: Callable[[], object]) -> Timed:
 
 
 class Stages:
-    """Every stage of a conversion, alone, over the same frames."""
+    """The stages of a conversion, each alone, over the same frames."""
 
     def __init__(self, clip: Path, stylizer: Stylizer, folder: Path) -> None:
         self.reader, self.folder, self.clip = VideoReader(clip), folder, clip
@@ -101,7 +101,7 @@ class Stages:
 
 
 def sleeping_pipeline(items: int) -> float:
-    """Seconds that a pipeline of stages that sleep takes for an item."""
+    """Return the seconds that a pipeline of sleeping stages takes for an item."""
 
     def asleep(name: str) -> Callable[[Any], Any]:
         def work(item: Any) -> Any:
@@ -126,7 +126,7 @@ def sleeping_pipeline(items: int) -> float:
 
 
 def bounds(alone: dict[str, Timed], frames: int, cpus: int) -> dict[str, float]:
-    """Frames per second that no pipeline of these stages can pass."""
+    """Return the frames per second that no pipeline of these stages can pass."""
     return {
         "slowest stage alone": frames / max(wall for wall, _ in alone.values()),
         "processors": cpus * frames / sum(cpu for _, cpu in alone.values()),
@@ -204,7 +204,7 @@ def _row(
     frames: int,
     cpus: int,
 ) -> dict[str, Any]:
-    """One round: frames per second, the two runs of the whole around those of the parts."""
+    """Return the row of a round: frames per second of the parts, between two runs of the whole."""
     rate = 2 * frames / (together[0] + again[0])
     limits = bounds(alone, frames, cpus)
     return {

@@ -30,7 +30,7 @@ LIKENESS = (720, 1280)
 """Height and width of the pictures that every style paints."""
 EXAMPLES = Path(__file__).parents[2] / "examples/photos"
 BUDGET_S = {True: 240, False: 480}
-"""For --quick and in full; a step that has begun is not broken off."""
+"""Seconds with --quick (True) and in full; a step that has begun is not broken off."""
 
 
 @click.command()
@@ -59,7 +59,7 @@ def gpu(
     budget: int | None,
     results: Path,
 ) -> None:
-    """Time a shipped style on the first GPU beside PyTorch, and hold all of them against it."""
+    """Time a shipped style on the first GPU beside PyTorch, and compare all paintings with its."""
     if not torch.cuda.is_available():
         raise ProviderError("PyTorch finds no CUDA GPU", cure="run it on a machine with one")
     device = Device(torch.device("cuda", 0))
@@ -78,7 +78,7 @@ def gpu(
 
 
 class Program:
-    """Measures step after step, and keeps on the disk what it has by then."""
+    """A measurement of many steps, whose results are on disk after each."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class Program:
         self.limits = (0.0, 0.0)
 
     def run(self, photo: Path, budget: Budget) -> None:
-        """All steps, the most important first."""
+        """Run all steps, the most important first."""
         style = Style(self.style, self.device, self.scratch)
         self.limits = ceilings(self.device)
         first, *more = SIZES[:2] if self.quick else SIZES
@@ -164,7 +164,7 @@ class Program:
 
 
 def _table(rows: list[Row]) -> str:
-    """A table of what was measured; errors are told below it."""
+    """Return a table of the measurements, without the errors."""
     columns = dict.fromkeys(key for row in rows for key in row if key != "error")
     return measure.markdown([row for row in rows if "psnr" in row], list(columns))
 

@@ -14,7 +14,7 @@ from nst_export.verification import compare
 from nst_rt.pixels import Pixels
 
 KINDS = {"fps": "on_device", "fps pageable": "from_pageable", "fps pinned": "from_pinned"}
-"""Columns, and what is timed for them."""
+"""Columns, and the attributes of a `Way` that are timed for them."""
 Row = dict[str, Any]
 
 
@@ -27,7 +27,7 @@ def speed(
     floor_s: float,
     budget: Budget,
 ) -> list[Row]:
-    """A row for each way at the size of a picture; one that does not work has the reason."""
+    """Return a row for each way at a picture's size; one that does not work has the reason."""
     device, size = style.device, f"{image.shape[2]}x{image.shape[1]}"
     expected = _exact(style, image)
     rows: dict[str, Row] = {}
@@ -57,7 +57,7 @@ def speed(
 
 
 def parity(style: Style, image: Pixels, makers: Mapping[str, Maker], budget: Budget) -> list[Row]:
-    """How near each of our ways comes to PyTorch in float32."""
+    """Return how near each of our ways comes to PyTorch in float32."""
     rows: list[Row] = []
     expected = _exact(style, image)
     for name, maker in makers.items():
@@ -103,7 +103,7 @@ def _time(
 
 
 def _fill(way: Way, device: Device) -> None:
-    """Let a way have all the memory that it will have."""
+    """Run a way until it holds all its memory."""
     for _ in range(IN_FLIGHT + 1):
         way.from_pageable()
         way.from_pinned()

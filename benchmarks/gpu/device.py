@@ -1,4 +1,4 @@
-"""The GPU under measurement, as PyTorch reaches it. "cpu" in its place is for trying this out."""
+"""The GPU under measurement, through PyTorch; "cpu" in its place is for tests."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nst_rt.nvidia.driver import query_driver
 
 
 class Device:
-    """Where pictures are painted."""
+    """The device that paints."""
 
     def __init__(self, place: torch.device) -> None:
         self.place = place
         self.is_gpu = place.type == "cuda"
 
     def facts(self) -> dict[str, Any]:
-        """What a reader has to know of it."""
+        """Return the facts that readers of results need."""
         driver = query_driver()
         gpu = driver.gpus[0] if driver.gpus else None
         return {
@@ -42,7 +42,7 @@ class Device:
         return torch.cuda.current_stream(self.place).cuda_stream if self.is_gpu else 0
 
     def free_bytes(self) -> int:
-        """GPU memory that nobody holds, after PyTorch has given back what it does not need."""
+        """Return the free GPU memory, after PyTorch has returned what it does not need."""
         if not self.is_gpu:
             return 0
         gc.collect()
@@ -51,16 +51,16 @@ class Device:
         return torch.cuda.mem_get_info(self.place)[0]
 
     def pinned(self, tensor: Tensor) -> Tensor:
-        """A copy in pinned memory of the host."""
+        """Return a copy in pinned memory of the host."""
         return tensor.pin_memory() if self.is_gpu else tensor.clone()
 
     def event(self) -> Any:
-        """An event of PyTorch's current stream."""
+        """Return an event of PyTorch's current stream."""
         return torch.cuda.Event() if self.is_gpu else _Done()
 
 
 class Addressed:
-    """A uint8 tensor as the place in memory that it is, for code that knows no PyTorch."""
+    """A uint8 tensor as a place in memory, for code that knows no PyTorch."""
 
     def __init__(self, tensor: Tensor) -> None:
         assert tensor.dtype == torch.uint8
@@ -75,7 +75,7 @@ class Addressed:
 
 
 class _Done:
-    """The event of a device that has always finished."""
+    """The event of a device that has always finished: the CPU."""
 
     def record(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What painting one picture takes at the least, whatever paints it."""
+"""The least work and time that painting one picture takes, whatever paints it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmarks.gpu.timing import seconds_per_frame
 from nst_train.network import ResidualBlock, StyleNetwork
 
 SIDE = 8192
-"""Of the matrices that are multiplied."""
+"""Side of the matrices that are multiplied."""
 COPIED = 2**30
-"""Bytes."""
+"""Bytes that are copied."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Work:
     macs: int
     """Multiplications with an addition."""
     bytes: int
-    """float16 activations: every convolution and normalization reads and writes once."""
+    """Bytes of float16 activations: every convolution and normalization reads and writes once."""
 
     def floor_s(self, operations_per_s: float, bytes_per_s: float) -> float:
         return max(2 * self.macs / operations_per_s, self.bytes / bytes_per_s)
@@ -54,7 +54,7 @@ def work(network: StyleNetwork, height: int, width: int) -> Work:
 
 
 def ceilings(device: Device) -> tuple[float, float]:
-    """Operations per second of a large float16 product, bytes per second of a large copy."""
+    """Measure operations per second of a large float16 product, bytes per second of a copy."""
     place = device.place
     a, b = (torch.randn(SIDE, SIDE, device=place, dtype=torch.float16) for _ in range(2))
     product = seconds_per_frame(lambda: a @ b, device)

@@ -1,4 +1,4 @@
-"""Times of frames that are painted in streams, and how much of the program's own time is left."""
+"""Times of frames that are painted in streams, and the program's budget of time."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from benchmarks import measure
 from benchmarks.gpu.device import Device
 
 SECONDS = 0.4
-"""How long one candidate paints in one round."""
+"""Time that one candidate paints in one round."""
 LATENCIES = 200
-"""Pictures that are painted one by one, at most; fewer where they take longer than `SECONDS`."""
+"""Most pictures that are painted one by one; fewer where they take longer than `SECONDS`."""
 
 Frame = Callable[[], object]
-"""Paints one picture, or begins to."""
+"""A function that paints one picture, or begins to."""
 
 
 def rates(
     frames: dict[str, Frame], device: Device, rounds: int
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Median seconds per picture of each candidate, taking turns; and why others have none."""
+    """Return each candidate's median seconds per picture, taking turns, and why others failed."""
     failed: dict[str, str] = {}
     calls, counts = {}, {}
     for name, frame in frames.items():
@@ -43,7 +43,7 @@ def rates(
 
 
 def latency(run: Frame) -> dict[str, float]:
-    """Milliseconds of single pictures, one after the other, host to host."""
+    """Return milliseconds of single pictures, one after the other, host to host."""
     seconds: list[float] = []
     until = time.perf_counter() + 2 * SECONDS
     while len(seconds) < LATENCIES and (len(seconds) < 20 or time.perf_counter() < until):
@@ -55,7 +55,7 @@ def latency(run: Frame) -> dict[str, float]:
 
 
 def seconds_per_frame(frame: Frame, device: Device, least: int = 20) -> float:
-    """Of the second half of some calls; the first half warms up."""
+    """Return the seconds of a frame in the second half of some calls; the first warms up."""
     batch = _batch(frame, least, device)
     batch()
     began = time.perf_counter()
@@ -64,7 +64,7 @@ def seconds_per_frame(frame: Frame, device: Device, least: int = 20) -> float:
 
 
 class Budget:
-    """Seconds that the program may take: steps that would not fit are left out, and named.
+    """The seconds that the program may take: steps that would not fit are left out, and named.
 
     A step is expected to take as long as the last one of its kind did.
     """
@@ -75,7 +75,7 @@ class Budget:
         self.left_out: list[str] = []
 
     def allows(self, kind: str, what: str, guess_s: float) -> bool:
-        """Whether a step of a kind still fits; `guess_s` is for the first of its kind."""
+        """Return whether a step of a kind still fits; `guess_s` is for the first of its kind."""
         expected = self._known.get(kind, guess_s)
         left = self._until - self._clock()
         if expected <= left:
@@ -85,7 +85,7 @@ class Budget:
 
     @contextmanager
     def step(self, kind: str) -> Iterator[None]:
-        """Take the time of a step."""
+        """Time a step."""
         began = self._clock()
         try:
             yield
@@ -102,7 +102,7 @@ class _TurnFailedError(Exception):
 
 
 class _Turn:
-    """A candidate's turn, whose failure has its name."""
+    """A context of one candidate's turn, which adds its name to a failure."""
 
     def __init__(self, name: str, call: Callable[[], None]) -> None:
         self._name, self._call = name, call
@@ -115,7 +115,7 @@ class _Turn:
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what went wrong."""
+    """Return the first line of what went wrong."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

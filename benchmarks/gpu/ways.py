@@ -58,7 +58,7 @@ class Style:
 
     @cached_property
     def exact(self) -> OnTensor:
-        """PyTorch in float32: what all are held against."""
+        """PyTorch in float32, the reference of all ways."""
         return on_torch(self.network, torch.float32, self.device)
 
     def one_size(self, height: int, width: int, flavour: Flavour = "fp16") -> Path:
@@ -68,13 +68,13 @@ class Style:
         return self._written(kind, partial(graph, size=(height, width)), flavour=flavour)
 
     def formed(self, name: str, height: int, width: int) -> Path:
-        """A form of the model, for pictures of this size alone."""
+        """Write a form of the model, for pictures of this size alone."""
         form = FORMS[name]
         graph = partial(half_graph, form=form, size=(height, width))
         return self._written(f"{name}-{width}x{height}", graph, layout=form.layout)
 
     def fused(self) -> Path:
-        """The model with operators of our own, for pictures of any size."""
+        """Write the model with operators of our own, for pictures of any size."""
         return self._written("fused", fused_graph, variant="fused")
 
     def _written(self, kind: str, graph: Callable[..., ModelProto], **facts: str) -> Path:
@@ -89,7 +89,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Maker:
-    """How a way is opened for a style and a size, and about how long that takes."""
+    """A function that opens a way for a style and a size, and about how long that takes."""
 
     kind: Literal["torch", "session"]
     make: Callable[[Style, int, int], Any]
@@ -109,7 +109,7 @@ class Maker:
 
 
 def on_torch(network: StyleNetwork, dtype: torch.dtype, device: Device) -> OnTensor:
-    """PyTorch's way, on pictures that are on the device."""
+    """Return PyTorch's way, on pictures that are on the device."""
     twin = StyleNetwork(network.config).to(device.place).eval()
     twin.load_state_dict(network.state_dict())
     twin = twin.to(dtype)
@@ -124,7 +124,7 @@ def on_torch(network: StyleNetwork, dtype: torch.dtype, device: Device) -> OnTen
 
 
 def compiled(style: Style, height: int, width: int) -> OnTensor:
-    """PyTorch's compiler with CUDA graphs, in float16, channels_last."""
+    """Return PyTorch's compiler with CUDA graphs, in float16, channels_last."""
     half = on_torch(style.network, torch.float16, style.device)
     # fixed sizes: else the second size would be compiled for any size, which is slower
     fast: OnTensor = torch.compile(half, mode="reduce-overhead", dynamic=False)
@@ -137,7 +137,7 @@ def compiled(style: Style, height: int, width: int) -> OnTensor:
 
 
 def file_session(flavour: str, device: str = "cuda") -> Callable[[Style, int, int], Any]:
-    """Our session on a shipped file."""
+    """Return a maker of our session on a shipped file."""
 
     def make(style: Style, height: int, width: int) -> Any:
         return open_session(read_model(style.card.file(flavour)), SessionOptions(device=device))  # type: ignore[arg-type]
@@ -146,12 +146,12 @@ def file_session(flavour: str, device: str = "cuda") -> Callable[[Style, int, in
 
 
 def fused_session(style: Style, height: int, width: int) -> Any:
-    """Our session on a file with operators of our own, which are compiled first."""
+    """Open our session on a file with operators of our own, which are compiled first."""
     return open_session(read_model(style.fused()), SessionOptions(device="cuda"))
 
 
 def form_session(name: str) -> Callable[[Style, int, int], Any]:
-    """Our session on a form of the model."""
+    """Return a maker of our session on a form of the model."""
 
     def make(style: Style, height: int, width: int) -> Any:
         return open_session(
@@ -162,14 +162,14 @@ def form_session(name: str) -> Callable[[Style, int, int], Any]:
 
 
 def one_size_session(style: Style, height: int, width: int) -> Any:
-    """Our session on a file of this size alone."""
+    """Open our session on a file of this size alone."""
     return open_session(read_model(style.one_size(height, width)), SessionOptions(device="cuda"))
 
 
 def engine_session(
     backend: BackendName, flavour: Flavour = "fp16"
 ) -> Callable[[Style, int, int], Any]:
-    """Our session on an engine of this size alone, built here."""
+    """Return a maker of our session on an engine of one size, which it builds."""
 
     def make(style: Style, height: int, width: int) -> Any:
         from nst_export.engine import EngineOptions, build_engine
@@ -207,16 +207,16 @@ MAKERS: dict[str, Maker] = {
         "session", file_session("fp16", "tensorrt"), 60
     ),
 }
-"""By what tables call them, the most important first."""
+"""All ways by their names in tables, the most important first."""
 FORM_MAKERS = {
     f"nst-rt, ONNX Runtime CUDA, form of one size: {name}": Maker("session", form_session(name))
     for name in FORMS
 }
-"""What the graph could look like as well (docs/decisions/0017-cuda-forms.md)."""
+"""Other forms of the graph (docs/decisions/0017-cuda-forms.md)."""
 
 
 def torch_way(painter: OnTensor, image: Pixels, device: Device) -> Way:
-    """PyTorch on one picture."""
+    """Return PyTorch's way on one picture."""
     host = torch.from_numpy(image)
     here = host.to(device.place)
     slots = itertools.cycle(_slots(host, device))
@@ -240,13 +240,13 @@ def torch_way(painter: OnTensor, image: Pixels, device: Device) -> Way:
 
 
 def _slots(host: Tensor, device: Device) -> Iterator[tuple[Tensor, Tensor, Any]]:
-    """For each picture in flight: where it lies, where its painting goes, when that is there."""
+    """Yield for each picture in flight its buffer, that of its painting, and the event of both."""
     for _ in range(IN_FLIGHT):
         yield device.pinned(host), device.pinned(torch.empty_like(host)), device.event()
 
 
 def session_way(session: Any, image: Pixels, device: Device) -> Way:
-    """Our session on one picture."""
+    """Return our session's way on one picture."""
     here = torch.from_numpy(image).to(device.place)
     painting = torch.empty_like(here)
     places = Addressed(here), Addressed(painting)
@@ -265,7 +265,7 @@ def session_way(session: Any, image: Pixels, device: Device) -> Way:
 
 
 def from_pageable(session: Any, image: Pixels) -> Frame:
-    """From an array of NumPy's into new ones, several pictures in flight."""
+    """Return a function that paints NumPy's array into new ones, several pictures in flight."""
     waiting: deque[Any] = deque()
 
     def frame() -> object:
@@ -276,7 +276,7 @@ def from_pageable(session: Any, image: Pixels) -> Frame:
 
 
 def from_pinned(session: Any, image: Pixels) -> Frame:
-    """From buffers that the session hands out into others of them, several pictures in flight."""
+    """Return a function that paints between the session's buffers, several pictures in flight."""
     waiting: deque[Any] = deque()
     pairs = []
     for _ in range(IN_FLIGHT):

@@ -1,1 +1,1 @@
-"""What ours is measured against, where a peer is not simply a call of another library."""
+"""Peers to measure against that are not simply a call of another library."""

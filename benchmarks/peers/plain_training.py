@@ -42,7 +42,7 @@ class PlainTraining:
             self.painting_variation = variation(painting)
 
     def step(self, photos: Tensor, learning_rate: float) -> float:
-        """One update on N×3×H×W photos in [0, 1]; returns the loss before it."""
+        """Make one update on N×3×H×W photos in [0, 1]; return the loss before it."""
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
         self.optimizer.zero_grad()
@@ -120,20 +120,20 @@ class PlainStack(nn.Module):
 
 
 def gram(features: Tensor) -> Tensor:
-    """Gram matrices N×C×C of N×C×H×W features, divided by H·W."""
+    """Return Gram matrices N×C×C of N×C×H×W features, divided by H·W."""
     count, channels, height, width = features.shape
     rows = features.view(count, channels, height * width)
     return rows.bmm(rows.transpose(1, 2)) / (height * width)
 
 
 def distance(value: Tensor, target: Tensor) -> Tensor:
-    """‖value − target‖² ÷ ‖target‖², averaged over the batch."""
+    """Return ‖value − target‖² ÷ ‖target‖², averaged over the batch."""
     axes = tuple(range(1, value.dim()))
     return (F.mse_loss(value, target, reduction="none").sum(axes) / (target**2).sum(axes)).mean()
 
 
 def variation(x: Tensor) -> Tensor:
-    """Mean squared difference of neighbouring pixels."""
+    """Return the mean squared difference of neighbouring pixels."""
     rows = ((x[:, :, 1:] - x[:, :, :-1]) ** 2).mean()
     return rows + ((x[:, :, :, 1:] - x[:, :, :, :-1]) ** 2).mean()
 

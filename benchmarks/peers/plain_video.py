@@ -15,7 +15,7 @@ from nst_train.network import StyleNetwork
 
 @torch.inference_mode()
 def paint_video(network: StyleNetwork, source: Path, target: Path, *, bf16: bool) -> int:
-    """Paint every frame; sound and times are lost. Returns how many there were."""
+    """Paint every frame and return their number; sound and times are lost."""
     reader = cv2.VideoCapture(str(source))
     rate = reader.get(cv2.CAP_PROP_FPS)
     size = (int(reader.get(cv2.CAP_PROP_FRAME_WIDTH)), int(reader.get(cv2.CAP_PROP_FRAME_HEIGHT)))

@@ -192,7 +192,7 @@ class _StyleGraph(GraphBuilder):
                 count=self.pixels[level], epsilon=layer.norm.eps,
                 shift=self.shift if first else None,
             )  # fmt: skip
-            self.collected.append(used.told)
+            self.collected.append(used.statistics)
             # one multiplication and one addition, which engines do in one pass over the picture
             y = real
             factor, offset = affine(self, used, scale, shift, name)

@@ -38,7 +38,7 @@ class Mixed:
     """Mean, N×C×1×1, of the shifted convolution output where there is a shift."""
     inverse: str
     """1/σ, N×C×1×1."""
-    told: str
+    statistics: str
     """Mean and 1/σ without a shift, N×2×C."""
 
 
@@ -108,7 +108,7 @@ def mixed_statistics(
     mean = _mixed(graph, given_mean, mean, f"{name}_used_mean")
     deviation = _mixed(graph, given_deviation, deviation, f"{name}_used_deviation")
     inverse = graph.op("Reciprocal", deviation, name=f"{name}_used_inverse")
-    return Mixed(mean, inverse, _told(graph, mean, inverse, name, shift))
+    return Mixed(mean, inverse, _unshifted(graph, mean, inverse, name, shift))
 
 
 def affine(
@@ -134,7 +134,7 @@ def affine(
     return factor, offset
 
 
-def _told(graph: GraphBuilder, mean: str, inverse: str, name: str, shift: Shift | None) -> str:
+def _unshifted(graph: GraphBuilder, mean: str, inverse: str, name: str, shift: Shift | None) -> str:
     if shift is not None:
         mean = graph.op("Add", mean, shift.means, name=f"{name}_told_unshifted")
     pair = graph.op("Concat", mean, inverse, name=f"{name}_told_pair", axis=3)

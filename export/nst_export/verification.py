@@ -81,10 +81,10 @@ def check_parity(
     Args:
         network: the reference, in evaluation mode.
         painter: paints with the exported model.
-        flavour: which bound holds.
+        flavour: the precision whose bound applies.
         sizes: heights and widths.
-        report: told every comparison as it is made.
-        progress: told the paintings as they begin, those of large sizes take their time.
+        report: called with every comparison as it is made.
+        progress: called as each painting begins; those of large sizes take their time.
 
     Raises:
         ParityError: a size falls short; the worst is named.
@@ -121,12 +121,12 @@ def check_given(
     """Paint photos of several sizes with statistics of another picture, through both.
 
     Args:
-        painter: what is held against `reference`, in the same bounds as in `check_parity`.
+        painter: the "steady" graph, within the bounds of `check_parity`.
         reference: the "apply" graph in float32.
         statistics: what both are given, 1×2×C.
-        flavour: which bound holds.
+        flavour: the precision whose bound applies.
         sizes: heights and widths.
-        report: told every comparison as it is made.
+        report: called with every comparison as it is made.
 
     Raises:
         ParityError: a size falls short; the worst is named.
