@@ -142,7 +142,9 @@ def new_like(array: Any, shape: tuple[int, ...]) -> Any:
     library = _library(array)
     if library == "torch":
         return array.new_empty(shape)
-    return sys.modules["cupy"].empty(shape, "uint8") if library == "cupy" else None
+    if library == "cupy":
+        return sys.modules["cupy"].empty(shape, "uint8")
+    return None
 
 
 def _library(array: Any) -> str:

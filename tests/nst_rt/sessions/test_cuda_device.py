@@ -175,6 +175,39 @@ def test_tensors_of_pytorch_become_tensors_in_order_in_its_current_stream(
     assert ended.out.splitlines() == ["Tensor torch.uint8 (1, 20, 30, 3)", "True"], ended.err
 
 
+def test_arrays_of_cupy_become_arrays_in_order_in_their_stream(cuda_machine, echo) -> None:
+    """CuPy's interface names the stream; it allocates on the GPU, as `cupy.empty` does."""
+    code = """
+    class Array(OnDevice):
+        @property
+        def shape(self):
+            return self.__cuda_array_interface__["shape"]
+
+    def empty(shape, dtype):
+        assert dtype == "uint8"
+        made = Array(shape)
+        made.__cuda_array_interface__["stream"] = int(stream.handle)
+        return made
+
+    Array.__module__ = "cupy._core.core"
+    sys.modules["cupy"] = type(sys)("cupy")
+    sys.modules["cupy"].empty = empty
+    stream = Stream(cuda)
+    given = empty(picture.shape, "uint8")
+    source = PinnedArray(cuda, picture.shape)
+    source.array[:] = picture
+    stream.upload(source, given.buffer)
+    painting = stylizer(given)
+    print(type(painting).__name__, painting.shape)
+    cuda.call(cuda.driver.cuStreamSynchronize, stream.handle)
+    address = painting.__cuda_array_interface__["data"][0]
+    there = (ctypes.c_uint8 * picture.size).from_address(address)
+    print((np.ctypeslib.as_array(there).reshape(picture.shape) == picture).all())
+    """
+    ended = cuda_machine.run(STYLIZER + code, echo, before=OPEN)
+    assert ended.out.splitlines() == ["Array (1, 20, 30, 3)", "True"], ended.err
+
+
 def test_many_arrays_in_turn_are_painted_each_in_its_place(cuda_machine, echo) -> None:
     code = """
     batch, source = OnDevice((12, 20, 30, 3)), PinnedArray(cuda, (12, 20, 30, 3))
