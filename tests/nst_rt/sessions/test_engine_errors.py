@@ -233,7 +233,7 @@ def test_packages_that_are_absent(
 def test_bindings_without_their_libraries(machine: EngineMachine, tmp_path: Path) -> None:
     engine = stand_in_engine(tmp_path / "x.engine", machine)
     ended = replace(machine, run_time=tmp_path).run(PAINT, engine, before=OPEN)
-    assert ended.out.startswith("ProviderError 5: TensorRT does not load (libnv"), ended.err
+    assert ended.out.startswith("MissingExtraError 5: TensorRT does not load (libnv"), ended.err
     assert ended.out.endswith('; pip install "nst-rt[tensorrt]"\n')
 
 
