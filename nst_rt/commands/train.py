@@ -82,19 +82,19 @@ def train() -> None:
 @_option(
     "--upsample", type=click.Choice(["nearest", "transposed"]), help="How the network enlarges."
 )
-@_option("--learning-rate", type=float, help="Its peak.")
+@_option("--learning-rate", type=float, help="Its peak, which a cosine lowers to 0.")
 @_option("--ema", type=float, help="Share of the average that each step keeps.")
 @_option("--initial", metavar="CHECKPOINT", help="Weights to start from.")
 @_option("--crops-per-photo", type=int, help="Different crops of each photo.")
-@_option("--seed", type=int, help="Of weights, crops and their order.")
+@_option("--seed", type=int, help="Decides weights, crops and their order.")
 @_option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), help="Arithmetic.")
 @_option("--device", help="auto, cpu, cuda, cuda:1, …")
 @_option("--threads", type=int, help="Threads of the arithmetic. [all cores]")
 @_option("--workers", type=int, help="Threads that read photos.")
-@_option("--cache-gib", type=float, help="Memory for content features.")
+@_option("--cache-gib", type=float, help="GiB of memory for crops and their content features.")
 @_option("--max-bad", type=float, help="Share of unreadable photos to put up with.")
-@_option("--checkpoint-every", type=int, metavar="STEPS", help="Between two checkpoints.")
-@_option("--sample-every", type=int, metavar="STEPS", help="Between two sample sheets.")
+@_option("--checkpoint-every", type=int, metavar="STEPS", help="Steps between two checkpoints.")
+@_option("--sample-every", type=int, metavar="STEPS", help="Steps between two sample sheets.")
 @_option(
     "--config",
     "config_file",
