@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 OPEN = """
-    import ctypes, os, sys
+    import ctypes, gc, os, sys
     from concurrent.futures import ThreadPoolExecutor
     import numpy as np
     from nst_rt.errors import NstError
@@ -23,6 +23,11 @@ OPEN = """
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         ctypes.CDLL("libcuda.so.1").cuMemGetInfo(ctypes.byref(free), ctypes.byref(total))
         return total.value - free.value
+
+    def resident():
+        gc.collect()
+        pages = open("/proc/self/statm").read().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def black(height, width):
         return np.zeros((1, height, width, 3), np.uint8)

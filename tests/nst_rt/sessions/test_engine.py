@@ -220,18 +220,21 @@ def test_a_stylizer_paints_arrays_on_the_gpu(machine: EngineMachine, engine: Pat
 
 def test_opened_and_closed_again_and_again(machine: EngineMachine, engine: Path) -> None:
     code = """
-    for _ in range(40):
+    rounds = 200
+    for number in range(rounds):
         session = opened(trust_engine=True)
-        session.run(picture)
+        session.run(black(64, 96))
         session.close()
         if used():
             print(used())
-    print("done")
+        if number == 20:
+            before = resident()
+    print("done", resident() - before < 2 * 2**20)
     """
     ended = machine.run(code, engine, before=OPEN, lazy=1)
-    assert ended.out == "done\n", ended.err
-    assert ended.count("cuStreamCreate") == ended.count("cuStreamDestroy") == 3 * 40
-    assert ended.count("destroy") == 4 * 40  # run time, engine, configuration, context
+    assert ended.out == "done True\n", ended.err
+    assert ended.count("cuStreamCreate") == ended.count("cuStreamDestroy") == 3 * 200
+    assert ended.count("destroy") == 4 * 200  # run time, engine, configuration, context
 
 
 def test_memory_follows_the_picture_and_ends_with_the_session(
