@@ -9,14 +9,13 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TextIO
 
 from nst_rt.current_file import current_file
 
 PROGRAM = "nst-rt"
 _OUR_LOGGERS = ("nst_rt", "nst_train", "nst_export")
-_METADATA_READER = "TiffImagePlugin"
+_METADATA_READER = "TiffImagePlugin.py"
 """Pillow's module that reads EXIF data too, of any format; it warns as if of the pixels."""
 
 
@@ -100,7 +99,7 @@ class Console:
         line: str | None = None,
     ) -> None:
         text, named = str(message).strip(), current_file()
-        if Path(filename).stem == _METADATA_READER:
+        if filename.endswith(_METADATA_READER):
             text = f"its metadata is damaged ({text.rstrip('.')})"
         if named:
             text = f"{named}: {text}"

@@ -17,7 +17,6 @@ from types import FrameType
 
 import click
 
-from nst_rt.atomic import DISK_FULL
 from nst_rt.commands.console import PROGRAM, Console, point_to_nothing
 from nst_rt.errors import NstError, OutOfMemoryError, OutputError
 from nst_rt.interruption import end_at_once, handle_signals
@@ -78,6 +77,8 @@ def _told(error: BaseException, console: Console) -> int:
 
 def as_known(error: BaseException) -> NstError | None:
     """The error that a person can act on, None for a defect of ours."""
+    from nst_rt.atomic import DISK_FULL  # not before it is needed: --help does without pathlib
+
     if isinstance(error, NstError):
         return error
     if isinstance(error, MemoryError):
