@@ -1,7 +1,7 @@
 """`nst-rt` as a program of its own, from its first line to its last.
 
-What a command does at a signal `nst_rt.commands.endings` says. While the commands are still loaded,
-and while Python shuts down after them, a signal would have Python show where it was.
+`nst_rt.commands.exit_codes` handles signals while a command runs. While the commands are still
+loaded, and while Python shuts down after them, a signal would have Python show where it was.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args
 
 from nst_rt.commands.console import Console
 from nst_rt.commands.conversion_report import hint_at_resuming, report_result, shown_progress
-from nst_rt.commands.endings import SOME_FAILED
+from nst_rt.commands.exit_codes import SOME_FAILED
 from nst_rt.commands.naming import STANDARD
 from nst_rt.commands.stdout import Results
 from nst_rt.errors import UsageError, shown

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nst_rt.commands.engine import (
+from nst_rt.commands.export_engine import (
     engine_options,
     export_engine,
     refuse_engine_options,

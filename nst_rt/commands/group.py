@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from nst_rt.commands.console import PROGRAM, Console
-from nst_rt.commands.endings import run_to_end
+from nst_rt.commands.exit_codes import run_to_end
 
 
 class LazyGroup(click.Group):

@@ -27,7 +27,7 @@ NOWHERE = (0, 0)
 Existing = Literal["refuse", "overwrite", "skip"]
 
 
-class Job(NamedTuple):
+class PaintingJob(NamedTuple):
     """A picture to paint and the place of its painting; "-" is a standard stream."""
 
     source: str
@@ -42,16 +42,16 @@ class Failure(NamedTuple):
 
 
 @dataclass
-class Plan:
+class PaintingPlan:
     """The jobs to paint, the inputs that failed, and the jobs whose paintings exist.
 
     `left_out` counts earlier paintings that a search found beside their photos; `into_folder` tells
     whether all paintings go into one folder of their own.
     """
 
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[PaintingJob] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    skipped: list[Job] = field(default_factory=list)
+    skipped: list[PaintingJob] = field(default_factory=list)
     left_out: int = 0
     into_folder: bool = False
 
@@ -68,8 +68,8 @@ def make_plan(
     existing: Existing = "refuse",
     in_place: bool = False,
     keep_ext: bool = False,
-    is_stale: Callable[[Job], bool] = lambda job: False,
-) -> Plan:
+    is_stale: Callable[[PaintingJob], bool] = lambda job: False,
+) -> PaintingPlan:
     """Find the pictures, name their paintings, and refuse what would lose any of them.
 
     Partial files of processes that died while writing into the same folders are removed.
@@ -104,7 +104,7 @@ def make_plan(
     return plan
 
 
-def _found(inputs: Sequence[str], naming: Naming) -> Plan:
+def _found(inputs: Sequence[str], naming: Naming) -> PaintingPlan:
     styles = {naming.style, *(card.name for card in zoo.cards())}
 
     def paintings(folder: Path, names: Iterable[str]) -> set[str]:
@@ -114,7 +114,7 @@ def _found(inputs: Sequence[str], naming: Naming) -> Plan:
         return known | {name for name in rest if is_marked(folder / name)}
 
     search = Search(avoid=naming.folder, paintings=paintings)
-    plan = Plan()
+    plan = PaintingPlan()
     for argument in dict.fromkeys(inputs):
         if argument == STANDARD:
             found: Iterable[Found | InputError] = [Found(STANDARD, STANDARD)]
@@ -122,7 +122,7 @@ def _found(inputs: Sequence[str], naming: Naming) -> Plan:
             found = search.find(argument)
         for one in found:
             if isinstance(one, Found):
-                plan.jobs.append(Job(one.path, naming.target(one)))
+                plan.jobs.append(PaintingJob(one.path, naming.target(one)))
             else:
                 plan.failures.append(Failure(argument, one))
     plan.left_out = search.left_out
@@ -130,11 +130,11 @@ def _found(inputs: Sequence[str], naming: Naming) -> Plan:
     return plan
 
 
-def _refuse_collisions(jobs: list[Job], *, keep_ext: bool) -> None:
+def _refuse_collisions(jobs: list[PaintingJob], *, keep_ext: bool) -> None:
     """Refuse two inputs with one output; drop repetitions of an input."""
     sources: dict[str, str] = {}
     parents: dict[Path, Path] = {}
-    kept: list[Job] = []
+    kept: list[PaintingJob] = []
     for job in jobs:
         target = Path(job.target)
         if target.parent not in parents:
@@ -148,7 +148,7 @@ def _refuse_collisions(jobs: list[Job], *, keep_ext: bool) -> None:
     jobs[:] = kept
 
 
-def _collision(other: str, job: Job, *, keep_ext: bool) -> UsageError:
+def _collision(other: str, job: PaintingJob, *, keep_ext: bool) -> UsageError:
     hopeless = keep_ext or Path(other).name == Path(job.source).name
     return UsageError(
         f"{shown(other)} and {shown(job.source)} would both become {shown(job.target)}",
@@ -156,7 +156,7 @@ def _collision(other: str, job: Job, *, keep_ext: bool) -> UsageError:
     )
 
 
-def _refuse_unknown_formats(jobs: list[Job]) -> None:
+def _refuse_unknown_formats(jobs: list[PaintingJob]) -> None:
     for job in jobs:
         if not has_format(job.target):
             raise UsageError(
@@ -164,7 +164,7 @@ def _refuse_unknown_formats(jobs: list[Job]) -> None:
             )
 
 
-def _protected(jobs: list[Job], *, in_place: bool) -> list[Job]:
+def _protected(jobs: list[PaintingJob], *, in_place: bool) -> list[PaintingJob]:
     """Return the jobs, after refusing outputs that are inputs or links to them unless `in_place`.
 
     With `in_place`, a link stays and the picture behind it is replaced.
@@ -184,7 +184,7 @@ def _protected(jobs: list[Job], *, in_place: bool) -> list[Job]:
                 f"the output {shown(job.target)} is the input {shown(source)}, or a link to it",
                 cure="choose another -o" if in_place else "choose another -o, or add --in-place",
             )
-        result.append(Job(job.source, os.path.realpath(job.target)))
+        result.append(PaintingJob(job.source, os.path.realpath(job.target)))
     return result
 
 
@@ -210,7 +210,9 @@ def _refuse_unwritable(folder: Path) -> None:
         raise OutputError("cannot be written into", path=nearest, cure="choose another -o")
 
 
-def _settle_existing(plan: Plan, existing: Existing, is_stale: Callable[[Job], bool]) -> None:
+def _settle_existing(
+    plan: PaintingPlan, existing: Existing, is_stale: Callable[[PaintingJob], bool]
+) -> None:
     """Skip, fail or keep the jobs whose output exists, apart from photos replaced in place."""
     present = [job for job in plan.jobs if job.target != STANDARD and os.path.lexists(job.target)]
     for job in present:
@@ -243,7 +245,7 @@ def _exists(target: str, count: int, existing: Existing) -> UsageError:
     return UsageError(f"exists already{others}", path=target, cure=cure)
 
 
-def _is_same(job: Job) -> bool:
+def _is_same(job: PaintingJob) -> bool:
     return _identity(job.source) == _identity(job.target) != NOWHERE
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nst_rt.commands.plan import Job
+from nst_rt.commands.plan import PaintingJob
 
 RECORD = ".nst-rt.jsonl"
 
@@ -37,7 +37,7 @@ class Provenance:
         text = json.dumps(self._get_recipe(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def is_stale(self, job: Job) -> bool:
+    def is_stale(self, job: PaintingJob) -> bool:
         """Whether the output is known to be made otherwise than from this input, by this recipe."""
         target = Path(job.target)
         if target.parent not in self._folders:
@@ -55,7 +55,7 @@ class Provenance:
                 return bool(noted.get("sha256") != _hash(job.source))
         return False
 
-    def note(self, job: Job) -> None:
+    def note(self, job: PaintingJob) -> None:
         """Remember what a painting in its place was made from, where that can be written."""
         target = Path(job.target)
         with suppress(OSError):

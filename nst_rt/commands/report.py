@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from nst_rt.commands.console import Console
 from nst_rt.commands.naming import STANDARD
-from nst_rt.commands.plan import Job, Plan
+from nst_rt.commands.plan import PaintingJob, PaintingPlan
 from nst_rt.commands.progress import terminal_bar
 from nst_rt.commands.stdout import Results
 from nst_rt.errors import OutputError, UsageError, shown
@@ -34,7 +34,7 @@ class Report:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: PaintingPlan,
         console: Console,
         results: Results,
         *,
@@ -52,7 +52,13 @@ class Report:
         self._lists_paths = not (as_json or console.quiet or terminal)
 
     def done(
-        self, job: Job, *, width: int, height: int, painted_at: tuple[int, int], seconds: float
+        self,
+        job: PaintingJob,
+        *,
+        width: int,
+        height: int,
+        painted_at: tuple[int, int],
+        seconds: float,
     ) -> None:
         """A painting is in its place, `width`x`height` pixels, after `seconds`.
 
@@ -77,7 +83,7 @@ class Report:
         self._console.error(message)
         self._record(input=source, error=message, code=code)
 
-    def skipped(self, job: Job) -> None:
+    def skipped(self, job: PaintingJob) -> None:
         """An output was there already."""
         self._count("skipped")
         self._record(input=job.source, output=job.target, skipped=True)

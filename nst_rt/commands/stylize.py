@@ -11,11 +11,11 @@ import click
 from nst_rt.commands.console import Console
 from nst_rt.commands.finite import FiniteRange
 from nst_rt.commands.naming import STANDARD
-from nst_rt.commands.painting import Encoding, Painter, exit_code, tell_decided
-from nst_rt.commands.plan import Existing, Plan, make_plan
+from nst_rt.commands.plan import Existing, PaintingPlan, make_plan
 from nst_rt.commands.provenance import Provenance
 from nst_rt.commands.report import Report, report_file
 from nst_rt.commands.stdout import Results, clean_stdout
+from nst_rt.commands.stylize_run import PictureEncoding, StylizeRun, exit_code, report_decided
 from nst_rt.errors import UsageError
 from nst_rt.images import DEFAULT_MAX_PIXELS, PictureLimits
 from nst_rt.model import Adaptation, Layout, model_hash
@@ -70,7 +70,7 @@ class Request:
             **self.encoding(),
         }
 
-    def plan(self, results: Results, provenance: Provenance) -> Plan:
+    def plan(self, results: Results, provenance: Provenance) -> PaintingPlan:
         """What becomes what, checked before the first picture."""
         if self.overwrite and self.skip_existing:
             raise UsageError("--overwrite and --skip-existing exclude each other")
@@ -124,8 +124,8 @@ class Request:
             raise UsageError("--layout and --range belong together", cure="give both")
         return Adaptation(self.layout, float(self.white))
 
-    def encoding(self) -> Encoding:
-        return Encoding(
+    def encoding(self) -> PictureEncoding:
+        return PictureEncoding(
             background=self.background,
             quality=self.quality,
             strip_metadata=self.strip_metadata,
@@ -285,9 +285,9 @@ def _paint(request: Request, console: Console, results: Results) -> int:
         report = Report(plan, console, results, as_json=request.as_json, file=file)
         if not plan.jobs:
             with report.summarized():
-                return exit_code(plan, tell_decided(plan, report))
+                return exit_code(plan, report_decided(plan, report))
         with request.stylizer() as stylizer, report.summarized():
-            painter = Painter(
+            run = StylizeRun(
                 stylizer=stylizer,
                 limits=PictureLimits(request.max_pixels, request.memory),
                 allow_truncated=request.allow_truncated,
@@ -298,4 +298,4 @@ def _paint(request: Request, console: Console, results: Results) -> int:
                 # a folder that is not of paintings alone gets no hidden file unasked
                 provenance=provenance if plan.into_folder or request.skip_existing else None,
             )
-            return painter.paint_all(plan)
+            return run.paint_all(plan)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.commands.plan import Job, Plan, make_plan
+from nst_rt.commands.plan import PaintingJob, PaintingPlan, make_plan
 from nst_rt.errors import OutputError, UsageError
 
 
@@ -25,7 +25,7 @@ def touch(folder: Path):
     return make
 
 
-def plan(*inputs: str, out: str | None = None, **options) -> Plan:
+def plan(*inputs: str, out: str | None = None, **options) -> PaintingPlan:
     return make_plan(inputs, out, style="thin.onnx", **options)
 
 
@@ -33,8 +33,8 @@ def test_tree_is_planned_without_making_or_opening_anything(touch, folder: Path)
     touch("photos/a.png", "photos/sub/b.png", "photos/notes.txt")
     made = plan("photos", out="new/out")
     assert made.jobs == [
-        Job("photos/a.png", "new/out/a.png"),
-        Job("photos/sub/b.png", "new/out/sub/b.png"),
+        PaintingJob("photos/a.png", "new/out/a.png"),
+        PaintingJob("photos/sub/b.png", "new/out/sub/b.png"),
     ]
     assert not (folder / "new").exists()
 
@@ -44,7 +44,7 @@ def test_input_named_twice_is_painted_once(touch, folder: Path) -> None:
     (folder / "link").symlink_to("photos")
     names = ("photos", "./photos/a.png", "photos/a.png", "photos/../photos/a.png", "link/a.png")
     jobs = plan("photos/a.png", *names, out="out").jobs
-    assert jobs == [Job("photos/a.png", "out/a.png")]
+    assert jobs == [PaintingJob("photos/a.png", "out/a.png")]
 
 
 def test_two_inputs_for_one_output_are_refused(touch) -> None:

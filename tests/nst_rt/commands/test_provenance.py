@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.commands.plan import Job
+from nst_rt.commands.plan import PaintingJob
 from nst_rt.commands.provenance import RECORD, Provenance
 
-JOB = Job("a.png", "out/a.png")
+JOB = PaintingJob("a.png", "out/a.png")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def provenance(**recipe: object) -> Provenance:
 
 def test_what_is_not_noted_is_not_stale(out: Path) -> None:
     assert not provenance().is_stale(JOB)
-    assert not provenance().is_stale(Job("a.png", "nowhere/a.png"))
+    assert not provenance().is_stale(PaintingJob("a.png", "nowhere/a.png"))
 
 
 def test_the_last_note_counts(out: Path) -> None:
@@ -36,7 +36,7 @@ def test_the_last_note_counts(out: Path) -> None:
     provenance(size=2).note(JOB)
     assert provenance(size=1).is_stale(JOB)
     assert not provenance(size=2).is_stale(JOB)
-    assert not provenance(size=1).is_stale(Job("a.png", "out/b.png"))
+    assert not provenance(size=1).is_stale(PaintingJob("a.png", "out/b.png"))
 
 
 def test_a_changed_photo_makes_its_painting_stale_and_a_touched_one_does_not(out: Path) -> None:
@@ -59,7 +59,7 @@ def test_lines_that_are_none_are_passed_over(out: Path, junk: str) -> None:
 
 
 def test_names_that_are_no_text_are_noted(out: Path) -> None:
-    job = Job("a.png", "out/\udcff\n.png")
+    job = PaintingJob("a.png", "out/\udcff\n.png")
     provenance(size=1).note(job)
     assert provenance(size=2).is_stale(job)
     assert json.loads((out / RECORD).read_bytes())["bytes"] == 5
@@ -68,5 +68,5 @@ def test_names_that_are_no_text_are_noted(out: Path) -> None:
 def test_folder_that_takes_no_note_is_no_error(out: Path) -> None:
     (out / RECORD).mkdir()
     provenance().note(JOB)
-    provenance().note(Job("gone.png", "out/gone.png"))
+    provenance().note(PaintingJob("gone.png", "out/gone.png"))
     assert not provenance().is_stale(JOB)

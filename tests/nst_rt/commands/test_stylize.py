@@ -276,7 +276,7 @@ def test_picture_for_a_closed_standard_output_is_not_lost_in_silence(
 
 
 def test_terminal_as_standard_input_is_not_waited_for(nst, folder, style, monkeypatch) -> None:
-    monkeypatch.setattr("nst_rt.commands.painting.sys", SimpleNamespace(stdin=Terminal()))
+    monkeypatch.setattr("nst_rt.commands.stylize_run.sys", SimpleNamespace(stdin=Terminal()))
     ended = nst("stylize", "-", "-o", "x.png", *style)
     assert ended.code == 2
     assert "standard input is a terminal" in ended.err

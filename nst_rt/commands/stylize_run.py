@@ -15,9 +15,9 @@ from typing import TypedDict
 
 from nst_rt.atomic import DISK_FULL
 from nst_rt.commands.console import Console
-from nst_rt.commands.endings import SOME_FAILED, as_known, internal
+from nst_rt.commands.exit_codes import SOME_FAILED, as_known, internal
 from nst_rt.commands.naming import STANDARD
-from nst_rt.commands.plan import Job, Plan
+from nst_rt.commands.plan import PaintingJob, PaintingPlan
 from nst_rt.commands.provenance import Provenance
 from nst_rt.commands.report import Report
 from nst_rt.commands.stdout import Results
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 _DISK = (*DISK_FULL, errno.EROFS, errno.EIO)
 
 
-class Encoding(TypedDict):
+class PictureEncoding(TypedDict):
     """Arguments of `encode_picture` and `write_picture`."""
 
     background: tuple[int, int, int]
@@ -49,26 +49,26 @@ class Encoding(TypedDict):
 
 
 @dataclass(frozen=True)
-class Painter:
+class StylizeRun:
     """Reads, paints and writes pictures one after the other, and tells the report of each."""
 
     stylizer: Stylizer
     limits: PictureLimits
     allow_truncated: bool
-    encoding: Encoding
+    encoding: PictureEncoding
     results: Results
     report: Report
     console: Console
     provenance: Provenance | None = None
     """Told of every painting that is in its place."""
 
-    def paint_all(self, plan: Plan) -> int:
+    def paint_all(self, plan: PaintingPlan) -> int:
         """Paint every job and return the exit code.
 
         What would befall the next picture as well ends the loop: a full disk, a model that takes no
         pictures, a device that is gone.
         """
-        codes = tell_decided(plan, self.report)
+        codes = report_decided(plan, self.report)
         for job in plan.jobs:
             start = perf_counter()
             try:
@@ -89,7 +89,7 @@ class Painter:
                 )
         return exit_code(plan, codes)
 
-    def _paint(self, job: Job) -> tuple[Picture, tuple[int, int]]:
+    def _paint(self, job: PaintingJob) -> tuple[Picture, tuple[int, int]]:
         """The painting, which is in its place, and the height and width that it was painted at."""
         source = _standard_input() if job.source == STANDARD else _regular_file(job.source)
         picture = read_picture(source, self.limits, allow_truncated=self.allow_truncated)
@@ -109,7 +109,7 @@ class Painter:
                 self.provenance.note(job)
         return painted, size
 
-    def _failed(self, job: Job, error: Exception) -> int:
+    def _failed(self, job: PaintingJob, error: Exception) -> int:
         if self.console.debug:
             traceback.print_exception(error)
         known = as_known(error)
@@ -121,7 +121,7 @@ class Painter:
         return code
 
 
-def tell_decided(plan: Plan, report: Report) -> list[int]:
+def report_decided(plan: PaintingPlan, report: Report) -> list[int]:
     """Report what the plan knew already; the codes of its failures."""
     for job in plan.skipped:
         report.skipped(job)
@@ -130,7 +130,7 @@ def tell_decided(plan: Plan, report: Report) -> list[int]:
     return [error.exit_code for _, error in plan.failures]
 
 
-def exit_code(plan: Plan, codes: list[int]) -> int:
+def exit_code(plan: PaintingPlan, codes: list[int]) -> int:
     """That of the one input, or "some failed" for several."""
     if not codes:
         return 0

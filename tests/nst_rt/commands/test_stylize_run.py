@@ -8,10 +8,10 @@ import tracemalloc
 import numpy as np
 
 from nst_rt.commands.console import Console
-from nst_rt.commands.painting import Encoding, Painter
-from nst_rt.commands.plan import Job, Plan
+from nst_rt.commands.plan import PaintingJob, PaintingPlan
 from nst_rt.commands.report import Report
 from nst_rt.commands.stdout import Results
+from nst_rt.commands.stylize_run import PictureEncoding, StylizeRun
 from nst_rt.errors import ModelError
 from nst_rt.images import Picture, PictureLimits
 from nst_rt.stylizer import Stylizer
@@ -90,24 +90,26 @@ class Copier:
 def test_memory_is_flat_over_many_pictures(folder, monkeypatch) -> None:
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
     monkeypatch.setattr(
-        "nst_rt.commands.painting.read_picture",
+        "nst_rt.commands.stylize_run.read_picture",
         lambda source, limits, **options: Picture(np.zeros((32, 32, 3), np.uint8)),
     )
-    plan = Plan(jobs=[Job("a.png", f"{index}.bmp") for index in range(1000)])
+    plan = PaintingPlan(jobs=[PaintingJob("a.png", f"{index}.bmp") for index in range(1000)])
     with open("results", "wb") as file:  # noqa: PTH123 - a descriptor is wanted
         results, console, copier = Results(file.fileno()), Console(), Copier(200, 1000)
-        painter = Painter(
+        run = StylizeRun(
             stylizer=copier,
             limits=PictureLimits(10**6),
             allow_truncated=False,
-            encoding=Encoding(background=(0, 0, 0), quality=90, strip_metadata=False, gray=False),
+            encoding=PictureEncoding(
+                background=(0, 0, 0), quality=90, strip_metadata=False, gray=False
+            ),
             results=results,
             report=Report(plan, console, results, as_json=True),
             console=console,
         )
         tracemalloc.start()
         try:
-            assert painter.paint_all(plan) == 0
+            assert run.paint_all(plan) == 0
         finally:
             tracemalloc.stop()
     first, last = copier.sizes
