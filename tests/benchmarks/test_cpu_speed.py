@@ -1,4 +1,4 @@
-"""All ways to run a style paint the same picture, and the table tells how often ours wins."""
+"""All ways to run a style paint the same picture, and the table shows how often ours wins."""
 
 from __future__ import annotations
 

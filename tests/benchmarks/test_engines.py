@@ -1,4 +1,4 @@
-"""Engines are built, and what they take is told."""
+"""Engines are built, and their memory is reported."""
 
 from __future__ import annotations
 

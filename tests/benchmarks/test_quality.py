@@ -1,4 +1,4 @@
-"""The curve of explicit optimization falls, and a painting is told by the calls that it equals."""
+"""The curve of explicit optimization falls, and a painting equals a number of its calls."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def two_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def off_colour(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Graphs of another network than the one they should be of."""
+    """Make the exporter write graphs of another network than the given one."""
     honest = exporter.style_graph
 
     def wrong(network: StyleNetwork, *args: Any, **options: Any) -> onnx.ModelProto:

@@ -1,4 +1,4 @@
-"""What is exported can stay on the GPU; the list behind that is held against ONNX Runtime."""
+"""Exported models can stay on the GPU; the list behind that is compared with ONNX Runtime."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def distance(one: Image, two: Image) -> int:
 
 
 def runner(session: onnxruntime.InferenceSession) -> Steady:
-    """Calls a steady graph; without statistics it gets zeros."""
+    """Return a function that calls a steady graph; without statistics it gets zeros."""
     channels = session.get_inputs()[1].shape[2]
 
     def run(image: Image, statistics: Numbers | None, keep: float) -> tuple[Image, Numbers]:

@@ -37,7 +37,7 @@ def changed(network: StyleNetwork, change: Callable[[StyleNetwork], object]) -> 
 
 
 def off_by(network: StyleNetwork, levels: int, share: float = 1.0) -> PaintFunction:
-    """Paints like the network, but for the first pixels, which are some levels away."""
+    """Return a function that paints like the network, but for its first pixels."""
 
     def painter(image: Image) -> Image:
         painted = paint(network, torch.from_numpy(image)).numpy().copy()

@@ -19,14 +19,14 @@ MakeConfig = Callable[..., FastConfig]
 
 
 def blocks(seed: int, height: int, width: int) -> np.ndarray[Any, Any]:
-    """A picture of coloured 8-pixel squares, uint8 H×W×3."""
+    """Return a picture of coloured 8-pixel squares, uint8 H×W×3."""
     random = np.random.default_rng(seed)
     squares = random.integers(0, 256, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8)
     return squares.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
 
 
 def smooth_layer(outputs: int, inputs: int, size: int = 3) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution whose neighbouring taps are alike, as trained ones' are."""
+    """Return weight and bias of a convolution whose neighbouring taps are alike, as if trained."""
     levels = torch.randn(outputs, inputs, 1, 1)
     weight = (levels + 0.3 * torch.randn(outputs, inputs, size, size)) / inputs**0.5 / size
     return weight, torch.randn(outputs) * 0.1
@@ -34,7 +34,7 @@ def smooth_layer(outputs: int, inputs: int, size: int = 3) -> tuple[Tensor, Tens
 
 @pytest.fixture
 def vgg19_tensors() -> dict[str, Tensor]:
-    """A thin VGG-19 to conv3_4 under torchvision's keys, as cut files of the original are."""
+    """Return a thin VGG-19 to conv3_4 under torchvision's keys, like cut files of the original."""
     torch.manual_seed(19)
     tensors, inputs, index = {}, 3, 0
     for count, outputs in zip(CONVOLUTIONS["vgg19"][:3], (4, 5, 6), strict=True):
@@ -48,7 +48,7 @@ def vgg19_tensors() -> dict[str, Tensor]:
 
 @pytest.fixture
 def slim_tensors() -> dict[str, Tensor]:
-    """A thin student of VGG-19 to conv5_1: reflection padding, a 1×1 head on every conv*_1."""
+    """Return a thin student of VGG-19 to conv5_1: reflection padding, 1×1 heads on conv*_1."""
     torch.manual_seed(16)
     tensors, inputs = {}, 3
     for block, count in enumerate((2, 2, 4, 4, 1), start=1):
@@ -79,7 +79,7 @@ def painting(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_config(photos: Path, painting: Path, tiny_run: dict[str, Any]) -> MakeConfig:
-    """A configuration of a tiny run; keyword arguments change it."""
+    """Return a function that makes the configuration of a tiny run, with changes."""
 
     def make(**changes: Any) -> FastConfig:
         given = {"style": str(painting), "photos": str(photos)}

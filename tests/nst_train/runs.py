@@ -1,4 +1,4 @@
-"""What the tests of whole runs look at."""
+"""Parts of the tests of whole runs: callbacks, logs, checkpoints, damage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MakeConfig = Callable[..., FastConfig]
 
 
 class After:
-    """Does something after every step."""
+    """A callback that does something after every step."""
 
     def __init__(self, then: Callable[[StepReport], object]) -> None:
         self.then = then
@@ -29,7 +29,7 @@ class After:
 
 
 def losses(folder: Path) -> list[Any]:
-    """Everything in the log but the times."""
+    """Return everything in the log but the times."""
     lines = (folder / "log.jsonl").read_text().splitlines()
     return [{**json.loads(line), "seconds": None} for line in lines]
 
@@ -41,7 +41,7 @@ def final(folder: Path) -> Checkpoint:
 
 
 def assert_same_run(one: Path, two: Path) -> None:
-    """Network, average, optimizer, scaler and random state, bit for bit, and the log."""
+    """Compare network, average, optimizer, scaler and random state, bit by bit, and the log."""
     ours, theirs = final(one), final(two)
     assert ours.header["step"] == theirs.header["step"]
     assert ours.tensors.keys() == theirs.tensors.keys()

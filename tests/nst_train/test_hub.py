@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def publish(
     tensors: dict[str, Tensor], folder: Path, monkeypatch: pytest.MonkeyPatch, **transforms: object
 ) -> Path:
-    """Put a file there and let torchvision say that it is the published one."""
+    """Write a file and make torchvision name it as the published one."""
     path = folder / "new.pth"
     torch.save(tensors, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -40,7 +40,7 @@ class Batches:
 
 
 class Record:
-    """Remembers reports; calls `then` after each step."""
+    """A callback that keeps reports and calls `then` after each step."""
 
     def __init__(self, then: Callable[[StepReport], object] = lambda report: None) -> None:
         self.reports: list[StepReport] = []
@@ -64,7 +64,7 @@ def objective(batch: Batch, output: Tensor) -> dict[str, Tensor]:
 
 
 def not_finite_in(*steps: int, in_gradient: bool = False) -> Any:
-    """An objective whose value or gradient is not finite in the steps named (0-based)."""
+    """Return an objective whose value or gradient is not finite in these steps (0-based)."""
 
     def losses(batch: Batch, output: Tensor) -> dict[str, Tensor]:
         total = objective(batch, output)["total"]

@@ -26,7 +26,7 @@ def draw(*shape: int) -> Tensor:
 
 
 def drawn(size: tuple[int, int], *, with_bias: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-    """A picture, a 3×3 kernel and a bias."""
+    """Return a picture, a 3×3 kernel and a bias."""
     return draw(2, 3, *size), draw(5, 3, 3, 3), draw(5) if with_bias else None
 
 

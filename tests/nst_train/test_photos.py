@@ -16,7 +16,7 @@ from tests.users import ordinary_user
 
 
 def bomb() -> bytes:
-    """A PNG of a few hundred bytes that says it is 30,000 pixels wide and high."""
+    """Return a PNG of a few hundred bytes whose header claims 30,000 pixels a side."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(kind + data))

@@ -19,7 +19,7 @@ Signature = dict[str, Any]
 
 
 def listing(name: str) -> dict[str, Any]:
-    """Version and public names of a module."""
+    """Return version and public names of a module."""
     module = importlib.import_module(name)
     public = {key: value for key, value in vars(module).items() if not key.startswith("_")}
     return {
@@ -52,14 +52,14 @@ def _class(kind: type) -> dict[str, Any]:
 
 
 def _signatures(name: str, text: str) -> list[Signature]:
-    """Every form in which a function may be called; none where its docstring does not say."""
+    """Return every form in which a function may be called; none if its docstring has none."""
     lines = (re.sub(r"^\d+\. ", "", line.strip()) for line in text.splitlines())
     forms = [line for line in lines if line.startswith(f"{name}(") and "*args" not in line]
     return [_signature(line[len(name) :]) for line in forms]
 
 
 def _signature(text: str) -> Signature:
-    """Of "(self: a.B, flags: int = 0) -> a.C"."""
+    """Parse "(self: a.B, flags: int = 0) -> a.C"."""
     depth, parts = 0, [""]
     for place, char in enumerate(text):
         depth += char in "([<{"
@@ -79,7 +79,7 @@ def _signature(text: str) -> Signature:
 
 
 def _returned(text: str) -> str:
-    """The last part of a type's name after the arrow, "" where there is none."""
+    """Return the last part of a type's name after the arrow, "" where there is none."""
     found = re.search(r"-> *([\w.:]+)", text)
     return re.split(r"[.:]", found[1])[-1] if found else ""
 

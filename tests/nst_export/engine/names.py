@@ -1,4 +1,4 @@
-"""Reads source code for what it asks of TensorRT, and holds that against a listing of the bindings.
+"""A reader of source code that compares its uses of TensorRT with a listing of the bindings.
 
 What is what is told by the house's own rules: the module is called `trt`, and what functions take
 and return is annotated (`network: trt.INetworkDefinition`). From there types follow through
@@ -17,7 +17,7 @@ _OF_EVERYTHING = {"__class__", "__init__", "__members__"}
 
 
 class Kind(NamedTuple):
-    """What an expression is: the module, a class of it, an object of one, or a method."""
+    """The kind of an expression: the module, a class of it, an object of one, or a method."""
 
     role: str
     name: str = ""
@@ -29,7 +29,7 @@ THE_MODULE = Kind("module")
 
 @dataclass(frozen=True)
 class Use:
-    """A name that the code asks for, and where."""
+    """A name that the code uses, and where."""
 
     owner: str
     name: str
@@ -40,7 +40,7 @@ class Use:
 
 
 class Reader(ast.NodeVisitor):
-    """Collects uses and faults of one file.
+    """The uses and faults of one file.
 
     Args:
         listing: what `listing.py` printed.
@@ -244,7 +244,7 @@ class Reader(ast.NodeVisitor):
 
 
 def annotated(node: ast.expr | None) -> str:
-    """The class that an annotation names: of `trt.X`, of `X | None`, of an iterable of them."""
+    """Return the class that an annotation names: `trt.X`, `X | None`, an iterable of them."""
     for part in ast.walk(node) if node else ():
         if isinstance(part, ast.Attribute) and getattr(part.value, "id", "") == MODULE:
             return part.attr
@@ -256,7 +256,7 @@ parsed = cache(ast.parse)
 
 @cache
 def returned(text: str) -> dict[str, str]:
-    """The classes that functions return, by the functions' names."""
+    """Return the classes that functions return, by the functions' names."""
     functions = [node for node in ast.walk(parsed(text)) if isinstance(node, ast.FunctionDef)]
     found = {function.name: annotated(function.returns) for function in functions}
     return {name: kind for name, kind in found.items() if kind}
@@ -265,7 +265,7 @@ def returned(text: str) -> dict[str, str]:
 def read(
     sources: dict[str, str], listing: dict[str, Any], *files: str
 ) -> tuple[set[Use], list[str]]:
-    """What source code, by file name, asks of TensorRT, and what of that there is not.
+    """Return the uses of TensorRT in source code, by file name, and those that do not exist.
 
     Args:
         sources: all of it, which tells what functions return.

@@ -35,7 +35,7 @@ ENDS = ("image", "image_out")
 
 
 def node(kind: str, inputs: str, output: str, **attributes: object) -> NodeProto:
-    """A node called like its output."""
+    """Return a node named like its output."""
     return helper.make_node(kind, inputs.split(), [output], name=output, **attributes)
 
 
@@ -48,7 +48,7 @@ def quantized(
     *,
     dtype: np.dtype = np.dtype(np.int8),  # noqa: B008 - a constant
 ) -> Path:
-    """A convolution of 8-bit numbers; `bias` is the type of one that is dequantized too."""
+    """Write a convolution of 8-bit numbers; `bias` is the type of one that is dequantized too."""
     nodes = [
         node("Cast", "image", "real", to=TensorProto.FLOAT),
         node("Transpose", "real", "planes", perm=[0, 3, 1, 2]),
@@ -76,7 +76,7 @@ def quantized(
 
 
 def convolution(path: Path, radius: int = 4, pad: str | None = "reflect", **options) -> Path:
-    """A convolution in half precision of (2·radius + 1)², padded in a mode or not at all."""
+    """Write a convolution in half precision of (2·radius + 1)², padded in a mode or not at all."""
     size = 2 * radius + 1
     nodes = [
         node("Cast", "image", "real", to=TensorProto.FLOAT16),
@@ -95,7 +95,7 @@ def convolution(path: Path, radius: int = 4, pad: str | None = "reflect", **opti
 
 
 def long(path: Path, count: int = 100) -> Path:
-    """So many convolutions, each of other channels, that a builder is at work for seconds."""
+    """Write so many convolutions, each of other channels, that a build takes seconds."""
     nodes = [
         node("Cast", "image", "real", to=TensorProto.FLOAT),
         node("Transpose", "real", "x0", perm=[0, 3, 1, 2]),

@@ -28,7 +28,7 @@ BUILD = """
 def build(
     tensorrt_of: TensorRtOf, rtx_libraries: Path, tmp_path: Path
 ) -> Callable[..., tuple[dict, str]]:
-    """Runs `nst-rt export` over TensorRT 11; gives what it prints and what it says."""
+    """Return a function that runs `nst-rt export` over TensorRT 11 and returns its streams."""
 
     def run(source: Path, *options: str | Path) -> tuple[dict, str]:
         target = tmp_path / "x.engine"

@@ -1,4 +1,4 @@
-"""What the builder says becomes one line with a cure; provoked from the real one where possible."""
+"""The builder's messages become one line with a cure; from the real builder where possible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Refused = Callable[..., NstError]
 
 @pytest.fixture
 def refused(rtx: Backend, messages: Messages, parsed: Callable[[bytes], Any]) -> Refused:
-    """The error of a build of a model with a profile of three shapes, or without one."""
+    """Return the error of a build of a model with a profile of three shapes, or without one."""
 
     def build(data: bytes, *shapes: tuple[int, ...]) -> NstError:
         builder, network = rtx.builder(messages), parsed(data)

@@ -23,13 +23,13 @@ RTX_ONLY = {
     *("CudaGraphStrategy", "cuda_graph_strategy"),
     *("IRuntimeCache", "create_runtime_cache", "set_runtime_cache"),
 }
-"""What is asked of the library alone that the table calls portable."""
+"""Names that are used of the portable library alone."""
 Listings = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def sources() -> dict[str, str]:
-    """The code that speaks to TensorRT: whatever calls a module `trt`."""
+    """Return the code that uses TensorRT: every file that names a module `trt`."""
     files = [*ROOT.glob("export/nst_export/engine/*.py"), *ROOT.glob("nst_rt/**/*.py")]
     texts = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files}
     return {file: text for file, text in texts.items() if f"{names.MODULE}." in text}
@@ -37,7 +37,7 @@ def sources() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def listings(tensorrt_of: Callable[[str], TensorRt]) -> Listings:
-    """What each of the real bindings has."""
+    """Return the listing of each of the real bindings."""
     command = [sys.executable, str(LISTING), "tensorrt_rtx"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = {"rtx": json.loads(printed)}

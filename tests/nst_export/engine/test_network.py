@@ -1,4 +1,4 @@
-"""What a network says of itself before it is compiled, and which pictures it does not take."""
+"""Checks of a network before it is compiled, and of the pictures that it does not take."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Parsed = Callable[[bytes], Any]
 
 @pytest.fixture
 def rehearsed(rtx: Backend, parsed: Parsed) -> Callable[..., None]:
-    """Tries pictures of a smallest and a largest side on a model file."""
+    """Check pictures of a smallest and a largest side on a model file."""
 
     def rehearse_(path: Path, smallest: int, largest: int, batch: int = 1, scale: int = 1) -> None:
         profile = Profile((smallest,) * 2, (largest,) * 2, (largest,) * 2, batch)

@@ -1,4 +1,4 @@
-"""Sizes of pictures, and what is taken for those that are not given."""
+"""Sizes of pictures, and the defaults of those that are not given."""
 
 from __future__ import annotations
 

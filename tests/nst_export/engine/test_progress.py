@@ -1,4 +1,4 @@
-"""How far a build is, and how it is stopped."""
+"""Progress of a build, and how it is stopped."""
 
 from __future__ import annotations
 
