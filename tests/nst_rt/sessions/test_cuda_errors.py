@@ -31,7 +31,7 @@ def test_gpu_that_is_not_usable_says_why_and_the_cure(cuda_machine, switches, sa
 def test_missing_libraries_are_named_with_the_cure(cuda_machine, tmp_path: Path) -> None:
     code = "print(told(opened))"
     ended = cuda_machine.run(code, "starry-night", before=OPEN, libraries=tmp_path)
-    assert ended.out.startswith("ProviderError 5: "), ended.err
+    assert ended.out.startswith("MissingExtraError 5: "), ended.err
     assert "libcuda.so.1, libcublasLt.so.13, " in ended.out
     assert 'install the NVIDIA driver and pip install "onnxruntime-gpu[cuda,cudnn]"' in ended.out
     assert ended.err == ""

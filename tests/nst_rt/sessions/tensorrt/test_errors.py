@@ -11,7 +11,7 @@ from tests.cuda.echo import echo_model
 def test_missing_tensorrt_is_named_with_the_version_that_is_wanted(machine, echo) -> None:
     ended = machine("print(told(opened))", echo, tensorrt=False)
     named = "libnvinfer.so.10, libnvonnxparser.so.10 are missing"
-    assert ended.out == f'ProviderError 5: {named}; pip install "tensorrt-cu13<11"\n', ended.err
+    assert ended.out == f'MissingExtraError 5: {named}; pip install "tensorrt-cu13<11"\n', ended.err
 
 
 def test_tensorrt_that_does_not_load_is_told(machine, echo) -> None:
