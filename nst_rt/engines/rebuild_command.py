@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nst_rt import zoo
-from nst_rt.engines.side_car import PORTABLE, EngineFacts, size_text
+from nst_rt.engines.side_car import PORTABLE, EngineFacts
 from nst_rt.errors import SizeError, shown
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
+from nst_rt.sizes import size_text
 
 Size = tuple[int, int]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from nst_rt.errors import ModelError
+from nst_rt.sizes import size_text
 
 SUFFIX = ".engine"
 SCHEMA = 1
@@ -123,11 +124,6 @@ def side_car_path(engine: Path) -> Path:
 def this_platform() -> str:
     """Return this machine's operating system and processor, as a side-car names them."""
     return f"{sys.platform}-{platform.machine().lower()}"
-
-
-def size_text(size: tuple[int, int]) -> str:
-    """Return a height and width as on the command line: WIDTHxHEIGHT."""
-    return f"{size[1]}x{size[0]}"
 
 
 def read_engine_facts(engine: Path) -> EngineFacts:

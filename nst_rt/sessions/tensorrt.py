@@ -11,7 +11,6 @@ from typing import Any
 
 from nst_rt.engines.cache import build_once, writable_folder
 from nst_rt.engines.key import BuildTarget, EngineKey
-from nst_rt.engines.side_car import size_text
 from nst_rt.errors import ProviderError, SizeError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import query_driver
@@ -22,6 +21,7 @@ from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.options import Precision
 from nst_rt.sessions.placement import nodes_by_provider
 from nst_rt.sessions.sessions_by_shape import SessionsByShape
+from nst_rt.sizes import size_text
 
 logger = logging.getLogger(__name__)
 

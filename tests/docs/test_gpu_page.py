@@ -12,8 +12,8 @@ from nst_export.engine.profiles import make_profile
 from nst_rt.commands.export import export
 from nst_rt.commands.stylize import stylize
 from nst_rt.commands.video import video
-from nst_rt.engines.side_car import size_text
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
+from nst_rt.sizes import size_text
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = [

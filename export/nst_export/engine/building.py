@@ -34,13 +34,13 @@ from nst_rt.engines.side_car import (
     SUFFIX,
     EngineFacts,
     side_car_path,
-    size_text,
     this_platform,
 )
 from nst_rt.engines.trust import record_built
 from nst_rt.errors import NstError, OutputError, UsageError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.tensorrt_log import Messages, collect_messages
+from nst_rt.sizes import size_text
 
 if TYPE_CHECKING:
     import tensorrt as trt

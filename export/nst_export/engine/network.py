@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from nst_export.engine.messages import refusal
 from nst_export.engine.profiles import Profile, Shape
-from nst_rt.engines.side_car import size_text
 from nst_rt.errors import ModelError, NstError, UsageError
 from nst_rt.nvidia.tensorrt_log import Messages, strip_locations
+from nst_rt.sizes import size_text
 
 if TYPE_CHECKING:
     import tensorrt as trt

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nst_rt.engines.side_car import size_text
 from nst_rt.errors import UsageError
+from nst_rt.sizes import size_text
 
 Shape = tuple[int, int, int, int]
 Size = tuple[int, int]
