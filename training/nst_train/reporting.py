@@ -175,8 +175,8 @@ class Checkpoints:
         self.failures, self.skipped_in_a_row = 0, 0
         self.unsaved: TrainingState | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        for torso in folder.glob(".step-*.part-*"):  # of a run that was killed while writing
-            torso.unlink(missing_ok=True)
+        for unfinished in folder.glob(".step-*.part-*"):  # of a run that was killed while writing
+            unfinished.unlink(missing_ok=True)
 
     def on_step(self, report: StepReport, state: TrainingState) -> None:
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if report.skipped else 0

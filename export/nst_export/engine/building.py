@@ -19,7 +19,7 @@ from nst_export.engine.configuration import (
     save_timing_cache,
 )
 from nst_export.engine.messages import refusal
-from nst_export.engine.network import fixed_shape, parse, precision_of, rehearse
+from nst_export.engine.network import check_sizes, fixed_shape, parse, precision_of
 from nst_export.engine.options import EngineOptions
 from nst_export.engine.profiles import LARGEST, Profile
 from nst_export.engine.progress import Steps, monitor_of
@@ -138,7 +138,7 @@ class _Build:
         config = configure(self.backend, builder, self.options)
         fixed = fixed_shape(network)
         self.profile = self._profile(fixed)
-        rehearse(
+        check_sizes(
             self.backend.module,
             self._parse(builder),
             self.profile,

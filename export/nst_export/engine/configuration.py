@@ -34,7 +34,7 @@ def configure(backend: Backend, builder: trt.Builder, options: EngineOptions) ->
     if options.level is not None:
         config.builder_optimization_level = options.level
     if backend.library.portable:
-        _aim(backend, config, capabilities_of(backend, options))
+        _set_capabilities(backend, config, capabilities_of(backend, options))
     elif options.capabilities:
         raise UsageError(
             f"{backend.title} builds for the GPU that is here",
@@ -107,7 +107,9 @@ def save_timing_cache(backend: Backend, config: trt.IBuilderConfig, options: Eng
         raise OutputError.from_error(error, path) from error
 
 
-def _aim(backend: Backend, config: trt.IBuilderConfig, capabilities: Sequence[str]) -> None:
+def _set_capabilities(
+    backend: Backend, config: trt.IBuilderConfig, capabilities: Sequence[str]
+) -> None:
     trt = backend.module
     known = trt.ComputeCapability.__members__
     config.num_compute_capabilities = len(capabilities)

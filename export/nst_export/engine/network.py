@@ -57,7 +57,7 @@ def fixed_shape(network: trt.INetworkDefinition) -> Shape | None:
     return None if -1 in shape else shape
 
 
-def rehearse(
+def check_sizes(
     trt: ModuleType, network: trt.INetworkDefinition, profile: Profile, scale: int, path: Path
 ) -> None:
     """Check the smallest and the largest picture of a profile on the shapes of a network.
