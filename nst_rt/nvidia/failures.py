@@ -25,7 +25,7 @@ _CAUSES = {
 }
 """Meanings and cures of the driver's errors by their codes, CUresult in cuda.h."""
 _NO_ENGINE = (
-    "TensorRT could not build the engine; its own messages stand above",
+    "TensorRT could not build the engine",
     "choose device cuda, which builds none",
 )
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import ctypes
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nst_rt.engines.cache import build_once, writable_folder
 from nst_rt.engines.key import BuildTarget, EngineKey
-from nst_rt.errors import ProviderError, SizeError
+from nst_rt.errors import ProviderError, SizeError, shown
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.driver import query_driver
 from nst_rt.nvidia.libraries import cure_for
 from nst_rt.sessions.cuda import CudaBinding, CudaSession, need_libraries
+from nst_rt.sessions.error_output import keep_error_output
 from nst_rt.sessions.in_flight import Shape
 from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.options import Precision
@@ -83,12 +85,14 @@ class TensorRtSession(CudaSession):
         def build(folder: Path | None) -> Any:
             kept = folder is not None and any(folder.glob("*.engine"))
             self._folder, self._timings = folder, None if kept else _timings(key.target)
+            log = None if folder is None or kept else folder / "messages.log"
             try:
-                session = load(options, sizes)
-            except ProviderError:
-                if not self._forget_timings():
-                    raise
-                session = load(options, sizes)
+                with keep_error_output(log):
+                    session = self._load_or_forget_timings(partial(load, options, sizes))
+            except ProviderError as error:
+                raise _with_log(error, log) from error
+            if log:
+                log.unlink(missing_ok=True)
             nodes = nodes_by_provider(session)
             if self._provider not in nodes:
                 raise ProviderError(
@@ -97,6 +101,14 @@ class TensorRtSession(CudaSession):
             return session
 
         return build_once(key, self._model.name, build)
+
+    def _load_or_forget_timings(self, load: Callable[[], Any]) -> Any:
+        try:
+            return load()
+        except ProviderError:
+            if not self._forget_timings():
+                raise
+            return load()
 
     def _options(self, model: ModelFile) -> dict[str, str]:
         # the CUDA provider would capture a graph of its own nodes alone
@@ -197,6 +209,14 @@ class TensorRtSession(CudaSession):
             precision=self.precision,
             shapes=" ".join(text for name, text in options.items() if name.endswith("shapes")),
         )
+
+
+def _with_log(error: ProviderError, log: Path | None) -> ProviderError:
+    """Return the error of a build with the file of the messages, if there are any."""
+    if log is None or not log.exists() or not log.stat().st_size:
+        return error
+    cures = (error.cure, f"{shown(log)} has TensorRT's messages")
+    return type(error)(error.what, cure="; ".join(filter(None, cures)))
 
 
 def _timings(target: BuildTarget) -> Path | None:

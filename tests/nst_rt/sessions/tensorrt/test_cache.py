@@ -75,15 +75,22 @@ def test_styles_share_how_long_kernels_took(machine, echo, cache, tmp_path) -> N
 
 
 def test_failure_is_told_and_the_next_time_at_once(machine, echo, cache) -> None:
-    said = "ProviderError 5: {}TensorRT could not build the engine; its own messages stand above; "
+    failed = "TensorRT could not build the engine; choose device cuda, which builds none; "
     ended = machine("print(told(opened))", echo, fail="buildSerializedNetwork:2")
-    assert ended.out.startswith(said.format("")), ended.err
-    assert "choose device cuda" in ended.out
-    assert "OutOfMemory" in ended.err  # TensorRT's own words
+    (log,) = (cache / "engines").glob("*/messages.log")
+    messages = f"{failed}{log} has TensorRT's messages"
+    assert ended.out == f"ProviderError 5: {messages}\n", ended.err
+    assert "Error Code 2: OutOfMemory" in log.read_text()
+    assert "Error Code 2: OutOfMemory" in ended.err
     again = machine("print(told(opened))", echo)
     assert again.out.startswith("ProviderError 5: the engine could not be built on "), again.err
+    assert f": {messages}; to try again delete " in again.out
     assert again.out.rstrip().endswith("failed.json")
     assert again.count("buildSerializedNetwork") == 0
+    log.with_name("failed.json").unlink()
+    third = machine("print(opened().device)", echo)
+    assert third.out == "cuda\n", third.err
+    assert not log.exists()
 
 
 def test_damaged_timings_are_forgotten_and_the_build_goes_on(machine, echo, cache) -> None:
