@@ -22,7 +22,7 @@ ELSEWHERE = {
 """Folders whose tests are about other code."""
 _PACKAGES = (
     *("nst_rt.nvidia", "nst_rt.ops", "nst_rt.sessions", "nst_rt.diagnosis", "nst_rt.engines"),
-    "nst_export.engine",
+    *("nst_export.engine", "benchmarks.gpu"),
 )
 
 

@@ -1,6 +1,6 @@
 """How fast is a shipped style on this GPU, and does every way paint what PyTorch paints?
 
-    python -m benchmarks.gpu [STYLE] [--quick]
+    python -m benchmarks.gpu [STYLE] [--quick | --options]
 
 With whatever is installed: PyTorch eager in float32 and float16, torch.compile with CUDA graphs,
 and ours: ONNX Runtime's CUDA and TensorRT providers, and native engines of TensorRT and

@@ -14,14 +14,14 @@ import torch
 
 from benchmarks import measure
 from benchmarks.gpu.comparison import Row, parity, speed
-from benchmarks.gpu.device import Device
+from benchmarks.gpu.device import Device, first_gpu
 from benchmarks.gpu.floor import ceilings, work
+from benchmarks.gpu.options import OPTION_MAKERS
 from benchmarks.gpu.timing import Budget, reason
 from benchmarks.gpu.ways import COMPILED, FORM_MAKERS, MAKERS, Style
 from benchmarks.photos import fit
 from nst_rt import zoo
 from nst_rt.diagnosis.packages import versions
-from nst_rt.errors import ProviderError
 from nst_train.photo_files import find_photos
 
 SIZES = ((1080, 1920), (720, 1280), (2160, 3840))
@@ -44,6 +44,9 @@ BUDGET_S = {True: 240, False: 480}
 @click.option("--quick", is_flag=True, help="One style, two sizes.")
 @click.option("--compile/--no-compile", "with_compiler", default=True, show_default=True)
 @click.option("--forms", is_flag=True, help="Also other forms of the graph.")
+@click.option(
+    "--options", is_flag=True, help="Options of ONNX Runtime's CUDA provider instead, one size."
+)
 @click.option("--rounds", type=click.IntRange(1), help="Of timing.  [5, --quick: 3]")
 @click.option(
     "--budget", type=click.IntRange(1), metavar="SECONDS", help="What does not fit is left out."
@@ -55,14 +58,13 @@ def gpu(
     quick: bool,
     with_compiler: bool,
     forms: bool,
+    options: bool,
     rounds: int | None,
     budget: int | None,
     results: Path,
 ) -> None:
     """Time a shipped style on the first GPU beside PyTorch, and compare all paintings with its."""
-    if not torch.cuda.is_available():
-        raise ProviderError("PyTorch finds no CUDA GPU", cure="run it on a machine with one")
-    device = Device(torch.device("cuda", 0))
+    device = first_gpu()
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
     with tempfile.TemporaryDirectory() as folder:
@@ -74,6 +76,9 @@ def gpu(
         program.makers = {
             name: maker for name, maker in makers.items() if with_compiler or name != COMPILED
         }
+        if options:
+            program.name, program.makers = "gpu-options", OPTION_MAKERS
+            program.sizes, program.styles = SIZES[:1], []
         program.run(find_photos(photos)[0], Budget(budget or BUDGET_S[quick]))
 
 
@@ -91,8 +96,10 @@ class Program:
         rounds: int,
     ) -> None:
         self.style, self.device, self.scratch, self.results = style, device, scratch, results
-        self.quick, self.rounds = quick, rounds
-        self.makers = MAKERS
+        self.rounds, self.name, self.makers = rounds, "gpu", MAKERS
+        self.sizes = SIZES[:2] if quick else SIZES
+        others = [] if quick else [card.name for card in zoo.cards()]
+        self.styles = list(dict.fromkeys([style, *others]))
         self.facts = {**measure.machine(threads=torch.get_num_threads()), **device.facts()}
         self.facts["versions"] |= versions()
         self.speed: list[Row] = []
@@ -104,14 +111,12 @@ class Program:
         """Run all steps, the most important first."""
         style = Style(self.style, self.device, self.scratch)
         self.limits = ceilings(self.device)
-        first, *more = SIZES[:2] if self.quick else SIZES
-        others = [] if self.quick else [card.name for card in zoo.cards()]
-        names = list(dict.fromkeys([self.style, *others]))
+        first, *more = self.sizes
         steps: list[Callable[[], None]] = [
             partial(self._measure_speed, style, photo, first, budget),
-            *(partial(self._measure_likeness, name, photo, budget, False) for name in names),
+            *(partial(self._measure_likeness, name, photo, budget, False) for name in self.styles),
             *(partial(self._measure_speed, style, photo, size, budget) for size in more),
-            *(partial(self._measure_likeness, name, photo, budget, True) for name in names),
+            *(partial(self._measure_likeness, name, photo, budget, True) for name in self.styles),
         ]
         for step in steps:
             try:
@@ -147,7 +152,7 @@ class Program:
             "left out": budget.left_out,
         }
         words = re.sub(r"[^a-z0-9]+", "-", str(self.facts["gpu"]).lower()).strip("-")
-        measure.write_results(f"gpu-{words}", self.facts, contents, self.results)
+        measure.write_results(f"{self.name}-{words}", self.facts, contents, self.results)
 
     def _tell(self, budget: Budget) -> None:
         facts = self.facts

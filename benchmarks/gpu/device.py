@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nst_rt.errors import ProviderError
 from nst_rt.nvidia.driver import query_driver
 
 
@@ -57,6 +58,17 @@ class Device:
     def event(self) -> Any:
         """Return an event of PyTorch's current stream."""
         return torch.cuda.Event() if self.is_gpu else _Done()
+
+
+def first_gpu() -> Device:
+    """Return the first GPU.
+
+    Raises:
+        ProviderError: PyTorch finds none.
+    """
+    if not torch.cuda.is_available():
+        raise ProviderError("PyTorch finds no CUDA GPU", cure="run it on a machine with one")
+    return Device(torch.device("cuda", 0))
 
 
 class Addressed:
