@@ -12,10 +12,10 @@ from nst_rt.commands.console import Console
 from nst_rt.commands.conversion_report import hint_at_resuming, report_result, shown_progress
 from nst_rt.commands.exit_codes import SOME_FAILED
 from nst_rt.commands.naming import STANDARD
+from nst_rt.commands.options import PaintingRequest
 from nst_rt.commands.stdout import Results
 from nst_rt.errors import UsageError, shown
 from nst_rt.options import Size
-from nst_rt.sessions import Device, Precision
 from nst_rt.sessions.threads import allowed_threads
 from nst_rt.stylizer import Stylizer
 from nst_rt.video import (
@@ -43,8 +43,8 @@ class VideoSize(NamedTuple):
     frame: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True)
-class Request:
+@dataclass(frozen=True, kw_only=True)
+class Request(PaintingRequest):
     """The options of one call, with the names of the command line."""
 
     source: str
@@ -54,14 +54,8 @@ class Request:
     fade: Fraction
     size: VideoSize
     rate: Fraction | None
-    strength: float
-    keep_color: bool
     steady: float
     flow: float
-    device: Device
-    precision: Precision
-    threads: int | None
-    trust_engine: bool
     codec: str | None
     crf: int | None
     preset: str | None
@@ -103,14 +97,9 @@ class Request:
         threads = min(self.threads or allowed_threads(), allowed_threads())
         return Stylizer(
             style,
-            device=self.device,
-            precision=self.precision,
-            threads=self.threads,
+            **self.stylizer_arguments(),
             parallel=1 if self.steady or self.flow else min(threads, 4),
             size=self.size.working,
-            strength=self.strength,
-            keep_color=self.keep_color,
-            trust_engine=self.trust_engine,
         )
 
     def encoding(self) -> Encoding:
@@ -135,12 +124,7 @@ class Request:
 def convert_all(request: Request, console: Console, results: Results) -> int:
     """Make every output and return the exit code."""
     if request.target == STANDARD:
-        if request.as_json:
-            raise UsageError("a video and --json cannot share standard output", cure="name a file")
-        if results.is_terminal:
-            raise UsageError("standard output is a terminal", cure="redirect it, or name a file")
-        if results.is_closed:
-            raise UsageError("standard output is closed", cure="open it, or name a file")
+        results.check_takes("a video", as_json=request.as_json, otherwise="name a file")
     damaged = 0
     outputs = request.outputs()
     for target, styles in outputs:

@@ -6,18 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from nst_rt import zoo
 from nst_rt.commands.console import Console
-from nst_rt.commands.finite import FiniteRange
+from nst_rt.commands.options import (
+    PaintingRequest,
+    blend_options,
+    device_options,
+    size_option,
+    style_option,
+)
+from nst_rt.commands.parameters import FiniteRange, frame_size_option
 from nst_rt.commands.stdout import Results, clean_stdout
 from nst_rt.errors import InputError, UsageError, shown
 from nst_rt.model import read_model
-from nst_rt.options import DEFAULT_SIZE
-from nst_rt.sessions import Device, Precision
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.containers import is_address
 from nst_rt.video.live import (
@@ -40,16 +45,14 @@ _RATE = 30.0
 """Frames a second that outputs are told where nothing else is asked for."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of one call, named as on the command line."""
+@dataclass(frozen=True, kw_only=True)
+class Request(PaintingRequest):
+    """The options of one call, with the names of the command line."""
 
     source: str
     style: str
     size: int
     fixed_size: bool
-    strength: float
-    keep_color: bool
     output: str
     overwrite: bool
     split: bool
@@ -61,10 +64,6 @@ class Request:
     give_up: float
     frames: int | None
     seconds: float | None
-    device: Device
-    precision: Precision
-    threads: int | None
-    trust_engine: bool
     as_json: bool
 
     def styles(self, console: Console) -> StyleChanger:
@@ -78,13 +77,7 @@ class Request:
         return StyleChanger(names, self.stylizer, console.note)
 
     def stylizer(self, style: str) -> Stylizer:
-        return Stylizer(
-            style,
-            device=self.device,
-            precision=self.precision,
-            threads=self.threads,
-            trust_engine=self.trust_engine,
-        )
+        return Stylizer(style, **self.stylizer_arguments())
 
     def sink(self, clock: Clock) -> LiveSink:
         """Where frames go; what needs their size is opened with the first."""
@@ -127,18 +120,6 @@ class Request:
         )
 
 
-def _resolution(
-    context: click.Context, parameter: click.Parameter, text: str | None
-) -> tuple[int, int] | None:
-    """WIDTHxHEIGHT as height and width."""
-    if text is None:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise click.BadParameter(f"{text!r} is no size; write it like 1280x720")
-    return int(height), int(width)
-
-
 @click.command(
     epilog="SOURCE is a camera (0, /dev/video1), screen or screen:N, an address with "
     "--allow-network (rtsp://…, http://…), or a video file, which plays at its own pace. Keys in "
@@ -146,30 +127,12 @@ def _resolution(
     "s saves a picture into the current folder."
 )
 @click.argument("source", metavar="SOURCE")
-@click.option(
-    "--style",
-    metavar="NAME|FILE[,…]",
-    default="starry-night",
-    show_default=True,
-    help="A shipped style (nst-rt models) or a model file; several to change between.",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(min=1),
-    metavar="PIXELS",
-    default=DEFAULT_SIZE,
-    show_default=True,
-    help="Long side to paint at, at most; smaller where painting is too slow.",
+@style_option(metavar="NAME|FILE[,…]", further="; several between commas to change between")
+@size_option(
+    "PIXELS", type=click.IntRange(min=1), further=", at most; smaller where painting is too slow"
 )
 @click.option("--fixed-size", is_flag=True, help="Paint at --size even where it is too slow.")
-@click.option(
-    "--strength",
-    type=FiniteRange(0, 1),
-    default=1.0,
-    show_default=True,
-    help="0 is what comes, 1 the painting.",
-)
-@click.option("--keep-color", is_flag=True, help="The source's colors, the painting's light.")
+@blend_options("source")
 @click.option(
     "-o",
     "--output",
@@ -190,12 +153,7 @@ def _resolution(
     type=FiniteRange(min=0, min_open=True, max=1000),
     help="Frames a second, at most.  [all that come]",
 )
-@click.option(
-    "--camera-size",
-    metavar="WIDTHxHEIGHT",
-    callback=_resolution,
-    help="What to ask a camera for.  [its own choice]",
-)
+@frame_size_option("--camera-size", "Size to request of a camera.  [its own choice]")
 @click.option("--loop", is_flag=True, help="Begin a file again after its end.")
 @click.option(
     "--reconnect/--no-reconnect",
@@ -213,16 +171,7 @@ def _resolution(
 )
 @click.option("--frames", type=click.IntRange(min=1), help="End after that many.")
 @click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="End after that time.")
-@click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
-@click.option(
-    "--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True
-)
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [all allowed ones]")
-@click.option(
-    "--trust-engine",
-    is_flag=True,
-    help="Load an engine that was not built here: you know who built it, since it is code.",
-)
+@device_options
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line, each second.")
 @click.pass_context
 def live(context: click.Context, /, **options: Any) -> None:

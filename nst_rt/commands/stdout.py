@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from nst_rt.cancellation import raise_if_cancelled
-from nst_rt.errors import OutputError
+from nst_rt.errors import OutputError, UsageError
 
 _WAIT_MS = 100
 """How long a pipe is waited for before somebody may stop the work."""
@@ -38,6 +38,24 @@ class Results:
     def is_closed(self) -> bool:
         """Whether whoever started us closed standard output: what is written is lost."""
         return sys.stdout is None
+
+    def check_takes(self, what: str, *, as_json: bool, otherwise: str) -> None:
+        """Check that standard output can take the bytes of a picture or of a video.
+
+        Args:
+            what: "a picture" or "a video".
+            as_json: whether JSON lines go there.
+            otherwise: the cure that needs no standard output.
+
+        Raises:
+            UsageError: it takes JSON, is a terminal, or is closed.
+        """
+        if as_json:
+            raise UsageError(f"{what} and --json cannot share standard output", cure=otherwise)
+        if self.is_terminal:
+            raise UsageError("standard output is a terminal", cure=f"redirect it, or {otherwise}")
+        if self.is_closed:
+            raise UsageError("standard output is closed", cure=f"open it, or {otherwise}")
 
     def write(self, data: bytes | memoryview) -> None:
         """Write all of it now. Whoever stops the work need not wait for a slow reader.

@@ -9,8 +9,15 @@ from typing import Any, Literal, get_args
 import click
 
 from nst_rt.commands.console import Console
-from nst_rt.commands.finite import FiniteRange
 from nst_rt.commands.naming import STANDARD
+from nst_rt.commands.options import (
+    PaintingRequest,
+    blend_options,
+    device_options,
+    parse_working_size,
+    size_option,
+    style_option,
+)
 from nst_rt.commands.plan import Existing, PaintingPlan, make_plan
 from nst_rt.commands.provenance import Provenance
 from nst_rt.commands.report import Report, report_file
@@ -19,26 +26,20 @@ from nst_rt.commands.stylize_run import PictureEncoding, StylizeRun, exit_code, 
 from nst_rt.errors import UsageError
 from nst_rt.images import DEFAULT_MAX_PIXELS, PictureLimits
 from nst_rt.model import Adaptation, Layout, model_hash
-from nst_rt.options import DEFAULT_SIZE, Size
-from nst_rt.sessions import Device, Precision
+from nst_rt.options import Size
 from nst_rt.stylizer import Stylizer
 
 WHITE = (255, 255, 255)
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of one call, named as on the command line."""
+@dataclass(frozen=True, kw_only=True)
+class Request(PaintingRequest):
+    """The options of one call, with the names of the command line."""
 
     inputs: tuple[str, ...]
     out: str | None
     style: str
     size: Size
-    strength: float
-    keep_color: bool
-    device: Device
-    precision: Precision
-    threads: int | None
     max_pixels: int
     max_memory: int | None
     overwrite: bool
@@ -51,7 +52,6 @@ class Request:
     quality: int
     allow_truncated: bool
     no_verify: bool
-    trust_engine: bool
     layout: Layout | None
     white: str | None
     report: Path | None
@@ -87,12 +87,7 @@ class Request:
             is_stale=provenance.is_stale,
         )
         if any(job.target == STANDARD for job in plan.jobs):
-            if self.as_json:
-                raise UsageError("a picture and --json cannot share standard output", cure="add -o")
-            if results.is_terminal:
-                raise UsageError("standard output is a terminal", cure="redirect it, or add -o")
-            if results.is_closed:
-                raise UsageError("standard output is closed", cure="open it, or add -o")
+            results.check_takes("a picture", as_json=self.as_json, otherwise="add -o")
         return plan
 
     @property
@@ -103,16 +98,11 @@ class Request:
     def stylizer(self) -> Stylizer:
         return Stylizer(
             self.style,
-            device=self.device,
-            precision=self.precision,
-            threads=self.threads,
+            **self.stylizer_arguments(),
             size=self.size,
-            strength=self.strength,
-            keep_color=self.keep_color,
             max_pixels=self.max_pixels,
             max_memory=self.memory,
             verify=not self.no_verify,
-            trust_engine=self.trust_engine,
             adaptation=self.adaptation(),
         )
 
@@ -131,14 +121,6 @@ class Request:
             strip_metadata=self.strip_metadata,
             gray=self.gray == "keep",
         )
-
-
-def _size(context: click.Context, parameter: click.Parameter, text: str) -> Size:
-    if text == "full":
-        return "full"
-    if not (text.isdecimal() and int(text) >= 1):
-        raise click.BadParameter(f'{text!r} is neither a number of pixels nor "full"')
-    return int(text)
 
 
 def _color(
@@ -167,34 +149,14 @@ def _color(
     help="A file, a folder (exists, ends in a slash, or several inputs), or - for standard "
     "output.  [photo-STYLE.jpg beside the photo]",
 )
-@click.option(
-    "--style",
-    metavar="NAME|FILE",
-    default="starry-night",
-    show_default=True,
-    help="A shipped style (nst-rt models) or a model file.",
+@style_option()
+@size_option(
+    "PIXELS|full",
+    callback=parse_working_size,
+    further="; larger photos get their size and detail back",
 )
-@click.option(
-    "--size",
-    metavar="PIXELS|full",
-    default=str(DEFAULT_SIZE),
-    show_default=True,
-    callback=_size,
-    help="Long side to paint at; larger photos get their size and detail back.",
-)
-@click.option(
-    "--strength",
-    type=FiniteRange(0, 1),
-    default=1.0,
-    show_default=True,
-    help="0 is the photo, 1 the painting.",
-)
-@click.option("--keep-color", is_flag=True, help="The photo's colors, the painting's light.")
-@click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
-@click.option(
-    "--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True
-)
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [all allowed ones]")
+@blend_options("photo")
+@device_options
 @click.option(
     "--max-pixels",
     type=click.IntRange(min=1),
@@ -239,11 +201,6 @@ def _color(
 )
 @click.option("--allow-truncated", is_flag=True, help="Paint what there is of a cut-off file.")
 @click.option("--no-verify", is_flag=True, help="Do not hold a shipped style against its hash.")
-@click.option(
-    "--trust-engine",
-    is_flag=True,
-    help="Load an engine that was not built here: you know who built it, since it is code.",
-)
 @click.option(
     "--layout",
     type=click.Choice(get_args(Layout)),

@@ -8,10 +8,17 @@ from typing import Any, get_args
 import click
 
 from nst_rt.commands.conversion import Request, VideoSize, convert_all
-from nst_rt.commands.finite import FiniteRange
+from nst_rt.commands.options import (
+    DEFAULT_STYLE,
+    blend_options,
+    device_options,
+    parse_working_size,
+    size_option,
+    style_option,
+)
+from nst_rt.commands.parameters import FiniteRange
 from nst_rt.commands.stdout import clean_stdout
-from nst_rt.options import DEFAULT_SIZE
-from nst_rt.sessions import Device, Precision
+from nst_rt.sizes import parse_size
 from nst_rt.video.rate import checked_rate
 from nst_rt.video.selection import Hdr, seconds_of
 
@@ -32,15 +39,12 @@ def _seconds(
 
 
 def _size(context: click.Context, parameter: click.Parameter, text: str) -> VideoSize:
-    """Parse PIXELS of the long side, WIDTHxHEIGHT, or "full"."""
-    if text == "full":
-        return VideoSize("full")
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise click.BadParameter(f'{text!r} is none of PIXELS, WIDTHxHEIGHT, "full"')
-    numbers = [int(side) for side in sides]
-    frame = (numbers[1], numbers[0]) if len(numbers) == 2 else None
-    return VideoSize(max(numbers), frame)
+    """Parse a long side to paint at, the size of raw pixels, or "full"."""
+    try:
+        frame = parse_size(text)
+    except ValueError:
+        return VideoSize(parse_working_size(context, parameter, text))
+    return VideoSize(max(frame), frame)
 
 
 def _rate(context: click.Context, parameter: click.Parameter, text: str | None) -> Fraction | None:
@@ -61,15 +65,12 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
 )
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT")
-@click.option(
-    "--style",
+@style_option(
     "styles",
-    metavar="NAME|FILE",
     multiple=True,
-    default=("starry-night",),
-    show_default=True,
-    help="A style, or a time line of them: 0:starry-night,5:great-wave. Given several times, each "
-    "style gets a file: OUT contains {style}.",
+    default=(DEFAULT_STYLE,),
+    further=", or a time line of them: 0:starry-night,5:great-wave. Given several times, each style "
+    "gets a file: OUT contains {style}",
 )
 @click.option("--side-by-side", is_flag=True, help="Several styles in one picture.")
 @click.option(
@@ -80,14 +81,11 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     callback=_seconds,
     help="Duration of a change of style.",
 )
-@click.option(
-    "--size",
-    metavar="PIXELS|WIDTHxHEIGHT|full",
-    default=str(DEFAULT_SIZE),
-    show_default=True,
+@size_option(
+    "PIXELS|WIDTHxHEIGHT|full",
     callback=_size,
-    help="Long side to paint at; larger frames get their size and detail back. For raw pixels, "
-    "WIDTHxHEIGHT is their size.",
+    further="; larger frames get their size and detail back. For raw pixels, WIDTHxHEIGHT is their "
+    "size",
 )
 @click.option(
     "--rate",
@@ -95,8 +93,7 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     callback=_rate,
     help="Frames per second of raw pixels and folders of pictures: 24, 30000/1001.  [25]",
 )
-@click.option("--strength", type=FiniteRange(0, 1), default=1.0, show_default=True)
-@click.option("--keep-color", is_flag=True, help="The video's colors, the painting's light.")
+@blend_options("video")
 @click.option(
     "--steady",
     type=FiniteRange(0, 1),
@@ -113,16 +110,7 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     help="Share of the previous painting, moved along the motion, against flicker; slow, needs "
     "OpenCV.",
 )
-@click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
-@click.option(
-    "--precision", type=click.Choice(get_args(Precision)), default="auto", show_default=True
-)
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [all allowed ones]")
-@click.option(
-    "--trust-engine",
-    is_flag=True,
-    help="Load an engine that was not built here: you know who built it, since it is code.",
-)
+@device_options
 @click.option(
     "--codec",
     metavar="NAME|hardware",

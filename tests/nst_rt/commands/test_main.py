@@ -77,7 +77,7 @@ def test_version_names_what_is_installed(nst) -> None:
         (["stylize"], "Missing argument 'IN...'; see nst-rt stylize --help"),
         (["models", "--colour"], "see nst-rt models --help"),
         (["stylize", "x.png", "--strength", "2"], "2.0 is not in the range 0<=x<=1"),
-        (["stylize", "x.png", "--size", "0"], "'0' is neither a number of pixels"),
+        (["stylize", "x.png", "--size", "0"], "'0' is no size; write it as PIXELS|full"),
         (["stylize", "x.png", "--background", "blurple"], "'blurple' is no color"),
         (["stylize", "x.png", "--device", "tpu"], "'tpu' is not one of"),
         (["stylize", "x.png", "--layout", "nchw"], "--layout and --range belong together"),
