@@ -44,7 +44,7 @@ def choose_precision(
 
 
 def _has_bf16(device: torch.device) -> bool:
-    """Whether bfloat16 is computed by instructions of its own rather than emulated."""
+    """Return whether bfloat16 has instructions of its own rather than being emulated."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capability = torch.cpu.get_capabilities()
