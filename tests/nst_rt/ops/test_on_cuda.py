@@ -74,5 +74,5 @@ def test_an_operator_starts_its_kernels_on_the_sessions_stream(
 def test_without_the_compiler_the_cure_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setenv("NST_RT_CACHE", str(tmp_path))
     monkeypatch.setattr(building, "_compilers", lambda: iter(()))
-    with pytest.raises(ProviderError, match="nvcc with libcudart; pip install nvidia-cuda-nvcc"):
+    with pytest.raises(ProviderError, match="no libcudart beside it; pip install nvidia-cuda-nvcc"):
         build_library("cuda")
