@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +44,7 @@ def all_imported() -> None:
 @pytest.fixture(autouse=True, scope="module")
 def measured_where_it_tells(request: pytest.FixtureRequest) -> Iterator[None]:
     folder = request.path.parent.relative_to(Path(__file__).parent).as_posix()
-    pauses = measuring.MEASURED and folder in measuring.ELSEWHERE
-    with measuring.paused() if pauses else nullcontext():
+    with measuring.measured(folder):
         yield
 
 

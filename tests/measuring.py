@@ -20,6 +20,8 @@ ELSEWHERE = {
     *("nst_rt/images", "nst_rt/model", "nst_rt/video", "nst_rt/video/live"),
 }
 """Folders whose tests are about other code."""
+ALONE = {"nst_rt/commands"}
+"""Folders whose processes are not measured unless a test gives them `MEASURED`."""
 _PACKAGES = (
     *("nst_rt.nvidia", "nst_rt.ops", "nst_rt.sessions", "nst_rt.diagnosis", "nst_rt.engines"),
     *("nst_export.engine", "benchmarks.gpu"),
@@ -35,11 +37,19 @@ def import_all() -> None:
 
 
 @contextmanager
-def paused() -> Iterator[None]:
-    from coverage import Coverage
+def measured(folder: str) -> Iterator[None]:
+    """Measure tests of a folder of `tests` as it asks for, and the processes that they start."""
+    if MEASURED and folder in ELSEWHERE:
+        from coverage import Coverage
 
-    measuring = Coverage.current()
-    assert measuring
-    measuring.stop()
-    yield
-    measuring.start()
+        measuring = Coverage.current()
+        assert measuring
+        measuring.stop()
+        yield
+        measuring.start()
+    elif MEASURED and folder not in ALONE:
+        os.environ.update(MEASURED)
+        yield
+        del os.environ[BEGIN]
+    else:
+        yield

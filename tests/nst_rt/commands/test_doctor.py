@@ -12,6 +12,7 @@ import pytest
 
 from nst_rt import diagnosis
 from tests.cuda.machine import CudaMachine
+from tests.measuring import MEASURED
 
 from .conftest import Ended, finish, records, start
 
@@ -37,7 +38,7 @@ def lines(ended: Ended) -> dict[str, str]:
 def doctor(*arguments: str, path: Path | None = None, **environment: str) -> Ended:
     """Run it as a process, with a folder of modules that come before the installed ones."""
     paths = [str(path), *sys.path] if path else sys.path
-    variables = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment}
+    variables = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), **MEASURED, **environment}
     return finish(start("doctor", *arguments, env=variables))
 
 
@@ -47,7 +48,7 @@ def ask(nst, monkeypatch) -> Callable[..., Ended]:
 
     def run(*engines: str, path: Path | None = None, json: bool = False, **environment: str):
         modules = {name: diagnosis._MODULES[name] for name in engines}
-        for name, value in environment.items():
+        for name, value in (MEASURED | environment).items():
             monkeypatch.setenv(name, value)
         if "PYTHONPATH" in environment:
             monkeypatch.setattr(sys, "path", environment["PYTHONPATH"].split(os.pathsep))
