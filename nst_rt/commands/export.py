@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nst_rt.commands.export_engine import (
-    engine_options,
-    export_engine,
-    refuse_engine_options,
-    size_of,
-)
-from nst_rt.commands.export_source import refuse_source
+from nst_rt.commands.export_engine import engine_options, export_engine
+from nst_rt.commands.export_request import Request
 from nst_rt.commands.extras import needing
+from nst_rt.commands.parameters import frame_size_option
 from nst_rt.commands.progress import progress_bar
 from nst_rt.commands.stdout import Results, clean_stdout
-from nst_rt.engines.side_car import SUFFIX
-from nst_rt.errors import UsageError, shown
+from nst_rt.errors import shown
 
 if TYPE_CHECKING:
     from nst_export.verification import Parity
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
     help="Arithmetic inside; both ends are uint8. A model gets fp32, an engine fp16 by default; "
     "bf16 is for engines alone.",
 )
-@click.option("--size", metavar="WIDTHxHEIGHT", help="For pictures of one size; any by default.")
+@frame_size_option("--size", "For pictures of one size.  [any size]")
 @click.option(
     "--variant",
     type=click.Choice(["plain", "stats", "apply", "steady", "fused"]),
@@ -46,18 +42,7 @@ if TYPE_CHECKING:
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @engine_options
-def export(
-    source: str,
-    target: Path,
-    precision: str | None,
-    size: str | None,
-    variant: str | None,
-    title: str | None,
-    licence: str | None,
-    overwrite: bool,
-    as_json: bool,
-    **engine: Any,
-) -> None:
+def export(**options: Any) -> None:
     """Export SOURCE to TARGET: a model file (.onnx) or an engine (.engine).
 
     SOURCE is a checkpoint or a shipped style's name; for an engine a model file too. A model is run
@@ -65,46 +50,37 @@ def export(
     measured, and one that does not paint like its network is not written. Engines are compiled by
     TensorRT for the GPU that is here, or by TensorRT-RTX, on any machine, for many.
     """
-    if target.suffix not in (".onnx", SUFFIX):
-        raise UsageError(
-            f"cannot export to {target.suffix or 'no suffix'}",
-            path=target,
-            cure=f"use .onnx or {SUFFIX}",
-        )
-    facts = {key: value for key, value in (("title", title), ("licence", licence)) if value}
-    fixed = size_of("--size", size)
-    refuse_source(source, target)
+    request = Request(**options)
+    request.check()
     with clean_stdout() as results:
-        report = _ignored if as_json else _Table(results)
-        if target.suffix == SUFFIX:
-            export_engine(
-                source, target, results, report, as_json, overwrite=overwrite, facts=facts,
-                fixed=fixed, precision=precision, variant=variant, **engine,
-            )  # fmt: skip
-            return
-        refuse_engine_options(engine)
-        if precision == "bf16":
-            raise UsageError("bf16 is of engines", cure="end the output in .engine, or choose fp16")
-        with needing("export", "exporting"):
-            from nst_export.exporter import export_style
-        with progress_bar() as bar:
-            exported = export_style(
-                source,
-                target,
-                flavour=precision or ("fp16" if variant == "fused" else "fp32"),  # type: ignore[arg-type]
-                size=fixed,
-                variant=variant or "plain",  # type: ignore[arg-type]
-                facts=facts or None,
-                overwrite=overwrite,
-                report=bar.beside(report),
-                progress=bar,
-            )
-        if as_json:
-            results.json({**asdict(exported), "path": str(exported.path)})
-            return
-        if exported.largest_activation is not None:
-            results.line(f"largest activation {exported.largest_activation:,.0f} of 65,504")
-        results.line(f"{shown(exported.path)}  {exported.bytes:,} bytes")
+        report = _ignored if request.as_json else _Table(results)
+        if request.is_engine:
+            export_engine(request, results, report)
+        else:
+            _export_model(request, results, report)
+
+
+def _export_model(request: Request, results: Results, report: Callable[[Parity], object]) -> None:
+    with needing("export", "exporting"):
+        from nst_export.exporter import export_style
+    with progress_bar() as bar:
+        exported = export_style(
+            request.source,
+            request.target,
+            flavour=request.precision or ("fp16" if request.variant == "fused" else "fp32"),
+            size=request.size,
+            variant=request.variant or "plain",
+            facts=request.facts() or None,
+            overwrite=request.overwrite,
+            report=bar.beside(report),
+            progress=bar,
+        )
+    if request.as_json:
+        results.json({**asdict(exported), "path": str(exported.path)})
+        return
+    if exported.largest_activation is not None:
+        results.line(f"largest activation {exported.largest_activation:,.0f} of 65,504")
+    results.line(f"{shown(exported.path)}  {exported.bytes:,} bytes")
 
 
 class _Table:

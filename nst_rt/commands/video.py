@@ -69,8 +69,8 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     "styles",
     multiple=True,
     default=(DEFAULT_STYLE,),
-    further=", or a time line of them: 0:starry-night,5:great-wave. Given several times, each style "
-    "gets a file: OUT contains {style}",
+    further=", or a time line of them: 0:starry-night,5:great-wave. Given several times, each "
+    "style gets a file: OUT contains {style}",
 )
 @click.option("--side-by-side", is_flag=True, help="Several styles in one picture.")
 @click.option(

@@ -84,12 +84,12 @@ def test_options_reach_the_builder(nst, folder: Path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["x.onnx", "--max", "64x64"], "--max is of engines; end the output in .engine"),
-        (["x.onnx", "--timing-cache", "c"], "--timing-cache is of engines"),
-        (["x.onnx", "--precision", "bf16"], "bf16 is of engines; end the output in .engine"),
-        (["x.onnx", "--compute-capability", "8.9"], "--compute-capability is of engines"),
-        (["x.engine", "--variant", "stats"], "--variant stats is of model files; choose plain or"),
-        (["x.engine", "--min", "64"], "--min is '64'; write it like 1280x720"),
+        (["x.onnx", "--max", "64x64"], "--max is for engines; end the output in .engine"),
+        (["x.onnx", "--timing-cache", "c"], "--timing-cache is for engines"),
+        (["x.onnx", "--precision", "bf16"], "bf16 is for engines; end the output in .engine"),
+        (["x.onnx", "--compute-capability", "8.9"], "--compute-capability is for engines"),
+        (["x.engine", "--variant", "stats"], "--variant stats is for model files; choose plain or"),
+        (["x.engine", "--min", "64"], "'--min': '64' is no size; write it like 1280x720"),
         (["x.engine", "--size", "64x64", "--min", "64x64"], "one size has no range"),
         (["x.engine", "--min", "65x64", "--opt", "64x64"], "min 65x64 does not fit into opt"),
         (["x.plan"], "cannot export to .plan; use .onnx or .engine"),
