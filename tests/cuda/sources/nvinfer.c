@@ -9,9 +9,12 @@
 
 TABLE(plain) = {NOTHING};
 
+/* Python's bindings look for the type of what they get before its table of functions. */
+static void *const untyped[2 + 64] = {[2 ... 65] = nothing};
+
 Object *stand_in_made(void *const *functions) {
     Object *front = calloc(1, sizeof *front), *behind = calloc(1, sizeof *behind);
-    front->functions = plain;
+    front->functions = untyped + 2;
     front->behind = behind;
     behind->functions = functions;
     return front;
@@ -67,10 +70,13 @@ TABLE(profile) = {NOTHING, [2] = yes, [4] = yes, [9] = yes};
 /* builders */
 static Object *builder_config(Object *self) { return stand_in_made(config); }
 static Object *builder_network(Object *self, uint32_t flags) {
-    stand_in_called(flags ? "createNetworkV2 with flags" : "createNetworkV2");
+    char call[40];
+    snprintf(call, sizeof call, "createNetworkV2 with flags %u", flags);
+    stand_in_called(call);
     return stand_in_made(network);
 }
 static Object *builder_profile(Object *self) { return stand_in_made(profile); }
+static void *builder_logger(Object *self) { return logger; }
 
 static Object *builder_build(Object *self, Object *network, Object *config) {
     if (stand_in_called("buildSerializedNetwork")) {
@@ -89,7 +95,7 @@ static Object *builder_build(Object *self, Object *network, Object *config) {
 }
 TABLE(builder) = {
     NOTHING, [2] = yes, [3] = yes, [7] = builder_config, [8] = builder_network, [9] = builder_profile,
-    [14] = builder_build,
+    [14] = builder_build, [16] = builder_logger,
 };
 
 /* engines and contexts: what lies where, in what shape */
@@ -207,5 +213,9 @@ void *createInferRuntime_INTERNAL(void *log, int32_t version) {
 void *createInferRefitter_INTERNAL(void *engine, void *log, int32_t version) { return NULL; }
 
 void *getPluginRegistry(void) { return stand_in_made(plain); }
+
+void *getBuilderPluginRegistry(int32_t capability) { return stand_in_made(plain); }
+
+void *getLogger(void) { return logger; }
 
 bool initLibNvInferPlugins(void *log, const char *names) { return true; }
