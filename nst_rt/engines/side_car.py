@@ -52,6 +52,8 @@ class EngineFacts:
     """Bytes on the GPU for the largest picture, where the builder reported them."""
     statistics: int = 0
     """Channels of all normalizations of a steady engine, which takes and returns statistics."""
+    driver: str | None = None
+    """Version of NVIDIA's driver that it was built with; None where there was none."""
 
     @property
     def steady(self) -> bool:
@@ -145,7 +147,7 @@ def read_engine_facts(engine: Path) -> EngineFacts:
     if not isinstance(record, dict) or record.pop("schema", None) != SCHEMA:
         raise ModelError(f"is not of schema {SCHEMA}", path=path, cure=cure)
     try:
-        record = {"statistics": 0, **record}
+        record = {"statistics": 0, "driver": None, **record}
         facts = EngineFacts(**{key: _checked(key, record[key]) for key in _TYPES})
         if facts.steady != (facts.statistics > 0):
             raise ValueError(f"{facts.statistics} statistics")

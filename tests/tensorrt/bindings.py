@@ -75,6 +75,8 @@ def make_tensorrt(version: str, cache: Path, scratch: Path) -> TensorRt:
         _build(scratch / f"{name}.so.{major}", [SOURCE])
     driver = [CUDA_SOURCES / name for name in _DRIVER]
     _build(scratch / "gpu/libcuda.so.1", driver, f"-I{CUDA_SOURCES}")
+    over = (f"-I{CUDA_SOURCES}", f"-L{scratch / 'gpu'}", "-Wl,--no-as-needed", "-l:libcuda.so.1")
+    _build(scratch / "gpu/libnvidia-ml.so.1", [CUDA_SOURCES / "management.c"], *over)
     return TensorRt(version, site, scratch)
 
 

@@ -27,6 +27,8 @@ class Backend:
     module: ModuleType
     version: str
     gpu: GpuInfo | None
+    driver: str | None
+    """Version of NVIDIA's driver, where there is one."""
 
     @property
     def library(self) -> Library:
@@ -82,7 +84,8 @@ def _open(name: BackendName) -> Backend:
             f"{library.title} builds on the GPU that the engine is for: {driver.problem}",
             cure='build it there, or with backend="tensorrt-rtx" (--backend), which needs none',
         )
-    return Backend(name, trt, trt.__version__, driver.gpus[0] if driver.gpus else None)
+    gpu = driver.gpus[0] if driver.gpus else None
+    return Backend(name, trt, trt.__version__, gpu, driver.version or None)
 
 
 def _does_not_start(messages: Messages, title: str) -> NstError:

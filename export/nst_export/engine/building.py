@@ -183,6 +183,7 @@ class _Build:
             options={key: value for key, value in options.items() if value is not None},
             memory={key: value for key, value in memory.items() if value is not None},
             statistics=self.model.num_statistics or 0,
+            driver=self.backend.driver,
         )
 
     def _parse(self, builder: trt.Builder) -> trt.INetworkDefinition:

@@ -46,6 +46,7 @@ def test_tensorrt_11_builds_for_the_gpu_that_is_here(
     told, _ = build(shipped, "--level", "5", "--workspace", "4096", "--max", "3840x2160")
     assert (told["backend"], told["backend_version"]) == ("tensorrt", NEWEST)
     assert (told["gpu"], told["compute_capabilities"]) == ("Stand-in GPU", ["8.9"])
+    assert told["driver"] == "580.00"
     assert told["options"] == {"level": 5, "workspace_mib": 4096}
     assert told["precision"] == "fp16"
     assert told["engine_bytes"] > 1_000_000

@@ -25,6 +25,7 @@ from nst_rt.engines.side_car import read_engine_facts
 from nst_rt.engines.trust import check_integrity, check_trust
 from nst_rt.errors import ModelError, OutputError, ProviderError, UsageError
 from nst_rt.model import read_model
+from nst_rt.nvidia.driver import query_driver
 from tests.nst_export.engine.small_models import FLOAT8, convolution, node, quantized, save
 
 UHD = (2160, 3840)
@@ -47,6 +48,7 @@ def test_every_shipped_model_becomes_an_engine_up_to_4k(
     )
     assert (facts.model, facts.onnx_sha256) == (model.metadata, model.sha256)
     assert (facts.precision, facts.gpu) == ("fp16", "portable")
+    assert facts.driver == (query_driver().version or None)
     assert facts.compute_capabilities == ["8.0", "8.6", "8.9", "12.0", "12.1"]
     assert facts.profiles == [
         {"min": [1, 16, 16, 3], "opt": [1, 720, 1280, 3], "max": [1, 2160, 3840, 3]}

@@ -49,9 +49,9 @@ def test_steady_engine_tells_of_its_statistics(engine: Path) -> None:
     assert (steady.steady, FACTS.steady) == (True, False)
 
 
-def test_engine_of_before_there_were_statistics_takes_none(engine: Path) -> None:
+def test_engine_of_before_there_were_statistics_and_drivers_has_none(engine: Path) -> None:
     told = json.loads(FACTS.as_json())
-    del told["statistics"]
+    del told["statistics"], told["driver"]
     side_car_path(engine).write_text(json.dumps(told))
     assert read_engine_facts(engine) == FACTS
 
@@ -69,6 +69,7 @@ def test_what_a_later_version_adds_is_passed_over(engine: Path) -> None:
         ({"engine_bytes": "12"}, r"does not describe an engine \(engine_bytes is str\)"),
         ({"profiles": {}}, "profiles is dict"),
         ({"gpu": None}, "gpu is NoneType"),
+        ({"driver": 580}, "driver is int"),
         ({"statistics": "5"}, "statistics is str"),
         ({"statistics": 5}, "5 statistics"),
         ({"model": {"variant": "steady"}, "statistics": -5}, "-5 statistics"),
