@@ -20,6 +20,7 @@ from nst_rt.sessions.extra_tensors import FloatArray
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import InFlight, Shape
 from nst_rt.sessions.io_binding import DeviceTensor, IoAddresses, IoBindingSession
+from nst_rt.sessions.launcher import Launcher
 from nst_rt.sessions.missing import missing_engine
 from nst_rt.sessions.onnxruntime import OnnxRuntimeSession
 from nst_rt.sessions.options import Precision
@@ -106,8 +107,9 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
         return self._binding_session(session, captures=True)
 
     def _binding_session(self, session: Any, *, captures: bool) -> IoBindingSession:
+        failed = partial(_failure, self._cuda)
         return IoBindingSession(
-            session, self._run_options, partial(_failure, self._cuda), captures=captures
+            session, self._run_options, failed, self._launcher, captures=captures
         )
 
     def _prepare(self, model: ModelFile, onnxruntime: Any) -> None:
@@ -129,6 +131,8 @@ class CudaSession(GpuSession, OnnxRuntimeSession):
             self._cuda = CudaContext()
         except ImportError as error:
             raise missing_engine("cuda-bindings", "cuda", error) from error
+        self._launcher = Launcher()
+        self._launcher.call(self._cuda.make_current)
         bind, paint = _weakly(self._bind), _weakly(self._paint)
         self._pictures = InFlight(self._cuda, model.scale, bind, paint)
 

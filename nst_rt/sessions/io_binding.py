@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from nst_rt.errors import NstError
 from nst_rt.sessions.in_flight import Shape
+from nst_rt.sessions.launcher import Launcher
 
 IO_BINDINGS_KEPT = 16
 """Number of I/O bindings that are remembered: a program has few pictures in flight and few arrays
@@ -37,6 +39,7 @@ class IoBindingSession:
         session: of ONNX Runtime.
         new_options: makes the options of a run.
         failed: translates an error of ONNX Runtime.
+        launcher: makes all runs.
         captures: whether all kernels of a run are launched as one CUDA graph. A graph holds
             addresses: each set has its own, captured when the addresses are used again.
     """
@@ -46,11 +49,12 @@ class IoBindingSession:
         session: Any,
         new_options: Callable[[], Any],
         failed: Callable[[Exception], NstError],
+        launcher: Launcher,
         *,
         captures: bool,
     ) -> None:
         self._session, self._new_options, self._captures = session, new_options, captures
-        self._failed = failed
+        self._failed, self._launcher = failed, launcher
         self._graph_ids = itertools.count(1)
         self._without_graph = self._options(graph_id=-1)
         self._bindings: dict[IoAddresses, _GraphBinding] = {}
@@ -61,7 +65,7 @@ class IoBindingSession:
         If it `shrinks`, ONNX Runtime frees all memory that it keeps for later pictures.
         """
         try:
-            self._launch(addresses, shrinks=shrinks)
+            self._launcher.call(partial(self._launch, addresses, shrinks=shrinks))
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise self._failed(error) from error
 

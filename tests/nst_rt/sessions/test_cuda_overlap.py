@@ -9,6 +9,7 @@ import onnx
 import pytest
 from PIL import Image
 
+from tests.cuda.echo import echo_model, steady_echo_model
 from tests.cuda.scripts import OPEN
 
 
@@ -141,3 +142,40 @@ def test_videos_keep_three_frames_in_flight_on_one_thread(cuda_machine, echo, tm
     assert ended.code == 0, ended.err
     levels = [np.asarray(Image.open(file)).max() for file in sorted(painted.glob("*.png"))]
     assert levels == [0, 40, 80, 120, 160, 200]
+
+
+def test_threads_that_come_and_go_leave_no_handles_and_graphs(cuda_machine, echo) -> None:
+    """The engine keeps handles and graphs for every thread that ever ran it."""
+    code = """
+    from nst_rt import Stylizer
+    frames = [np.full((20, 30, 3), number, np.uint8) for number in range(9)]
+    with Stylizer(sys.argv[1], device="cuda") as stylizer:
+        for _ in range(5):
+            print(*(int(painting.max()) for painting in stylizer.stream(frames)))
+    """
+    ended = cuda_machine.run(code, echo, before=OPEN)
+    assert ended.out.splitlines() == ["0 1 2 3 4 5 6 7 8"] * 5, ended.err
+    assert ended.count("cudnnCreate") <= 4  # two sessions, each opened and run by one thread
+    assert 1 <= ended.count("cudaGraphInstantiate") <= 3  # one for each set of buffers
+
+
+def test_frames_in_flight_are_painted_in_parts_where_memory_is_short(
+    cuda_machine, tmp_path: Path
+) -> None:
+    steady_echo_model(tmp_path / "echo.steady.onnx")
+    code = """
+    import logging
+    logging.basicConfig(level=logging.WARNING)
+    from nst_rt import Stylizer
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(300, 800, (12, 2)).tolist()
+    frames = [rng.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+    with Stylizer(sys.argv[1], device="cuda", size="full") as stylizer:
+        paintings = stylizer.stream(frames)
+        print(all((a == b).all() for a, b in zip(paintings, frames, strict=True)))
+    print(used())
+    """
+    model = echo_model(tmp_path / "echo.onnx")
+    ended = cuda_machine.run(code, model, before=OPEN, lazy=1, memory_mib=4)
+    assert ended.out.splitlines() == ["True", "0"], ended.err
+    assert "parts" in ended.err
