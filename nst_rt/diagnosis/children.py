@@ -16,8 +16,11 @@ from typing import IO, Any
 Answer = dict[str, Any]
 
 
-def run_probes(names: Iterable[str], *, timeout_s: float = 30) -> dict[str, Answer]:
-    """Return the answers of probes; one that crashes or hangs gets a "problem", too."""
+def run_probes(names: Iterable[str], *, timeout_s: float = 60) -> dict[str, Answer]:
+    """Return the answers of probes; one that crashes or hangs gets a "problem", too.
+
+    The default leaves TensorRT time to load gigabytes from a slow disk before its first engine.
+    """
     deadline = time.monotonic() + timeout_s
     with ExitStack() as stack:
         children = {name: stack.enter_context(_Child(name, _stderr_file(stack))) for name in names}
