@@ -17,11 +17,11 @@ __all__ = ["main"]
 _LINES = {
     "stylize": "Paint pictures in a style.",
     "video": "Paint a video file.",
-    "live": "Paint a camera, a stream or a screen as it comes.",
+    "live": "Paint a camera, a stream or a screen live.",
     "models": "List the styles that come with nst-rt.",
-    "info": "Show what is known of a model, and what would run it here.",
+    "info": "Show the facts of a model, and what would run it here.",
     "train": "Train a style from a painting and photos.",
-    "export": "Turn a checkpoint into a model file.",
+    "export": "Turn a checkpoint into a model file or an engine.",
     "doctor": "Show what can paint here, and what is missing for the rest.",
 }
 

@@ -1,4 +1,4 @@
-"""What a person reads on standard error: one line a message, in any locale, no more than asked."""
+"""Messages on standard error: one line each, in any locale, no more than asked for."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from nst_rt.current_file import current_file
 PROGRAM = "nst-rt"
 _OUR_LOGGERS = ("nst_rt", "nst_train", "nst_export")
 _METADATA_READER = "TiffImagePlugin.py"
-"""Pillow's module that reads EXIF data too, of any format; it warns as if of the pixels."""
+"""Pillow's module that reads EXIF data of any format, and warns as if the pixels were damaged."""
 
 
 class Console:
-    """Writes errors, warnings and notes; `-q`, `-v` and `--debug` set how much.
+    """Writer of errors, warnings and notes; `-q`, `-v` and `--debug` set how much.
 
     Attributes:
-        debug: show where an error came from.
-        quiet: errors only.
+        debug: whether to show where an error came from.
+        quiet: whether to show errors only.
     """
 
     def __init__(self) -> None:
@@ -35,21 +35,21 @@ class Console:
         self.set_verbosity(0)
 
     def set_verbosity(self, count: int) -> None:
-        """0 shows warnings, 1 what is in use, 2 everything."""
+        """Show warnings with 0, what is in use with 1, everything with 2."""
         self._level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(count, 2)]
         for name in _OUR_LOGGERS:
             logging.getLogger(name).setLevel(self._level)
 
     @property
     def shows_progress(self) -> bool:
-        """Whether somebody sees a progress bar: on a terminal, unless quiet."""
+        """Whether to show a progress bar: on a terminal, unless quiet."""
         return not self.quiet and sys.stderr is not None and sys.stderr.isatty()
 
     def error(self, text: str) -> None:
-        """Write a line whatever was asked.
+        """Write a line even if quiet.
 
         Raises:
-            BrokenPipeError: the reader left. Where there is no room, the line is lost.
+            BrokenPipeError: the reader closed the pipe. If the disk is full, the line is lost.
         """
         if sys.stderr is None:
             return
@@ -71,7 +71,7 @@ class Console:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Show what libraries log and warn of, and let no character raise in any locale."""
+        """Show what libraries log and warn of; escape characters that the locale lacks."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
@@ -109,7 +109,7 @@ class Console:
 
 
 class _Lines(logging.Handler):
-    """Hands log records to the console."""
+    """Handler that passes log records to the console."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -123,13 +123,13 @@ class _Lines(logging.Handler):
 
 
 def point_to_nothing(stream: TextIO) -> None:
-    """Let what a stream still holds go nowhere, so that Python's last flush does not fail on it."""
+    """Discard what a stream still holds, so that Python's last flush does not fail on it."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, stream.fileno())
     os.close(nothing)
 
 
 def _one_line(text: str) -> str:
-    """Line ends become spaces; what a terminal would obey is escaped."""
+    """Return text as one line; control characters, which a terminal would obey, are escaped."""
     joined = " ".join(text.split())
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in joined)

@@ -1,4 +1,4 @@
-"""`nst-rt doctor`: what this machine can paint with, and what is in the way of the rest."""
+"""`nst-rt doctor`: show what this machine can paint with, and what the rest lacks."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def doctor(context: click.Context, as_json: bool) -> None:
         if as_json:
             results.json(found.as_dict())
         else:
-            _tell(found, results)
+            _print(found, results)
     context.exit(0 if found.paints else ProviderError.exit_code)
 
 
-def _tell(found: Diagnosis, results: Results) -> None:
+def _print(found: Diagnosis, results: Results) -> None:
     for verdict in found.verdicts:
         results.line(shown(verdict.line))
     for warning in found.warnings:
@@ -38,7 +38,7 @@ def _tell(found: Diagnosis, results: Results) -> None:
 
 
 def _facts(found: Diagnosis) -> dict[str, str]:
-    """What else matters, as one line each."""
+    """Return further facts of the machine, one line each."""
     processor, driver, cache = found.processor, found.driver, found.cache
     arithmetic = ", ".join(processor["precisions"]) or {True: "bf16", False: "no bf16"}.get(
         processor["bf16"], "bf16 unknown"

@@ -1,8 +1,8 @@
-"""How a command ends: its exit code, and at most one line that says why.
+"""Exit codes, and the one line that gives the reason.
 
 0 all done · 1 internal error · 2 usage · 3 some inputs failed, the others are done · 4 a model was
-refused · 5 a provider or extra is absent, or memory · 6 not writable or disk full · 130 SIGINT ·
-143 SIGTERM · 141 the reader of the pipe left
+refused · 5 a provider, an extra or memory is lacking · 6 not writable or disk full · 130 SIGINT ·
+143 SIGTERM · 141 the reader of a pipe closed it
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INTERNAL, SOME_FAILED, READER_LEFT = 1, 3, 141
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP came; what Ctrl-C cleans up is cleaned up as well."""
+    """Raised at SIGTERM or SIGHUP; cleans up whatever Ctrl-C would."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__()
@@ -33,14 +33,14 @@ class Terminated(KeyboardInterrupt):
 
 
 def run_to_end(command: Callable[[], object], console: Console) -> int:
-    """Run a command and return its exit code; whatever it raises becomes one line."""
+    """Run a command and return its exit code; report whatever it raises as one line."""
     try:
-        with console.listening(), _stopping_at_signals():
+        with console.listening(), _stopped_by_signals():
             return _run(command, console)
     except BrokenPipeError:
         return READER_LEFT
     finally:
-        _give_up_what_cannot_be_written()
+        _discard_unwritable_output()
 
 
 def _run(command: Callable[[], object], console: Console) -> int:
@@ -55,28 +55,28 @@ def _run(command: Callable[[], object], console: Console) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if console.debug:
             traceback.print_exception(error)
-        return _told(error, console)
+        return _report_error(error, console)
     return 0
 
 
-def _told(error: BaseException, console: Console) -> int:
-    """Write the line that an error deserves and return its exit code."""
+def _report_error(error: BaseException, console: Console) -> int:
+    """Write one line for an error and return its exit code."""
     if isinstance(error, KeyboardInterrupt | click.Abort):
         number = getattr(error, "signal_number", signal.SIGINT)
         console.note(f"stopped by {signal.Signals(number).name}")
         return 128 + int(number)
     if isinstance(error, click.ClickException):
-        return _usage(error, console)
+        return _report_usage(error, console)
     known = as_known(error)
     if known is None:
-        console.error(internal(error))
+        console.error(internal_error_line(error))
         return INTERNAL
     console.error(str(known))
     return known.exit_code
 
 
 def as_known(error: BaseException) -> NstError | None:
-    """The error that a person can act on, None for a defect of ours."""
+    """Return an error that a user can act on, None for a defect of nst-rt."""
     from nst_rt.atomic import DISK_FULL  # not before it is needed: --help does without pathlib
 
     if isinstance(error, NstError):
@@ -88,13 +88,15 @@ def as_known(error: BaseException) -> NstError | None:
     return None
 
 
-def internal(error: BaseException) -> str:
-    """The line for a defect."""
-    said = f": {error}" if str(error) else ""
-    return f"internal error ({type(error).__name__}{said}); run it again with --debug to see where"
+def internal_error_line(error: BaseException) -> str:
+    """Return the line for a defect."""
+    detail = f": {error}" if str(error) else ""
+    return (
+        f"internal error ({type(error).__name__}{detail}); run it again with --debug to see where"
+    )
 
 
-def _usage(error: click.ClickException, console: Console) -> int:
+def _report_usage(error: click.ClickException, console: Console) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
         error.show()
         return error.exit_code
@@ -106,11 +108,11 @@ def _usage(error: click.ClickException, console: Console) -> int:
 
 
 @contextmanager
-def _stopping_at_signals() -> Iterator[None]:
+def _stopped_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the command as Ctrl-C does.
 
-    Who asks twice does not wait: the process ends at once, before threads of engines and encoders
-    that still work meet an interpreter that is being taken down.
+    A second signal ends the process at once, before threads of engines and encoders that still work
+    meet an interpreter that is shutting down.
     """
     asked = False
 
@@ -130,8 +132,8 @@ def _stopping_at_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _give_up_what_cannot_be_written() -> None:
-    """Otherwise Python tries once more on its way out, and complains with a code of its own."""
+def _discard_unwritable_output() -> None:
+    """Keep Python from writing it once more at exit, which fails with an exit code of its own."""
     for stream in (sys.stdout, sys.stderr):
         if stream is None:
             continue

@@ -1,4 +1,4 @@
-"""`nst-rt export`: a checkpoint or a shipped style becomes a model file, a model an engine."""
+"""`nst-rt export`: make a model file of a checkpoint or shipped style, or an engine of either."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _export_model(request: Request, results: Results, report: Callable[[Parity],
 
 
 class _Table:
-    """Prints comparisons one by one, below a head."""
+    """Prints comparisons one by one as rows of a table."""
 
     def __init__(self, results: Results) -> None:
         self._results, self._begun = results, False
@@ -101,4 +101,4 @@ class _Table:
 
 
 def _ignored(row: Parity) -> None:
-    """JSON names all comparisons at the end."""
+    """Print nothing: JSON has all comparisons at the end."""

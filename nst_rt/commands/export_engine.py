@@ -1,4 +1,4 @@
-"""The part of `nst-rt export` that builds engines: its options, its progress bar, its result."""
+"""The part of `nst-rt export` that builds engines: options, progress bar, result."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ engine_options = together(
 
 
 def export_engine(request: Request, results: Results, report: Callable[[Parity], object]) -> None:
-    """Build an engine and print what it is."""
+    """Build an engine and print its facts."""
     from nst_export.engine import build_engine
 
     options = request.engine_options()

@@ -1,4 +1,4 @@
-"""What `nst-rt export` can be given, told before anything has to be installed for it."""
+"""Checks of the source of `nst-rt export`, before anything has to be installed for it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nst_rt.model import file_of
 
 
 def refuse_source(source: str, target: Path) -> None:
-    """Refuse what nothing is exported from. Folders are for the exporter, which looks into them.
+    """Refuse a source that nothing can be exported from. The exporter looks into folders itself.
 
     Raises:
-        ModelError: it is absent, an engine, a model file where a checkpoint is needed, or none of
-            ours.
+        ModelError: it is absent, an engine, a model file where a checkpoint is needed, or another
+            kind of file.
     """
     if zoo.find(source) or _is_folder(source):
         return

@@ -1,4 +1,4 @@
-"""Parts of nst-rt that an installation may lack."""
+"""Optional parts of nst-rt, which an installation may lack."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def needing(extra: str, purpose: str) -> Iterator[None]:
     except ImportError as error:
         lacking = error.name if isinstance(error, ModuleNotFoundError) else str(error)
         cure = f'pip install "nst-rt[{extra}]"'
-        if lacking == "onnxruntime":  # either build will do, one alone
+        if lacking == "onnxruntime":  # either build will do, but not both
             cure = 'pip install "nst-rt[cpu]", or "nst-rt[cuda]" for an NVIDIA GPU'
         raise MissingExtraError(f"{purpose} needs {lacking}", cure=cure) from error

@@ -1,4 +1,4 @@
-"""The group of subcommands: the module of each is loaded when it is used, not before."""
+"""The group of subcommands, each of whose modules is loaded only when it is used."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nst_rt.commands.exit_codes import run_to_end
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name and one line; `nst_rt.commands.NAME` holds each.
+    """A group that knows the name and one line of each command; `nst_rt.commands.NAME` holds it.
 
     Args:
-        lines: what `--help` says of each command, in the order of the list.
+        lines: a line of help for each command, in the order of `--help`.
     """
 
     def __init__(self, *args: Any, lines: Mapping[str, str], **options: Any) -> None:
@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
 
 
 def reporting_options() -> list[click.Parameter]:
-    """`-q`, `-v` and `--debug`, which stand before or after the command's name."""
+    """Return `-q`, `-v` and `--debug`, which stand before or after the command's name."""
 
     def set_quiet(context: click.Context, _: click.Parameter, given: bool) -> None:
         context.obj.quiet |= given
@@ -87,7 +87,7 @@ def reporting_options() -> list[click.Parameter]:
             is_eager=True,
             expose_value=False,
             callback=set_quiet,
-            help="Errors only.",
+            help="Show errors only.",
         ),
         click.Option(
             ["-v", "--verbose"],
@@ -95,7 +95,7 @@ def reporting_options() -> list[click.Parameter]:
             is_eager=True,
             expose_value=False,
             callback=set_verbosity,
-            help="Say what is in use; -vv says everything.",
+            help="Show what is in use; -vv shows everything.",
         ),
         click.Option(
             ["--debug"],

@@ -1,4 +1,4 @@
-"""`nst-rt info`: what a model file says of itself, and what would run it here."""
+"""`nst-rt info`: show the facts of a model, and what would run it here."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def _text(value: object) -> str:
 
 
 def _in_use(model: ModelFile) -> dict[str, Any]:
-    """What runs the model on this machine, or why nothing does."""
+    """Return what runs the model on this machine, or why nothing does."""
     try:
         session = open_session(model)
     except (ProviderError, ModelError) as error:
         if isinstance(error, ModelError) and model.engine is None:
             raise
-        return {"provider": "none", "problem": str(error)}  # of another machine or user
+        return {"provider": "none", "problem": str(error)}  # an engine of another machine or user
     try:
         return {
             "provider": session.provider,

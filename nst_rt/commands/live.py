@@ -1,9 +1,7 @@
-"""`nst-rt live`: cameras, streams and screens, painted as they come."""
+"""`nst-rt live`: paint a camera, a stream or a screen live."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import click
 
 from nst_rt import zoo
 from nst_rt.commands.console import Console
+from nst_rt.commands.live_report import report_totals, shown_seconds
 from nst_rt.commands.options import (
     PaintingRequest,
     blend_options,
@@ -21,7 +20,7 @@ from nst_rt.commands.options import (
 )
 from nst_rt.commands.parameters import FiniteRange, frame_size_option
 from nst_rt.commands.stdout import Results, clean_stdout
-from nst_rt.errors import InputError, UsageError, shown
+from nst_rt.errors import InputError, UsageError
 from nst_rt.model import read_model
 from nst_rt.stylizer import Stylizer
 from nst_rt.video.containers import is_address
@@ -31,9 +30,7 @@ from nst_rt.video.live import (
     LiveOptions,
     LiveSink,
     Recording,
-    Second,
     SourceOptions,
-    State,
     StyleChanger,
     ThreadedSink,
     VirtualCamera,
@@ -42,7 +39,7 @@ from nst_rt.video.live import (
 )
 
 _RATE = 30.0
-"""Frames a second that outputs are told where nothing else is asked for."""
+"""Frames per second of outputs if `--fps` is not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +64,10 @@ class Request(PaintingRequest):
     as_json: bool
 
     def styles(self, console: Console) -> StyleChanger:
-        """The styles asked for; of one alone, `n` and `p` go through the shipped ones too."""
+        """Open the first style; a single one is followed by the shipped ones for `n` and `p`."""
         is_file = Path(self.style).exists()  # whatever characters its name holds
         names = [self.style] if is_file else [name.strip() for name in self.style.split(",")]
-        for name in names[1:]:  # the first is opened now, the others when somebody wants them
+        for name in names[1:]:  # checked now, opened when chosen
             read_model(name)
         if len(names) == 1:
             names += [card.name for card in zoo.cards() if card.name not in names]
@@ -80,7 +77,7 @@ class Request(PaintingRequest):
         return Stylizer(style, **self.stylizer_arguments())
 
     def sink(self, clock: Clock) -> LiveSink:
-        """Where frames go; what needs their size is opened with the first."""
+        """Return the sink of the frames; one that needs their size opens with the first."""
         if self.output == "window":
             return Window()
         if self.output == "virtual-camera":
@@ -88,7 +85,7 @@ class Request(PaintingRequest):
         output = Path(self.output)
         source = Path(self.source)
         if output.exists() and source.exists() and output.samefile(source):
-            raise UsageError("is the source itself", path=output, cure="choose another name")
+            raise UsageError("is the source itself", path=output, cure="choose another --output")
         recording = Recording(
             self.output,
             self.fps or _RATE,
@@ -122,7 +119,7 @@ class Request(PaintingRequest):
 
 @click.command(
     epilog="SOURCE is a camera (0, /dev/video1), screen or screen:N, an address with "
-    "--allow-network (rtsp://…, http://…), or a video file, which plays at its own pace. Keys in "
+    "--allow-network (rtsp://…, http://…), or a video file, which plays at its own speed. Keys in "
     "the window: q quits, space pauses, n and p or 1 to 9 change the style, + and - the strength, "
     "s saves a picture into the current folder."
 )
@@ -139,27 +136,27 @@ class Request(PaintingRequest):
     metavar="window|virtual-camera|FILE|rtmp://…",
     default="window",
     show_default=True,
-    help="Where it is shown, sent or recorded (.mp4, .mkv, .mov, .ts).",
+    help="Where paintings are shown, sent or recorded (.mp4, .mkv, .mov, .ts).",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a recording that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing recording.")
 @click.option(
     "--split",
     is_flag=True,
-    help="Go on in another file, wall-2.mp4, when a lost source is back.",
+    help="Record into another file, wall-2.mp4, when a lost source returns.",
 )
-@click.option("--allow-network", is_flag=True, help="Let addresses be opened.")
+@click.option("--allow-network", is_flag=True, help="Allow addresses as SOURCE and as output.")
 @click.option(
     "--fps",
     type=FiniteRange(min=0, min_open=True, max=1000),
-    help="Frames a second, at most.  [all that come]",
+    help="Largest number of frames per second.  [all that arrive]",
 )
 @frame_size_option("--camera-size", "Size to request of a camera.  [its own choice]")
-@click.option("--loop", is_flag=True, help="Begin a file again after its end.")
+@click.option("--loop", is_flag=True, help="Start a file again after its end.")
 @click.option(
     "--reconnect/--no-reconnect",
     default=True,
     show_default=True,
-    help="Try a lost source again after 1, 2, 4 … 30 seconds.",
+    help="Reopen a lost source, after 1, 2, 4 … 30 seconds.",
 )
 @click.option(
     "--give-up",
@@ -167,15 +164,20 @@ class Request(PaintingRequest):
     metavar="SECONDS",
     default=300.0,
     show_default=True,
-    help="How long a source may be lost.",
+    help="How long a source may stay lost.",
 )
-@click.option("--frames", type=click.IntRange(min=1), help="End after that many.")
-@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="End after that time.")
+@click.option("--frames", type=click.IntRange(min=1), help="End after so many frames.")
+@click.option("--seconds", type=FiniteRange(min=0, min_open=True), help="End after so much time.")
 @device_options
-@click.option("--json", "as_json", is_flag=True, help="A JSON object a line, each second.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="A JSON object per line for each second, and one for the whole.",
+)
 @click.pass_context
 def live(context: click.Context, /, **options: Any) -> None:
-    """Paint a camera, a stream, a screen or a video as it comes.
+    """Paint a camera, a stream, a screen or a video live.
 
     \b
     nst-rt live 0
@@ -192,56 +194,11 @@ def _run(request: Request, console: Console, results: Results) -> None:
     source = live_source(request.source, request.source_options(), clock)
     sink = request.sink(clock)
     styles = request.styles(console)
-    with _reported(request, console, results) as report:
+    with shown_seconds(console, results, request.output, as_json=request.as_json) as report:
         live = Live(
             source, styles, sink, request.options(), notify=console.note, clock=clock, report=report
         )
         totals = live.run()
     if not totals["frames"]:
         raise InputError("gave no frame", path=request.source)
-    if request.as_json:
-        results.json(totals)
-        return
-    kept = "" if request.output == "window" else f" into {shown(request.output)}"
-    shown_in = f"{totals['frames']} frames{kept} in {totals['seconds']:.1f} s"
-    console.note(f"{shown_in}, {totals['dropped']} left out")
-
-
-@contextmanager
-def _reported(request: Request, console: Console, results: Results) -> Iterator[Any]:
-    """What is told of every second: JSON, or a line that a terminal shows anew."""
-    if request.as_json:
-        yield lambda second, state: results.json(_record(second, state))
-        return
-    if request.output == "window" or not console.shows_progress:
-        yield lambda second, state: None
-        return
-    from rich.console import Console as Terminal
-    from rich.markup import escape
-    from rich.status import Status
-
-    with Status("", console=Terminal(stderr=True)) as line:
-        yield lambda second, state: line.update(escape(_line(second, state)))
-
-
-def _record(second: Second, state: State) -> dict[str, Any]:
-    return {
-        "time": round(second.time, 3),
-        "fps": round(second.fps, 2),
-        "latency_ms": None if second.latency_ms is None else round(second.latency_ms, 1),
-        "dropped": second.dropped,
-        "working_width": state.working_size[1],
-        "working_height": state.working_size[0],
-        "style": state.style,
-        "note": state.note,
-    }
-
-
-def _line(second: Second, state: State) -> str:
-    height, width = state.working_size
-    late = "" if second.latency_ms is None else f"{second.latency_ms:.0f} ms, "
-    note = f", {state.note}" if state.note else ""
-    return (
-        f"{second.fps:.1f} fps, {late}{second.dropped} dropped, {width}x{height}, {state.style}"
-        f"{note}"
-    )
+    report_totals(totals, request.output, console, results, as_json=request.as_json)

@@ -1,4 +1,4 @@
-"""`nst-rt models`: the styles that come with nst-rt."""
+"""`nst-rt models`: list the styles that come with nst-rt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a painting is called, and where OUT says that it goes."""
+"""Names of paintings, and the places that OUT gives them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from nst_rt.images import format_of
 from nst_rt.model import style_name
 
 STANDARD = "-"
-"""Stands for standard input among IN and for standard output as OUT."""
+"""Name of standard input among IN, and of standard output as OUT."""
 
 
 @dataclass(frozen=True)
 class Naming:
-    """Gives every picture the path of its painting.
+    """The rule that gives every picture the path of its painting.
 
     Attributes:
-        style: goes into the name of a painting that lies beside its photo.
-        file: the one painting's path, or "-".
-        folder: mirrors the tree that was searched.
-        in_place: the painting takes the photo's place.
-        keep_ext: where the format changes, the photo's suffix stays in the name.
+        style: part of the name of a painting beside its photo.
+        file: path of the only painting, or "-".
+        folder: folder that mirrors the tree that was searched.
+        in_place: whether the painting replaces the photo.
+        keep_ext: whether the photo's suffix stays in the name if the format changes.
     """
 
     style: str
@@ -36,6 +36,7 @@ class Naming:
     keep_ext: bool = False
 
     def target(self, found: Found) -> str:
+        """Return the path of a picture's painting, or "-"."""
         if self.file is not None:
             return self.file
         if self.folder is not None:
@@ -47,7 +48,7 @@ class Naming:
         return str(path.with_name(self.beside(path.name)))
 
     def beside(self, name: str) -> str:
-        """`photo-STYLE.jpg` of `photo.jpg`."""
+        """Return `photo-STYLE.jpg` for `photo.jpg`."""
         return self._named(name, f"-{self.style}")
 
     def _named(self, name: str, addition: str) -> str:
@@ -59,7 +60,7 @@ class Naming:
 
 
 def paintings_among(names: Iterable[str], styles: Iterable[str]) -> set[str]:
-    """Names that are those of paintings, in one of `styles`, of others of the names."""
+    """Return the names that paintings of others of the names have in one of `styles`."""
     names = set(names)
     styles = set(styles)
     endings = tuple(f"-{style}" for style in styles)
@@ -70,7 +71,7 @@ def paintings_among(names: Iterable[str], styles: Iterable[str]) -> set[str]:
 
 
 def perhaps_paintings(names: Iterable[str]) -> set[str]:
-    """Names that paintings of others of the names have, in styles called whatever."""
+    """Return the names that paintings of others of the names have in a style of any name."""
     names = set(names)
     photos = names | {PurePath(name).stem for name in names}
     stems = {name: PurePath(name).stem for name in names}
@@ -84,11 +85,11 @@ def perhaps_paintings(names: Iterable[str]) -> set[str]:
 def choose_naming(
     inputs: Sequence[str], out: str | None, style: str, *, in_place: bool, keep_ext: bool
 ) -> Naming:
-    """Decide what OUT means: a file, a folder, standard output, or beside each photo.
+    """Decide whether OUT is a file, a folder, standard output, or beside each photo.
 
     Raises:
         UsageError: IN and OUT do not fit together.
-        OutputError: a file lies where the folder has to be.
+        OutputError: a file is where the folder has to be.
     """
     several = len(inputs) > 1 or is_folder(inputs[0]) or is_pattern(inputs[0])
     if STANDARD in inputs:
@@ -104,7 +105,7 @@ def choose_naming(
     if out == STANDARD:
         return Naming(style_name(style), file=out)
     if not (several or is_folder(out) or _ends_in_slash(out)):
-        if os.path.lexists(inputs[0]) or STANDARD in inputs:  # else that is what has to be told
+        if os.path.lexists(inputs[0]) or STANDARD in inputs:  # else its absence is reported
             _refuse_unknown_format(out)
         return Naming(style_name(style), file=out, in_place=in_place)
     if STANDARD in inputs:
@@ -114,7 +115,7 @@ def choose_naming(
 
 
 def has_format(path: str) -> bool:
-    """Whether pictures are written under such a name."""
+    """Return whether a picture can be written under such a name."""
     try:
         format_of(Path(path))
     except OutputError:
@@ -146,7 +147,7 @@ def _ends_in_slash(path: str) -> bool:
 
 
 def _shortened(stem: str, room: int) -> str:
-    """As much of a name as fits into `room` bytes, whole characters only."""
+    """Return as much of a name as fits into `room` bytes, in whole characters."""
     data = os.fsencode(stem)
     if len(data) <= room:
         return stem

@@ -45,7 +45,7 @@ class Failure(NamedTuple):
 class PaintingPlan:
     """The jobs to paint, the inputs that failed, and the jobs whose paintings exist.
 
-    `left_out` counts earlier paintings that a search found beside their photos; `into_folder` tells
+    `left_out` counts earlier paintings that a search found beside their photos; `into_folder` is
     whether all paintings go into one folder of their own.
     """
 
@@ -76,7 +76,7 @@ def make_plan(
 
     Args:
         inputs: files, folders, patterns, or "-" alone.
-        out: a file, a folder, "-", or None for beside each photo.
+        out: a file, a folder, "-", or None for a place beside each photo.
         style: as given for the Stylizer.
         existing: what to do about existing outputs.
         in_place: whether a painting may replace its photo; without `out` each does.
@@ -131,7 +131,7 @@ def _found(inputs: Sequence[str], naming: Naming) -> PaintingPlan:
 
 
 def _refuse_collisions(jobs: list[PaintingJob], *, keep_ext: bool) -> None:
-    """Refuse two inputs with one output; drop repetitions of an input."""
+    """Refuse two inputs with one output; drop repeated inputs."""
     sources: dict[str, str] = {}
     parents: dict[Path, Path] = {}
     kept: list[PaintingJob] = []
@@ -149,10 +149,10 @@ def _refuse_collisions(jobs: list[PaintingJob], *, keep_ext: bool) -> None:
 
 
 def _collision(other: str, job: PaintingJob, *, keep_ext: bool) -> UsageError:
-    hopeless = keep_ext or Path(other).name == Path(job.source).name
+    same_name = keep_ext or Path(other).name == Path(job.source).name
     return UsageError(
         f"{shown(other)} and {shown(job.source)} would both become {shown(job.target)}",
-        cure="paint them into different folders" if hopeless else "add --keep-ext",
+        cure="paint them into different folders" if same_name else "add --keep-ext",
     )
 
 
@@ -250,5 +250,5 @@ def _is_same(job: PaintingJob) -> bool:
 
 
 def _is_same_file(one: str, other: str) -> bool:
-    """Return whether two paths are one file's, whether it is there or not."""
+    """Return whether two paths name the same file, existing or not."""
     return Path(one) == Path(other) or _identity(one) == _identity(other) != NOWHERE

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
-Told = TypeVar("Told")
+Item = TypeVar("Item")
 
 
 def terminal_bar(*columns: ProgressColumn) -> Progress:
@@ -24,7 +24,7 @@ def terminal_bar(*columns: ProgressColumn) -> Progress:
 
 
 class Bar:
-    """A bar of the share of the work that is done and the name of what is at work, if shown."""
+    """A bar, if shown, of the share of the work that is done and the phase that it is in."""
 
     def __init__(self, bar: Progress | None) -> None:
         self._bar = bar
@@ -34,22 +34,22 @@ class Bar:
         if self._bar and self._task is not None:
             self._bar.update(self._task, completed=share, description=phase)
 
-    def beside(self, tell: Callable[[Told], object]) -> Callable[[Told], None]:
-        """Return `tell`, which writes to the same terminal, with the bar out of its way."""
+    def beside(self, report: Callable[[Item], object]) -> Callable[[Item], None]:
+        """Return `report`, which writes to the same terminal, with the bar out of its way."""
 
-        def aside(told: Told) -> None:
+        def report_without_bar(item: Item) -> None:
             if self._bar:
                 self._bar.stop()
-            tell(told)
+            report(item)
             if self._bar:
                 self._bar.start()
 
-        return aside
+        return report_without_bar
 
 
 @contextmanager
 def progress_bar() -> Iterator[Bar]:
-    """Show a bar while entered, on a terminal that was not asked to be quiet."""
+    """Show a bar while entered, on a terminal and unless quiet."""
     if not click.get_current_context().obj.shows_progress:
         yield Bar(None)
         return

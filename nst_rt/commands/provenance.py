@@ -1,7 +1,7 @@
-"""What the paintings of a folder were made from, so that `--skip-existing` skips no stale ones.
+"""Records of what the paintings of a folder were made from: `--skip-existing` skips no stale ones.
 
-A hidden file in each output folder has a line of JSON for every painting. Lines are only added, at
-once and whole, so that several runs may write into one folder; the last line of a painting counts.
+A hidden file in each output folder has a line of JSON for every painting. Lines are only added,
+each by one write, so that several runs may share a folder; the last line of a painting counts.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ RECORD = ".nst-rt.jsonl"
 
 
 class Provenance:
-    """Knows which outputs are paintings of another photo or by another recipe, and notes new ones.
+    """Finds outputs that were painted from another photo or by another recipe; records new ones.
 
     Args:
-        recipe: gives all but the photo that decides what a painting looks like, JSON-ready; asked
-            when it is first needed.
+        recipe: returns everything but the photo that decides the look of a painting, for JSON;
+            called when it is first needed.
     """
 
     def __init__(self, recipe: Callable[[], Mapping[str, Any]]) -> None:
@@ -38,25 +38,25 @@ class Provenance:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def is_stale(self, job: PaintingJob) -> bool:
-        """Whether the output is known to be made otherwise than from this input, by this recipe."""
+        """Return whether an output is known to come from another input or by another recipe."""
         target = Path(job.target)
         if target.parent not in self._folders:
-            self._folders[target.parent] = _noted_in(target.parent)
-        noted = self._folders[target.parent].get(target.name)
-        if noted is None:
+            self._folders[target.parent] = _recorded_in(target.parent)
+        recorded = self._folders[target.parent].get(target.name)
+        if recorded is None:
             return False
-        if noted.get("recipe") != self._recipe:
+        if recorded.get("recipe") != self._recipe:
             return True
         with suppress(OSError):
             status = Path(job.source).stat()
-            if noted.get("bytes") != status.st_size:
+            if recorded.get("bytes") != status.st_size:
                 return True
-            if noted.get("mtime_ns") != status.st_mtime_ns:  # perhaps it was only copied
-                return bool(noted.get("sha256") != _hash(job.source))
+            if recorded.get("mtime_ns") != status.st_mtime_ns:  # perhaps it was only copied
+                return bool(recorded.get("sha256") != _hash(job.source))
         return False
 
-    def note(self, job: PaintingJob) -> None:
-        """Remember what a painting in its place was made from, where that can be written."""
+    def record(self, job: PaintingJob) -> None:
+        """Record what a written painting was made from, if the folder can be written into."""
         target = Path(job.target)
         with suppress(OSError):
             status = Path(job.source).stat()
@@ -68,22 +68,22 @@ class Provenance:
                 "sha256": _hash(job.source),
             }
             how = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            record = os.open(target.with_name(RECORD), how, 0o666)
+            file = os.open(target.with_name(RECORD), how, 0o666)
             try:
-                os.write(record, json.dumps(line).encode() + b"\n")
+                os.write(file, json.dumps(line).encode() + b"\n")
             finally:
-                os.close(record)
+                os.close(file)
 
 
-def _noted_in(folder: Path) -> dict[str, dict[str, Any]]:
-    """The last line of every painting; lines that are none are passed over."""
-    noted: dict[str, dict[str, Any]] = {}
+def _recorded_in(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the last line of every painting; damaged lines are skipped."""
+    recorded: dict[str, dict[str, Any]] = {}
     with suppress(OSError), (folder / RECORD).open(encoding="utf-8", errors="replace") as file:
         for text in file:
             with suppress(ValueError, TypeError, KeyError):
                 line = json.loads(text)
-                noted[str(line["painting"])] = dict(line)
-    return noted
+                recorded[str(line["painting"])] = dict(line)
+    return recorded
 
 
 def _hash(path: str) -> str:

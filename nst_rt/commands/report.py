@@ -1,4 +1,4 @@
-"""What is told while pictures are painted: results, failures, progress, a summary at the end."""
+"""Reports while pictures are painted: results, failures, progress, a summary at the end."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Report:
-    """Tells of each picture once, wherever that was asked for.
+    """Reports each picture once, wherever that was asked for.
 
     Args:
-        plan: what there is to do.
+        plan: the jobs to report.
         console: takes failures and the summary.
         results: takes output paths, or JSON lines.
         as_json: whether standard output is for a program.
@@ -60,9 +60,9 @@ class Report:
         painted_at: tuple[int, int],
         seconds: float,
     ) -> None:
-        """A painting is in its place, `width`x`height` pixels, after `seconds`.
+        """Report a written painting of `width`x`height` pixels, which took `seconds`.
 
-        `painted_at` is the height and width that the style worked at.
+        `painted_at` is the height and width of the working size.
         """
         self._count("done")
         self._record(
@@ -78,19 +78,19 @@ class Report:
             self._results.line(shown(job.target))
 
     def failed(self, source: str, message: str, code: int) -> None:
-        """An input could not be painted."""
+        """Report an input that could not be painted."""
         self._count("failed")
         self._console.error(message)
         self._record(input=source, error=message, code=code)
 
     def skipped(self, job: PaintingJob) -> None:
-        """An output was there already."""
+        """Report a job whose output existed already."""
         self._count("skipped")
         self._record(input=job.source, output=job.target, skipped=True)
 
     @contextmanager
     def summarized(self) -> Iterator[None]:
-        """While entered, progress is shown; at the end, however it comes, the summary."""
+        """Show progress while entered, and the summary at the end, even after an error."""
         if self._progress:
             self._progress.start()
         try:
@@ -128,16 +128,16 @@ def report_file(path: Path | None) -> Iterator[TextIO | None]:
     """Open the file of `--report`, which can be read while it grows.
 
     Raises:
-        UsageError: it is called like a picture.
+        UsageError: it has the name of a picture.
         OutputError: it cannot be written.
     """
     if path is None:
         yield None
         return
     if path.suffix.lower() in PICTURE_SUFFIXES:
-        raise UsageError("is a picture's name", path=path, cure="call the report x.jsonl")
+        raise UsageError("is a picture's name", path=path, cure="name the --report like x.jsonl")
     if str(path) == STANDARD:
-        raise UsageError("--report is for a file", cure="--json writes to standard output")
+        raise UsageError("--report writes a file", cure="for standard output give --json")
     try:
         file = path.open("w", encoding="ascii", buffering=1)
     except OSError as error:

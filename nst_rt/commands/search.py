@@ -1,4 +1,4 @@
-"""From arguments to pictures: files, folders searched through, patterns that no shell expanded."""
+"""Search for pictures: files, folders with all below them, patterns that no shell expanded."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Search:
     """Finds pictures by their names.
 
     Args:
-        avoid: a folder that is not entered: the one that the paintings go into.
-        paintings: which of a folder's pictures are paintings of others among them, from the folder
-            and the pictures' names; these are not painted again.
+        avoid: the folder that the paintings go into, which is not searched.
+        paintings: returns the names of a folder's pictures that are paintings of others among them,
+            given the folder and all names; these are not painted again.
 
     Attributes:
-        left_out: how many such paintings were passed over.
+        left_out: number of such paintings.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Search:
         self.left_out = 0
 
     def find(self, argument: str) -> Iterator[Found | InputError]:
-        """Pictures of one argument in a fixed order, and what could not be searched."""
+        """Yield the pictures of one argument in a fixed order, and an error for what has none."""
         if is_folder(argument):
             found = self._walk(Path(argument), PurePath())
         elif os.path.lexists(argument):
@@ -102,12 +102,12 @@ class Search:
             if not is_folder(root / place):
                 if is_picture_name(place.name) and not pattern.endswith("/"):
                     yield Found(str(root / place), str(place))
-            elif "**" not in rest.parts:  # which names the folders' pictures itself
+            elif "**" not in rest.parts:  # which matches the pictures in folders itself
                 yield from self._walk(root, place)
 
 
 def is_folder(path: str | Path) -> bool:
-    """Whether a folder is there; what cannot be looked at is none."""
+    """Return whether a path is a folder that can be looked up."""
     try:
         return path != "" and Path(path).is_dir()
     except OSError:
@@ -115,19 +115,19 @@ def is_folder(path: str | Path) -> bool:
 
 
 def is_pattern(argument: str) -> bool:
-    """Whether an argument that names no file is a pattern."""
+    """Return whether an argument is a pattern and names no file."""
     return any(char in argument for char in "*?[") and not os.path.lexists(argument)
 
 
 def is_picture_name(name: str) -> bool:
-    """Whether a search takes a file of this name; "._x" is what macOS keeps beside a file."""
+    """Return whether a search takes a file of this name; macOS keeps "._x" beside a file x."""
     return PurePath(name).suffix.lower() in FOUND_SUFFIXES and not name.startswith("._")
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:
     if not is_picture_name(entry.name):
         return False
-    if entry.is_symlink():  # a dangling one is named when it cannot be read
+    if entry.is_symlink():  # a dangling one is reported when it is read
         return not is_folder(entry.path)
     return entry.is_file(follow_symlinks=False)
 
@@ -137,7 +137,7 @@ def _is_hidden(place: PurePath) -> bool:
 
 
 def _split_pattern(pattern: str) -> tuple[Path, PurePath]:
-    """The folder before the first wildcard, and the pattern below it."""
+    """Return the folder before the first wildcard, and the pattern below it."""
     parts = PurePath(pattern).parts
     fixed = next(index for index, part in enumerate(parts) if any(c in part for c in "*?["))
     rest = PurePath(*parts[fixed:])

@@ -1,4 +1,4 @@
-"""Standard output that carries results and nothing else, whatever engines print."""
+"""Standard output that carries results and nothing else, whatever libraries print."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import OutputError, UsageError
 
 _WAIT_MS = 100
-"""How long a pipe is waited for before somebody may stop the work."""
+"""Milliseconds of waiting for a pipe between two checks for cancellation."""
 
 
 class Results:
-    """Where a command's results go: bytes of a picture, lines of text or of JSON."""
+    """Output of a command's results: bytes of a picture, lines of text or of JSON."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -36,7 +36,7 @@ class Results:
 
     @property
     def is_closed(self) -> bool:
-        """Whether whoever started us closed standard output: what is written is lost."""
+        """Whether standard output was closed at the start, so that all output is lost."""
         return sys.stdout is None
 
     def check_takes(self, what: str, *, as_json: bool, otherwise: str) -> None:
@@ -58,23 +58,23 @@ class Results:
             raise UsageError("standard output is closed", cure=f"open it, or {otherwise}")
 
     def write(self, data: bytes | memoryview) -> None:
-        """Write all of it now. Whoever stops the work need not wait for a slow reader.
+        """Write all data now; cancellation does not wait for a slow reader.
 
         Raises:
-            BrokenPipeError: the reader left.
+            BrokenPipeError: the reader closed the pipe.
             OutputError: there is no room.
         """
         rest = memoryview(data)
         try:
             while rest:
-                rest = rest[os.write(self._descriptor, self._that_fits(rest)) :]
+                rest = rest[os.write(self._descriptor, self._fitting(rest)) :]
         except BrokenPipeError:
             raise
         except OSError as error:
             raise OutputError(f"standard output cannot be written ({error.strerror})") from error
 
-    def _that_fits(self, data: memoryview) -> memoryview:
-        """What can be written without waiting, once there is room in the pipe."""
+    def _fitting(self, data: memoryview) -> memoryview:
+        """Wait for room in the pipe; return as much data as can be written without waiting."""
         if self._poll is None:
             return data
         while not self._poll.poll(_WAIT_MS):
@@ -85,15 +85,15 @@ class Results:
         self.write(f"{text}\n".encode(self._encoding, "backslashreplace"))
 
     def json(self, value: Any) -> None:
-        """One JSON value as a line of plain ASCII."""
+        """Write one JSON value as a line of ASCII."""
         self.write(json.dumps(value).encode() + b"\n")
 
 
 @contextmanager
 def clean_stdout() -> Iterator[Results]:
-    """While entered, what others print goes to standard error; results go where they belong.
+    """Redirect what others print to standard error while entered; results go to standard output.
 
-    Engines print from C, so it is the descriptor that is turned, not `sys.stdout`.
+    Libraries print from C, so the file descriptor is redirected, not `sys.stdout`.
     """
     _flush()
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -110,7 +110,7 @@ def clean_stdout() -> Iterator[Results]:
 
 
 def _duplicate(descriptor: int, *, otherwise: int) -> int:
-    """A second descriptor of the same stream; of another one where whoever started us closed it."""
+    """Return a duplicate of a descriptor, or of `otherwise` if it was closed at the start."""
     try:
         return os.dup(descriptor)
     except OSError:
@@ -118,7 +118,7 @@ def _duplicate(descriptor: int, *, otherwise: int) -> int:
 
 
 def _flush() -> None:
-    """Empty Python's buffer and that of the C library, which engines print into."""
+    """Flush the buffers of Python and of the C library, which libraries print into."""
     if sys.stdout is not None:
         sys.stdout.flush()
     with suppress(OSError, AttributeError, TypeError):  # no such handle outside POSIX

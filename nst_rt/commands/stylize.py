@@ -1,4 +1,4 @@
-"""`nst-rt stylize`: pictures become paintings."""
+"""`nst-rt stylize`: paint pictures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nst_rt.commands.plan import Existing, PaintingPlan, make_plan
 from nst_rt.commands.provenance import Provenance
 from nst_rt.commands.report import Report, report_file
 from nst_rt.commands.stdout import Results, clean_stdout
-from nst_rt.commands.stylize_run import PictureEncoding, StylizeRun, exit_code, report_decided
+from nst_rt.commands.stylize_run import PictureEncoding, StylizeRun, exit_code, report_settled
 from nst_rt.errors import UsageError
 from nst_rt.images import DEFAULT_MAX_PIXELS, PictureLimits
 from nst_rt.model import Adaptation, Layout, model_hash
@@ -58,7 +58,7 @@ class Request(PaintingRequest):
     as_json: bool
 
     def recipe(self) -> dict[str, Any]:
-        """All but the photo that decides what a painting looks like."""
+        """Return everything but the photo that decides the look of a painting, for JSON."""
         flavour: Literal["fp32", "fp16"] = "fp16" if self.precision == "fp16" else "fp32"
         return {
             "model": model_hash(self.style, flavour=flavour),
@@ -71,7 +71,7 @@ class Request(PaintingRequest):
         }
 
     def plan(self, results: Results, provenance: Provenance) -> PaintingPlan:
-        """What becomes what, checked before the first picture."""
+        """Plan all pictures and check them before the first one is painted."""
         if self.overwrite and self.skip_existing:
             raise UsageError("--overwrite and --skip-existing exclude each other")
         existing: Existing = "refuse"
@@ -92,7 +92,7 @@ class Request(PaintingRequest):
 
     @property
     def memory(self) -> int | None:
-        """Bytes of `--max-memory`."""
+        """`--max-memory` in bytes."""
         return self.max_memory and self.max_memory * 2**20
 
     def stylizer(self) -> Stylizer:
@@ -107,7 +107,7 @@ class Request(PaintingRequest):
         )
 
     def adaptation(self) -> Adaptation | None:
-        """How to feed a model of another program; nothing of it is guessed."""
+        """Return how to feed a model that another program made; nothing of it is guessed."""
         if self.layout is None and self.white is None:
             return None
         if self.layout is None or self.white is None:
@@ -138,8 +138,8 @@ def _color(
 
 
 @click.command(
-    epilog="A folder is searched with all that is below it, and its tree is mirrored in OUT; a "
-    "pattern in quotes is expanded here; - alone is standard input."
+    epilog="A folder is searched with all folders below it, and its tree is mirrored in OUT; a "
+    "pattern in quotes is expanded by nst-rt; - alone is standard input."
 )
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True)
 @click.option(
@@ -162,27 +162,27 @@ def _color(
     type=click.IntRange(min=1),
     default=DEFAULT_MAX_PIXELS,
     show_default=True,
-    help="Larger pictures are refused before they are decoded.",
+    help="Refuse larger pictures before they are decoded.",
 )
 @click.option(
     "--max-memory",
     type=click.IntRange(min=1),
     metavar="MIB",
-    help="What takes more to read or paint is refused.  [what is free]",
+    help="Refuse pictures that take more to read or paint.  [what is free]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
-@click.option("--skip-existing", is_flag=True, help="Leave out photos whose output exists.")
-@click.option("--in-place", is_flag=True, help="Paintings may take the place of their photos.")
+@click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+@click.option("--skip-existing", is_flag=True, help="Skip photos whose output exists.")
+@click.option("--in-place", is_flag=True, help="Let paintings replace their photos.")
 @click.option(
     "--keep-ext",
     is_flag=True,
-    help="Where the format changes, keep the photo's suffix in the name: x.pgm.png.",
+    help="Keep the photo's suffix in the name if the format changes: x.pgm.png.",
 )
 @click.option(
     "--background",
     metavar="COLOR",
     callback=_color,
-    help="Behind transparent parts where the format has none: white, #fffaf0, …  [white]",
+    help="Color behind transparent parts in formats without alpha: white, #fffaf0, …  [white]",
 )
 @click.option(
     "--gray",
@@ -197,10 +197,10 @@ def _color(
     type=click.IntRange(1, 100),
     default=95,
     show_default=True,
-    help="Of formats that lose some.",
+    help="Quality of lossy formats.",
 )
-@click.option("--allow-truncated", is_flag=True, help="Paint what there is of a cut-off file.")
-@click.option("--no-verify", is_flag=True, help="Do not hold a shipped style against its hash.")
+@click.option("--allow-truncated", is_flag=True, help="Paint as much as a truncated file holds.")
+@click.option("--no-verify", is_flag=True, help="Do not check a shipped style against its hash.")
 @click.option(
     "--layout",
     type=click.Choice(get_args(Layout)),
@@ -218,7 +218,12 @@ def _color(
     metavar="FILE",
     help="Write the lines of --json into a file.",
 )
-@click.option("--json", "as_json", is_flag=True, help="A JSON object a line for each picture.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="A JSON object per line for each picture, and one for the whole.",
+)
 @click.pass_context
 def stylize(context: click.Context, /, **options: Any) -> None:
     """Paint pictures in a style.
@@ -235,14 +240,14 @@ def stylize(context: click.Context, /, **options: Any) -> None:
 
 
 def _paint(request: Request, console: Console, results: Results) -> int:
-    request.adaptation()  # an error of use comes before any work
+    request.adaptation()  # a usage error comes before any work
     provenance = Provenance(request.recipe)
     plan = request.plan(results, provenance)
     with report_file(request.report) as file:
         report = Report(plan, console, results, as_json=request.as_json, file=file)
         if not plan.jobs:
             with report.summarized():
-                return exit_code(plan, report_decided(plan, report))
+                return exit_code(plan, report_settled(plan, report))
         with request.stylizer() as stylizer, report.summarized():
             run = StylizeRun(
                 stylizer=stylizer,
@@ -252,7 +257,7 @@ def _paint(request: Request, console: Console, results: Results) -> int:
                 results=results,
                 report=report,
                 console=console,
-                # a folder that is not of paintings alone gets no hidden file unasked
+                # a folder that holds more than paintings gets no hidden file unasked
                 provenance=provenance if plan.into_folder or request.skip_existing else None,
             )
             return run.paint_all(plan)

@@ -1,4 +1,4 @@
-"""The loop of `nst-rt stylize`: one bad picture does not stop the rest."""
+"""The loop of `nst-rt stylize` over pictures: one that fails does not stop the rest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TypedDict
 
 from nst_rt.atomic import DISK_FULL
 from nst_rt.commands.console import Console
-from nst_rt.commands.exit_codes import SOME_FAILED, as_known, internal
+from nst_rt.commands.exit_codes import SOME_FAILED, as_known, internal_error_line
 from nst_rt.commands.naming import STANDARD
 from nst_rt.commands.plan import PaintingJob, PaintingPlan
 from nst_rt.commands.provenance import Provenance
@@ -40,7 +40,7 @@ _DISK = (*DISK_FULL, errno.EROFS, errno.EIO)
 
 
 class PictureEncoding(TypedDict):
-    """Arguments of `encode_picture` and `write_picture`."""
+    """Keyword arguments of `encode_picture` and `write_picture`."""
 
     background: tuple[int, int, int]
     quality: int
@@ -50,7 +50,7 @@ class PictureEncoding(TypedDict):
 
 @dataclass(frozen=True)
 class StylizeRun:
-    """Reads, paints and writes pictures one after the other, and tells the report of each."""
+    """One run over pictures: reads, paints, writes and reports one after the other."""
 
     stylizer: Stylizer
     limits: PictureLimits
@@ -60,15 +60,15 @@ class StylizeRun:
     report: Report
     console: Console
     provenance: Provenance | None = None
-    """Told of every painting that is in its place."""
+    """Records every painting that was written."""
 
     def paint_all(self, plan: PaintingPlan) -> int:
         """Paint every job and return the exit code.
 
-        What would befall the next picture as well ends the loop: a full disk, a model that takes no
-        pictures, a device that is gone.
+        An error that the next picture would meet as well ends the loop: a full disk, a model that
+        takes no pictures, a device that is gone.
         """
-        codes = report_decided(plan, self.report)
+        codes = report_settled(plan, self.report)
         for job in plan.jobs:
             start = perf_counter()
             try:
@@ -90,7 +90,7 @@ class StylizeRun:
         return exit_code(plan, codes)
 
     def _paint(self, job: PaintingJob) -> tuple[Picture, tuple[int, int]]:
-        """The painting, which is in its place, and the height and width that it was painted at."""
+        """Return the written painting, and the height and width that it was painted at."""
         source = _standard_input() if job.source == STANDARD else _regular_file(job.source)
         picture = read_picture(source, self.limits, allow_truncated=self.allow_truncated)
         to_stdout = job.target == STANDARD
@@ -106,14 +106,14 @@ class StylizeRun:
         else:
             write_picture(painted, Path(job.target), **self.encoding)
             if self.provenance:
-                self.provenance.note(job)
+                self.provenance.record(job)
         return painted, size
 
     def _failed(self, job: PaintingJob, error: Exception) -> int:
         if self.console.debug:
             traceback.print_exception(error)
         known = as_known(error)
-        message = str(known) if known else internal(error)
+        message = str(known) if known else internal_error_line(error)
         if known is None or known.path is None:
             message = f"{_name(job.source)}: {message}"
         code = known.exit_code if known else 1
@@ -121,8 +121,8 @@ class StylizeRun:
         return code
 
 
-def report_decided(plan: PaintingPlan, report: Report) -> list[int]:
-    """Report what the plan knew already; the codes of its failures."""
+def report_settled(plan: PaintingPlan, report: Report) -> list[int]:
+    """Report the jobs that the plan skipped or failed; return the exit codes of the failures."""
     for job in plan.skipped:
         report.skipped(job)
     for source, error in plan.failures:
@@ -131,7 +131,7 @@ def report_decided(plan: PaintingPlan, report: Report) -> list[int]:
 
 
 def exit_code(plan: PaintingPlan, codes: list[int]) -> int:
-    """That of the one input, or "some failed" for several."""
+    """Return the exit code of the only input, or "some failed" for several."""
     if not codes:
         return 0
     return codes[0] if plan.total == 1 else SOME_FAILED
@@ -139,12 +139,8 @@ def exit_code(plan: PaintingPlan, codes: list[int]) -> int:
 
 def _stops_all(error: Exception) -> bool:
     if isinstance(error, OutputError):
-        return _disk_errno(error)
+        return getattr(error.__cause__, "errno", None) in _DISK
     return isinstance(error, NstError) and not isinstance(error, InputError | UsageError)
-
-
-def _disk_errno(error: Exception) -> bool:
-    return isinstance(error, OutputError) and getattr(error.__cause__, "errno", None) in _DISK
 
 
 def _name(source: str) -> str:
@@ -152,9 +148,9 @@ def _name(source: str) -> str:
 
 
 def _regular_file(source: str) -> Path:
-    """The path, unless reading it would never end."""
+    """Return the path, unless reading it might never end."""
     path = Path(source)
-    with suppress(OSError):  # reading it says why
+    with suppress(OSError):  # reading it reports why
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise InputError(

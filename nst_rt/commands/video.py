@@ -118,17 +118,25 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     "for .webm]",
 )
 @click.option("--crf", type=click.IntRange(0, 63), help="Constant quality; lower is better.")
-@click.option("--preset", help="Speed of the encoder, in its own terms.")
+@click.option("--preset", help="Speed of the encoder, in its own terms: slow, fast, 8, …")
 @click.option(
     "--pixel-format",
     metavar="NAME",
     help="yuv420p, yuv444p, yuv420p10le, …; rgb24 or bgr24 of raw pixels.",
 )
-@click.option("--start", metavar="TIME", default="0", callback=_seconds, help="12.5 or 1:02:03")
+@click.option(
+    "--start",
+    metavar="TIME",
+    default="0",
+    callback=_seconds,
+    help="Start of the painted section: 12.5 or 1:02:03.  [0]",
+)
 @click.option(
     "--duration", metavar="TIME", callback=_seconds, help="Length of the painted section."
 )
-@click.option("--stream", type=click.IntRange(min=0), help="Which video stream.  [the largest]")
+@click.option(
+    "--stream", type=click.IntRange(min=0), help="Number of the video stream.  [the largest]"
+)
 @click.option("--deinterlace", is_flag=True, help="Turn interlaced frames into progressive ones.")
 @click.option(
     "--bake-rotation", is_flag=True, help="Rotate the pixels instead of leaving it to the player."
@@ -147,11 +155,11 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     type=FiniteRange(0.1),
     default=10.0,
     show_default=True,
-    help="Length of the parts of a conversion; the most that a kill costs.",
+    help="Seconds of video in each part that a conversion writes; a kill costs one part at most.",
 )
 @click.option("--resume", is_flag=True, help="Continue a stopped conversion.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
-@click.option("--strict", is_flag=True, help="Exit with 3 if a packet was damaged.")
+@click.option("--strict", is_flag=True, help="Exit with code 3 if a packet was damaged.")
 @click.option("--profile", is_flag=True, help="Show where the time went.")
 @click.option("--json", "as_json", is_flag=True, help="Progress and result as JSON lines.")
 @click.pass_context

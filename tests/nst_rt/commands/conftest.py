@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nst_rt import diagnosis
 from nst_rt.commands import main
+from tests.measuring import MEASURED
 from tests.nst_rt.video.clips import Sound, make_clip
 
 RUN = "from nst_rt.commands import main; main()"
@@ -24,7 +26,7 @@ RUN = "from nst_rt.commands import main; main()"
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command left: exit code, standard output, and lines of standard error."""
+    """The end of a command: exit code, standard output, lines of standard error."""
 
     code: int
     out: bytes
@@ -45,6 +47,25 @@ def nst(capfdbinary, monkeypatch) -> Callable[..., Ended]:
         code = main.main([str(argument) for argument in arguments], standalone_mode=False)
         out, err = capfdbinary.readouterr()
         return Ended(code, out, err.decode())
+
+    return run
+
+
+@pytest.fixture
+def ask(nst, monkeypatch) -> Callable[..., Ended]:
+    """Run `nst-rt doctor` in this process with some engines alone, as each takes a process."""
+
+    def run(*engines: str, path: Path | None = None, json: bool = False, **environment: str):
+        modules = {name: diagnosis._MODULES[name] for name in engines}
+        for name, value in (MEASURED | environment).items():
+            monkeypatch.setenv(name, value)
+        if "PYTHONPATH" in environment:
+            monkeypatch.setattr(sys, "path", environment["PYTHONPATH"].split(os.pathsep))
+        if path:
+            monkeypatch.syspath_prepend(path)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(diagnosis, "_MODULES", modules)
+            return nst("doctor", *(["--json"] if json else []))
 
     return run
 
@@ -112,5 +133,5 @@ def pixels(path: Path | str) -> np.ndarray:
 
 
 def names(folder: Path | str) -> list[str]:
-    """What lies in a folder."""
+    """Return the names of the files in a folder."""
     return sorted(path.name for path in Path(folder).iterdir())

@@ -1,76 +1,29 @@
-"""`nst-rt doctor` tells what is usable and what is in the way, whatever is broken."""
+"""`nst-rt doctor` shows what is usable and what is in the way, whatever is broken."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from nst_rt import diagnosis
 from tests.cuda.machine import CudaMachine
-from tests.measuring import MEASURED
 
-from .conftest import Ended, finish, records, start
+from .conftest import records
+from .doctor_runs import BROKEN, doctor, lines, module
 
-BROKEN = {
-    "syntax": "def",
-    "import": "raise ImportError('DLL load failed while importing onnxruntime_pybind11_state')",
-    "library": "raise ImportError('libgomp.so.1: cannot open shared object file: No such file')",
-    "exit": "import os, sys; print('hello', flush=True); sys.stderr.write('why\\n'); os._exit(7)",
-    "crash": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
-    "system exit": "raise SystemExit('no')",
-    "child": "import os, time; os.fork() or time.sleep(600); raise OSError('so')",
-    "empty": "",
-}
-
-
-def lines(ended: Ended) -> dict[str, str]:
-    """What is said of each device and fact, by its name."""
-    text = ended.out.decode().splitlines()
-    verdicts = dict(line.split(": ", 1) for line in text[: text.index("")])
-    return verdicts | {line[:10].strip(): line[11:] for line in text[text.index("") + 1 :]}
-
-
-def doctor(*arguments: str, path: Path | None = None, **environment: str) -> Ended:
-    """Run it as a process, with a folder of modules that come before the installed ones."""
-    paths = [str(path), *sys.path] if path else sys.path
-    variables = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), **MEASURED, **environment}
-    return finish(start("doctor", *arguments, env=variables))
-
-
-@pytest.fixture
-def ask(nst, monkeypatch) -> Callable[..., Ended]:
-    """Run it in this process and ask some engines alone, each of which takes a process."""
-
-    def run(*engines: str, path: Path | None = None, json: bool = False, **environment: str):
-        modules = {name: diagnosis._MODULES[name] for name in engines}
-        for name, value in (MEASURED | environment).items():
-            monkeypatch.setenv(name, value)
-        if "PYTHONPATH" in environment:
-            monkeypatch.setattr(sys, "path", environment["PYTHONPATH"].split(os.pathsep))
-        if path:
-            monkeypatch.syspath_prepend(path)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(diagnosis, "_MODULES", modules)
-            return nst("doctor", *(["--json"] if json else []))
-
-    return run
+TENSORRT_CURE = (
+    'pip install "nst-rt[tensorrt]" to build engines, '
+    '"nst-rt[cuda]" "tensorrt-cu13<11" to paint with it'
+)
 
 
 @pytest.fixture(scope="module")
 def on_cuda(cuda_machine: CudaMachine) -> dict[str, str]:
-    """What is said where CUDA works."""
+    """Return what is printed where CUDA works."""
     return lines(doctor(**cuda_machine.environment()))
-
-
-def module(folder: Path, name: str, code: str) -> Path:
-    (folder / name).mkdir()
-    (folder / name / "__init__.py").write_text(code)
-    return folder
 
 
 def test_this_machine() -> None:
@@ -102,6 +55,7 @@ def test_cuda_paints_on_a_machine_that_has_it(on_cuda) -> None:
     assert on_cuda["gpu 0"] == "Stand-in GPU, 8.0 GiB, compute capability 8.9"
     assert on_cuda["libraries"] == "CUDA 13.0, cuDNN 9.28.0"
     assert "onnxruntime-gpu 1." in on_cuda["versions"]
+    assert on_cuda["tensorrt"] == f"not usable: not installed: {TENSORRT_CURE}"
 
 
 @pytest.mark.parametrize(
@@ -177,108 +131,6 @@ def test_machine_on_which_nothing_paints_is_exit_5(tmp_path: Path) -> None:
     (found,) = records(ended.out)
     assert (ended.code, ended.err, found["paints"]) == (5, "", False)
     assert all(verdict["problem"] for verdict in found["verdicts"] if verdict["device"] == "cpu")
-
-
-TENSORRT_CURE = (
-    'pip install "nst-rt[tensorrt]" to build engines, '
-    '"nst-rt[cuda]" "tensorrt-cu13<11" to paint with it'
-)
-TENSORRT = """
-__version__ = "11.4.0"
-class Logger:
-    ERROR = 1
-    def __init__(self, level): print("[TRT] noise")
-def Builder(logger): {builder}
-"""
-
-
-@pytest.mark.parametrize(
-    ("code", "says"),
-    [
-        (TENSORRT.format(builder="..."), "11.4.0, builds engines, none of which can run here: "),
-        (
-            TENSORRT.format(builder="raise TypeError"),
-            "11.4.0, not usable: its builder does not start",
-        ),
-        (
-            "__version__ = '8.6.1'",
-            "not usable: TensorRT is 8.6.1, nst-rt knows 10.13 up to, not including, 12.0: pip",
-        ),
-        (
-            "raise ImportError('libnvonnxparser.so.11: cannot open shared object file: No such')",
-            'not usable: libnvonnxparser.so.11 is missing: pip install "nst-rt[tensorrt]"',
-        ),
-    ],
-    ids=["works", "no builder", "old", "no libraries"],
-)
-def test_builders_of_engines(code, says, ask, tmp_path: Path) -> None:
-    ended = ask("tensorrt", path=module(tmp_path, "tensorrt", code))
-    assert lines(ended)["tensorrt"].startswith(says)
-
-
-def test_builder_on_a_machine_with_a_gpu(cuda_machine, ask, tmp_path: Path) -> None:
-    folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
-    module(module(tmp_path, "cuda", "") / "cuda", "bindings", "")
-    (tmp_path / "cuda/bindings/driver.py").touch()
-    engines, libraries = ("cuda", "tensorrt", "tensorrt_rtx"), str(cuda_machine.libraries)
-    said = lines(ask(*engines, path=folder, LD_LIBRARY_PATH=libraries))
-    needs = "; --device tensorrt needs --device cuda"  # whose build of onnxruntime is not here
-    assert said["tensorrt"] == f"11.4.0, builds engines{needs}"
-    assert said["tensorrt-rtx"].endswith(", builds engines")
-
-
-def test_builders_say_that_painting_needs_cuda_bindings(cuda_machine, ask, tmp_path: Path) -> None:
-    module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
-    folder = module(tmp_path, "cuda", BROKEN["import"])
-    libraries = str(cuda_machine.libraries)
-    said = lines(ask("tensorrt", "tensorrt_rtx", path=folder, LD_LIBRARY_PATH=libraries))
-    for device, extra in ("tensorrt", "tensorrt"), ("tensorrt-rtx", "rtx"):
-        needs = f'to paint with them it needs cuda-bindings: pip install "nst-rt[{extra}]"'
-        assert f", builds engines; {needs}" in said[device]
-
-
-def test_onnxruntime_opens_models_on_tensorrt_where_its_version_is_here(
-    cuda_machine, ask, on_cuda, tmp_path
-) -> None:
-    folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
-    engines = ("cuda", "tensorrt_provider")
-    opens = "ONNX Runtime opens models on it (--device tensorrt)"
-    lacks = (
-        "--device tensorrt needs libnvinfer.so.10, libnvonnxparser.so.10: "
-        'pip install "tensorrt-cu13<11"'
-    )
-    for tensorrt, note in (True, opens), (False, lacks):
-        environment = cuda_machine.environment(tensorrt=tensorrt)
-        environment["PYTHONPATH"] = os.pathsep.join([str(folder), environment["PYTHONPATH"]])
-        said = lines(ask(*engines, "tensorrt", **environment))
-        assert said["tensorrt"] == f"11.4.0, builds engines; {note}"
-    alone = lines(ask(*engines, **cuda_machine.environment(tensorrt=True)))
-    assert alone["tensorrt"] == opens
-    assert on_cuda["tensorrt"] == f"not usable: not installed: {TENSORRT_CURE}"
-
-
-def test_tensorrt_that_loads_and_opens_no_model_is_not_usable(cuda_machine, ask, tmp_path) -> None:
-    engines = ("cuda", "tensorrt_provider")
-    failed = "ONNX Runtime opens no model on it: "
-    for switches, why in (
-        ({"nodes": 0, "fail": ""}, "it takes no node"),
-        ({"nodes": 1, "fail": "buildSerializedNetwork:2"}, "Fail: "),
-    ):
-        said = lines(ask(*engines, **cuda_machine.environment(tensorrt=True, **switches)))
-        assert said["tensorrt"].startswith(f"not usable: {failed}{why}")
-        assert said["cuda"].startswith("ONNX Runtime 1.")
-    folder = module(tmp_path, "tensorrt", TENSORRT.format(builder="..."))
-    environment = cuda_machine.environment(tensorrt=True, nodes=0)
-    environment["PYTHONPATH"] = os.pathsep.join([str(folder), environment["PYTHONPATH"]])
-    said = lines(ask(*engines, "tensorrt", **environment))
-    assert said["tensorrt"] == f"11.4.0, builds engines; {failed}it takes no node"
-
-
-def test_gpu_that_is_not_on_the_list_of_a_builder(cuda_machine, ask) -> None:
-    said = lines(ask("cuda", "tensorrt_rtx", **cuda_machine.environment(capability=90)))
-    problem = "it knows compute capabilities 7.5, 8.0, 8.6, 8.9, 12.0, 12.1, not 9.0"
-    assert said["tensorrt-rtx"].endswith(f"none of which can run here: {problem}")
-    assert said["cuda"].startswith("ONNX Runtime 1.")
 
 
 def test_libraries_that_are_missing_one_at_a_time(cuda_machine, ask, tmp_path: Path) -> None:

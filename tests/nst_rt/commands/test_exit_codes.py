@@ -121,7 +121,7 @@ Stylizer.paint = noise
 
 
 def seen_by_terminal(*arguments: str, **environment: str) -> str:
-    """Standard error of a run whose standard error is a terminal."""
+    """Return the standard error of a run that has a terminal there."""
     mine, its = pty.openpty()
     process = start(*arguments, stderr=its, env={"TERM": "xterm", **environment})
     os.close(its)

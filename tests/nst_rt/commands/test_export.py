@@ -23,13 +23,13 @@ from .conftest import RUN, finish, start
 
 @pytest.fixture(autouse=True)
 def wave(folder: Path) -> None:
-    """What looks like a checkpoint."""
+    """Write a file that looks like a checkpoint."""
     (folder / "wave").write_bytes(bytes(8) + b"{}")
 
 
 @pytest.fixture
 def exporter(monkeypatch):
-    """An exporter that writes nothing; it gives the calls that it got."""
+    """Replace the exporter by one that writes nothing; return the calls it got."""
     calls = []
 
     def export_style(source, target, **options):
@@ -139,7 +139,7 @@ def test_checkpoint_needs_what_exports_it(nst, folder: Path, monkeypatch) -> Non
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-that-name/x"])
-def test_name_that_cannot_be_looked_up_is_told(nst, name: str) -> None:
+def test_name_that_cannot_be_looked_up_is_reported(nst, name: str) -> None:
     ended = nst("export", name, "x.onnx")
     assert (ended.code, "cannot be looked up" in ended.err) == (4, True)
 

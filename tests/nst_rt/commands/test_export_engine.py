@@ -38,12 +38,12 @@ def test_engine_and_what_it_is(nst, folder: Path) -> None:
 
 def test_json_is_the_side_car(nst, folder: Path) -> None:
     ended = nst("export", STYLE, "x.engine", "--json", "--max", "64x64", "--precision", "fp32")
-    told = json.loads(ended.out)
+    printed = json.loads(ended.out)
     side_car = json.loads((folder / "x.engine.json").read_text())
-    assert told.pop("path") == "x.engine"
-    assert told.pop("rows") == []
-    assert told == {key: value for key, value in side_car.items() if key != "schema"}
-    assert told["precision"] == "fp32"
+    assert printed.pop("path") == "x.engine"
+    assert printed.pop("rows") == []
+    assert printed == {key: value for key, value in side_car.items() if key != "schema"}
+    assert printed["precision"] == "fp32"
 
 
 def test_usual_size_beyond_the_default_of_the_largest_is_told_with_its_memory(nst, folder) -> None:

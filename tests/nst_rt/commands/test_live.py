@@ -1,4 +1,4 @@
-"""`nst-rt live`: what it shows and records, what it tells, and how it ends."""
+"""`nst-rt live`: what it shows and records, what it reports, and how it ends."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def begin() -> Iterator[Callable[..., subprocess.Popen]]:
 
 
 def wait_for_frames(process: subprocess.Popen) -> None:
-    """Until a second is over in which frames were shown."""
+    """Wait until a second has passed in which frames were shown."""
     while json.loads(process.stdout.readline())["fps"] == 0:
         pass
 
 
 def begin_in_sight(begin, screen: Display, *arguments) -> subprocess.Popen:
-    """Begin until something is seen: a Qt that is held up as it starts may never draw."""
+    """Start until something is seen: a Qt that is held up as it starts may never draw."""
     for _ in range(5):
         environment = {"DISPLAY": screen.name, "WAYLAND_DISPLAY": ""}
         process = begin(*arguments, "--loop", "--json", env=environment)
@@ -229,6 +229,6 @@ def test_idle_stream_leaves_the_processor_alone(begin, folder, style) -> None:
 
 
 def used(process_id: int) -> float:
-    """Seconds of processor time of a process."""
+    """Return the seconds of processor time of a process."""
     fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""`nst-rt stylize`: what it paints, where that goes, and what it tells."""
+"""`nst-rt stylize`: what it paints, where that goes, and what it reports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_options_reach_the_painting(nst, folder, style) -> None:
     assert small.shape == plain.shape
 
 
-def test_tree_is_mirrored_and_each_result_is_told(nst, folder, style) -> None:
+def test_tree_is_mirrored_and_each_result_is_reported(nst, folder, style) -> None:
     save("in/a.png"), save("in/sub/b.jpg"), (folder / "in/notes.txt").touch()
     ended = nst("stylize", "in", "-o", "out", "--json", "--report", "r.jsonl", *style)
     *results, summary = records(ended.out)
@@ -53,7 +53,7 @@ def test_tree_is_mirrored_and_each_result_is_told(nst, folder, style) -> None:
     }  # fmt: skip
 
 
-def test_size_that_was_painted_at_is_told(nst, folder, style) -> None:
+def test_size_that_was_painted_at_is_reported(nst, folder, style) -> None:
     save("a.png")
     small = ("stylize", "a.png", "--size", "12", "--overwrite", *style)
     result, _ = records(nst(*small, "--json").out)
@@ -285,18 +285,3 @@ def test_terminal_as_standard_input_is_not_waited_for(nst, folder, style, monkey
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.mark.parametrize("number", ["nan", "inf"])
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("stylize", "a.png", "--strength"),
-        ("video", "a.mp4", "b.mp4", "--part-seconds"),
-        ("live", "0", "--give-up"),
-    ],
-)
-def test_numbers_that_are_none_are_refused(nst, arguments, number) -> None:
-    ended = nst(*arguments, number)
-    assert ended.code == 2
-    assert arguments[-1] in ended.err
