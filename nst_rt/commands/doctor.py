@@ -10,7 +10,7 @@ from nst_rt.errors import ProviderError, shown
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
     """Show what can paint here, and what is missing where something cannot.

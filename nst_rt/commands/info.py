@@ -14,7 +14,7 @@ from nst_rt.sessions import open_session
 
 @click.command()
 @click.argument("model", metavar="FILE|NAME")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def info(model: str, as_json: bool) -> None:
     """Show the facts of a model file or of a shipped style.
 

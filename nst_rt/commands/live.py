@@ -173,7 +173,7 @@ class Request(PaintingRequest):
     "--json",
     "as_json",
     is_flag=True,
-    help="A JSON object per line for each second, and one for the whole.",
+    help="Print a JSON object per line for each second, and one for the whole.",
 )
 @click.pass_context
 def live(context: click.Context, /, **options: Any) -> None:

@@ -9,7 +9,9 @@ from nst_rt.commands.stdout import clean_stdout
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Whole cards, one JSON object a line.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print whole cards, one JSON object per line."
+)
 def models(as_json: bool) -> None:
     """List the styles that come with nst-rt: title, painter, year, size, licence."""
     with clean_stdout() as results:

@@ -98,7 +98,7 @@ device_options = together(
         type=click.Choice(get_args(Device)),
         default="auto",
         show_default=True,
-        help="What paints; nst-rt doctor shows what can here.",
+        help="Where to paint; nst-rt doctor shows what works here.",
     ),
     click.option(
         "--precision",
@@ -112,6 +112,6 @@ device_options = together(
     click.option(
         "--trust-engine",
         is_flag=True,
-        help="Load an engine that was not built here: you know who built it, since it is code.",
+        help="Load an engine that was not built here; it is code, so be sure who built it.",
     ),
 )

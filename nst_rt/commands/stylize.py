@@ -73,7 +73,7 @@ class Request(PaintingRequest):
     def plan(self, results: Results, provenance: Provenance) -> PaintingPlan:
         """Plan all pictures and check them before the first one is painted."""
         if self.overwrite and self.skip_existing:
-            raise UsageError("--overwrite and --skip-existing exclude each other")
+            raise UsageError("--overwrite and --skip-existing exclude each other", cure="give one")
         existing: Existing = "refuse"
         if self.overwrite or self.skip_existing:
             existing = "overwrite" if self.overwrite else "skip"
@@ -222,7 +222,7 @@ def _color(
     "--json",
     "as_json",
     is_flag=True,
-    help="A JSON object per line for each picture, and one for the whole.",
+    help="Print a JSON object per line for each picture, and one for the whole.",
 )
 @click.pass_context
 def stylize(context: click.Context, /, **options: Any) -> None:

@@ -72,7 +72,7 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
     further=", or a time line of them: 0:starry-night,5:great-wave. Given several times, each "
     "style gets a file: OUT contains {style}",
 )
-@click.option("--side-by-side", is_flag=True, help="Several styles in one picture.")
+@click.option("--side-by-side", is_flag=True, help="Show several styles in one picture.")
 @click.option(
     "--fade",
     metavar="SECONDS",
@@ -161,7 +161,7 @@ def _rate(context: click.Context, parameter: click.Parameter, text: str | None) 
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @click.option("--strict", is_flag=True, help="Exit with code 3 if a packet was damaged.")
 @click.option("--profile", is_flag=True, help="Show where the time went.")
-@click.option("--json", "as_json", is_flag=True, help="Progress and result as JSON lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print progress and result as JSON lines.")
 @click.pass_context
 def video(context: click.Context, /, **options: Any) -> None:
     """Paint a video.
