@@ -12,13 +12,12 @@ from benchmarks.gpu.__main__ import EXAMPLES, Program, gpu
 from benchmarks.gpu.device import Device
 from benchmarks.gpu.options import OPTION_MAKERS
 from benchmarks.gpu.timing import Budget
-from benchmarks.gpu.ways import COMPILED, FORM_MAKERS, FUSED, MAKERS, Maker
+from benchmarks.gpu.ways import COMPILED, FUSED, MAKERS, Maker
 from nst_rt import zoo
 from nst_rt.errors import ProviderError
 from tests.nst_export.centring import CALIBRATE
 
 STYLE = zoo.cards()[0].name
-FORM = next(iter(FORM_MAKERS))
 
 
 def test_without_a_gpu_nothing_is_claimed(tmp_path, monkeypatch) -> None:
@@ -67,10 +66,9 @@ PROGRAM = """
     program.first_gpu = lambda: Device(torch.device("cpu"))
     # its operators take long to compile, and are tested elsewhere
     program.MAKERS = {name: maker for name, maker in program.MAKERS.items() if name != FUSED}
-    program.FORM_MAKERS = dict(list(program.FORM_MAKERS.items())[:1])
     program.OPTION_MAKERS = dict(list(program.OPTION_MAKERS.items())[:1])
-    for more in "--forms", "--options":
-        program.gpu([*sys.argv[1:], more], standalone_mode=False)
+    for more in [], ["--options"]:
+        program.gpu([*sys.argv[1:], *more], standalone_mode=False)
 """
 
 
@@ -91,7 +89,7 @@ def test_whole_program_on_a_machine_with_a_gpu(cuda_machine, tmp_path: Path) -> 
     assert found["machine"]["versions"]["onnxruntime-gpu"]
     rows = {(row["size"], row["way"]): row for row in found["speed"]}
     assert {size for size, _ in rows} == {"48x32", "24x16"}
-    assert {way for _, way in rows} == {*MAKERS, FORM} - {COMPILED, FUSED}
+    assert {way for _, way in rows} == MAKERS.keys() - {COMPILED, FUSED}
     for (_, way), row in rows.items():
         if "ONNX Runtime CUDA" in way:
             assert "error" not in row, row

@@ -91,13 +91,23 @@ def test_the_compiler_makes_graphs_of_one_size_each_painting_for_itself(
     assert calls == ["begin", "paint"] * 2
 
 
-def test_fused_operators_run_on_the_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fused_operators_and_forms_run_on_the_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = []
+    forms: list[tuple[object, ...]] = []
     monkeypatch.setattr(ways, "open_session", lambda *given: opened.append(given))
     monkeypatch.setattr(Style, "fused", lambda style: style.card.file("fp16"))
-    ways.fused_session(Style(STYLE, CPU, tmp_path), 32, 48)
-    [(model, options)] = opened
-    assert (model.name, options.device) == (STYLE, "cuda")
+    monkeypatch.setattr(
+        Style, "formed", lambda style, *form: (forms.append(form), style.card.file("fp16"))[1]
+    )
+    style = Style(STYLE, CPU, tmp_path)
+    ways.fused_session(style, 32, 48)
+    for maker in ways.FORM_MAKERS.values():
+        maker.make(style, 32, 48)
+    assert forms == [(name, 32, 48) for name in ways.FORMS]
+    assert len(opened) == 1 + len(forms)
+    assert {(model.name, options.device) for model, options in opened} == {(STYLE, "cuda")}
 
 
 def test_models_that_are_written_say_what_they_compute_in(
