@@ -23,7 +23,7 @@ import click
 import numpy as np
 
 from nst_rt.errors import NstError
-from nst_rt.processor import cpuinfo, instruction_sets
+from nst_rt.system.processor import cpuinfo, instruction_sets
 
 RESULTS = Path(__file__).parent / "results"
 PAUSE_S = 0.03

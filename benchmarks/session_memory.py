@@ -5,7 +5,7 @@
 Networks of random weights and several widths, plain and steady, are opened and paint one picture
 in a process of its own; what is counted is its peak of resident memory above that of the open
 session. Sessions estimate it (`Session.memory_per_pixel`), and tiles leave `ENGINE_BYTES` of
-`nst_rt.tiled` beside it. The exit code is 1 when a picture takes more than both together.
+`nst_rt.painting.tiled` beside it. The exit code is 1 when a picture takes more than both together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks import measure
 from nst_export.fused import fused_graph
 from nst_export.graph import style_graph
 from nst_rt.errors import NstError
-from nst_rt.tiled import ENGINE_BYTES
+from nst_rt.painting.tiled import ENGINE_BYTES
 from nst_train.network import NetworkConfig, StyleNetwork
 
 WIDTHS = (0.25, 0.5, 1.0)

@@ -23,14 +23,14 @@ from benchmarks import measure
 from nst_export.verification import compare
 from nst_rt import zoo
 from nst_rt.errors import InputError
-from nst_rt.estimate import SteadyPaint, estimate_statistics, pieces, thumbnail
 from nst_rt.images import read_picture, shrink, working_size
 from nst_rt.model import read_model
+from nst_rt.painting.estimate import SteadyPaint, estimate_statistics, pieces, thumbnail
+from nst_rt.painting.steady import Statistics, SteadyStyle
+from nst_rt.painting.tiled import TilePlan, paint_tiles
+from nst_rt.painting.tiles import Tiling, tiling
 from nst_rt.pixels import Pixels
 from nst_rt.sessions import Precision, SessionOptions, open_session
-from nst_rt.steady import Statistics, SteadyStyle
-from nst_rt.tiled import TilePlan, paint_tiles
-from nst_rt.tiles import Tiling, tiling
 from nst_train.photos import find_photos
 
 SHARES = (2, 4)

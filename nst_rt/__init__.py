@@ -6,6 +6,7 @@ Importing this package costs numpy and nothing else; what is heavy loads on firs
 from __future__ import annotations
 
 import logging
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nst_rt._version import __version__
@@ -28,8 +29,10 @@ from nst_rt.errors import (
 if TYPE_CHECKING:
     from nst_rt.images import Picture
     from nst_rt.stylizer import Stylizer
+    from nst_rt.system.cancellation import CancelToken, cancelled_by
 
 __all__ = [
+    "CancelToken",
     "ClosedError",
     "InputError",
     "LimitError",
@@ -46,20 +49,21 @@ __all__ = [
     "UnsafeError",
     "UsageError",
     "__version__",
+    "cancelled_by",
 ]
+_LOADED_ON_USE = {
+    "CancelToken": "nst_rt.system.cancellation",
+    "Picture": "nst_rt.images",
+    "Stylizer": "nst_rt.stylizer",
+    "cancelled_by": "nst_rt.system.cancellation",
+}
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # who wants to hear us says so
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Stylizer":
-        from nst_rt.stylizer import Stylizer
-
-        return Stylizer
-    if name == "Picture":
-        from nst_rt.images import Picture
-
-        return Picture
+    if name in _LOADED_ON_USE:
+        return getattr(import_module(_LOADED_ON_USE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

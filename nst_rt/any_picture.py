@@ -12,8 +12,6 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.arguments import file_path
-from nst_rt.atomic import is_replaceable
 from nst_rt.errors import InputError, OutputError, UsageError
 from nst_rt.images import (
     Picture,
@@ -31,8 +29,10 @@ from nst_rt.images.arrays import Color, Layout
 from nst_rt.model import style_name
 from nst_rt.nvidia.device_array import is_device_array
 from nst_rt.options import PaintOptions
-from nst_rt.painter import Painter
+from nst_rt.painting.painter import Painter
 from nst_rt.pixels import Pixels
+from nst_rt.system.arguments import file_path
+from nst_rt.system.atomic import is_replaceable
 
 
 class VideoFrame(Protocol):

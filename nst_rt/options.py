@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Literal, TypedDict
 
-from nst_rt.arguments import share, whole_number
+from nst_rt.system.arguments import share, whole_number
 
 DEFAULT_SIZE = 1280
 """Long side in pixels at which larger pictures are painted: strokes keep a visible size."""

@@ -12,7 +12,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import Any
 
-from nst_rt.cancellation import CancelToken, cancelled_by
+from nst_rt.system.cancellation import CancelToken, cancelled_by
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Pipeline:
     Iterating gives the results of the last stage in order. The first exception of the source or a
     stage is raised there, after the results of all items before it. Leaving the `with` block, for
     whatever reason, ends and joins all threads; an item in work is finished first, unless the work
-    can be stopped (`nst_rt.cancellation`): waiting for a pipe can, and painting on the CPU.
+    can be stopped (`nst_rt.system.cancellation`): waiting for a pipe can, and painting on the CPU.
 
     Args:
         source: what goes in; iterated in a thread of its own and closed there if it is a generator.

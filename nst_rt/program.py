@@ -6,7 +6,7 @@ loaded, and while Python shuts down after them, a signal would have Python show 
 
 from __future__ import annotations
 
-from nst_rt.interruption import end_at_once, handle_signals
+from nst_rt.system.interruption import end_at_once, handle_signals
 
 
 def main() -> None:

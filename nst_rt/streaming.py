@@ -18,10 +18,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, overload
 
-from nst_rt.arguments import whole_number
-from nst_rt.cancellation import CancelToken, cancelled_by
 from nst_rt.options import CallOptions
 from nst_rt.pipeline import Pipeline, Stage
+from nst_rt.system.arguments import whole_number
+from nst_rt.system.cancellation import CancelToken, cancelled_by
 
 T = TypeVar("T")
 

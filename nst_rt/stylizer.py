@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt.any_picture import AnyPicturePainter, VideoFrame
-from nst_rt.arguments import file_path, share, whole_number
 from nst_rt.errors import ClosedError, InputError
 from nst_rt.images import (
     DEFAULT_MAX_PIXELS,
@@ -24,12 +23,13 @@ from nst_rt.images import (
 )
 from nst_rt.model import Adaptation
 from nst_rt.options import DEFAULT_SIZE, CallOptions, PaintOptions, Size
-from nst_rt.painter import Adjust, Painter
+from nst_rt.painting.painter import Adjust, Painter
+from nst_rt.painting.steady import Statistics
 from nst_rt.pixels import Pixels
 from nst_rt.sessions import Device, Precision, SessionOptions
-from nst_rt.steady import Statistics
 from nst_rt.streaming import Streaming
 from nst_rt.stylizer_info import StylizerInfo, info_of
+from nst_rt.system.arguments import file_path, share, whole_number
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nst_rt.options import PaintOptions, Size
-from nst_rt.painter import Painter
+from nst_rt.painting.painter import Painter
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,9 @@ from nst_export.verification import (
 )
 from nst_rt import zoo
 from nst_rt._version import __version__
-from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, OutputError, UsageError, shown
 from nst_rt.model import PREFIX, SCHEMA, check_model, shipped_style, style_name
+from nst_rt.system.atomic import replace_file
 from nst_train.network import STRIDE, StyleNetwork
 from nst_train.style_file import load_style
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nst_export.verification import Arithmetic
 from nst_rt.errors import LimitError
-from nst_rt.memory import free_memory
 from nst_rt.sessions.onnxruntime import MEMORY_USE
+from nst_rt.system.memory import free_memory
 
 _BYTES = {"fp32": 1100, "fp16": 5500, "bf16": 550}
 """Bytes that PyTorch takes on the CPU, per pixel of a picture and unit of the network's width. In

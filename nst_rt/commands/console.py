@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from nst_rt.current_file import current_file
+from nst_rt.system.current_file import current_file
 
 PROGRAM = "nst-rt"
 _OUR_LOGGERS = ("nst_rt", "nst_train", "nst_export")

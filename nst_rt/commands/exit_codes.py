@@ -19,7 +19,7 @@ import click
 
 from nst_rt.commands.console import PROGRAM, Console, point_to_nothing
 from nst_rt.errors import NstError, OutOfMemoryError, OutputError
-from nst_rt.interruption import end_at_once, handle_signals
+from nst_rt.system.interruption import end_at_once, handle_signals
 
 INTERNAL, SOME_FAILED, READER_LEFT = 1, 3, 141
 
@@ -77,7 +77,9 @@ def _report_error(error: BaseException, console: Console) -> int:
 
 def as_known(error: BaseException) -> NstError | None:
     """Return an error that a user can act on, None for a defect of nst-rt."""
-    from nst_rt.atomic import DISK_FULL  # not before it is needed: --help does without pathlib
+    from nst_rt.system.atomic import (
+        DISK_FULL,  # not before it is needed: --help does without pathlib
+    )
 
     if isinstance(error, NstError):
         return error

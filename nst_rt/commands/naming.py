@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from nst_rt.atomic import MAX_NAME
 from nst_rt.commands.search import Found, is_folder, is_pattern
 from nst_rt.errors import OutputError, UsageError
 from nst_rt.images import format_of
 from nst_rt.model import style_name
+from nst_rt.system.atomic import MAX_NAME
 
 STANDARD = "-"
 """Name of standard input among IN, and of standard output as OUT."""

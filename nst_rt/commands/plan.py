@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from nst_rt import zoo
-from nst_rt.atomic import is_replaceable, remove_stale_parts
 from nst_rt.commands.naming import (
     STANDARD,
     Naming,
@@ -21,6 +20,7 @@ from nst_rt.commands.naming import (
 from nst_rt.commands.search import Found, Search, is_folder
 from nst_rt.errors import InputError, NstError, OutputError, UsageError, shown
 from nst_rt.images import is_marked
+from nst_rt.system.atomic import is_replaceable, remove_stale_parts
 
 NOWHERE = (0, 0)
 """Identity of a file that does not exist."""

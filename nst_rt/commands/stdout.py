@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import OutputError, UsageError
+from nst_rt.system.cancellation import raise_if_cancelled
 
 _WAIT_MS = 100
 """Milliseconds of waiting for a pipe between two checks for cancellation."""

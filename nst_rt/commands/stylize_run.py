@@ -13,7 +13,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TypedDict
 
-from nst_rt.atomic import DISK_FULL
 from nst_rt.commands.console import Console
 from nst_rt.commands.exit_codes import SOME_FAILED, as_known, internal_error_line
 from nst_rt.commands.naming import STANDARD
@@ -33,6 +32,7 @@ from nst_rt.images import (
     write_picture,
 )
 from nst_rt.stylizer import Stylizer
+from nst_rt.system.atomic import DISK_FULL
 
 logger = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from nst_rt._version import __version__
-from nst_rt.cache import cache_folder
 from nst_rt.diagnosis.children import run_probes
 from nst_rt.diagnosis.packages import overlaid_builds, versions
 from nst_rt.diagnosis.verdicts import Verdict, verdicts
-from nst_rt.processor import this_processor
+from nst_rt.system.cache import cache_folder
+from nst_rt.system.processor import this_processor
 
 __all__ = ["Diagnosis", "Verdict", "diagnose"]
 

@@ -18,13 +18,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nst_rt.atomic import replace_file
-from nst_rt.cache import engines_folder
 from nst_rt.engines.eviction import least_used, mark_used
 from nst_rt.engines.key import EngineKey
 from nst_rt.errors import NstError, OutputError, ProviderError, shown
-from nst_rt.lock import wait_for_lock
-from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
+from nst_rt.system.atomic import replace_file
+from nst_rt.system.cache import engines_folder
+from nst_rt.system.lock import wait_for_lock
+from nst_rt.system.ownership import private_folder, restrict_to_owner, why_untrusted
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ import json
 import logging
 from pathlib import Path
 
-from nst_rt.atomic import replace_file
-from nst_rt.cache import engines_folder
 from nst_rt.engines.eviction import delete_least_used, mark_used
 from nst_rt.engines.rebuild_command import rebuild_command
 from nst_rt.engines.side_car import EngineFacts, side_car_path
 from nst_rt.errors import ModelError, shown
-from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
+from nst_rt.system.atomic import replace_file
+from nst_rt.system.cache import engines_folder
+from nst_rt.system.ownership import private_folder, restrict_to_owner, why_untrusted
 
 logger = logging.getLogger(__name__)
 

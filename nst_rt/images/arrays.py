@@ -8,10 +8,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.arguments import refuse_unknown, whole_number
 from nst_rt.errors import InputError, LimitError, UsageError
 from nst_rt.images.limits import allowed_memory, check_pixels
 from nst_rt.pixels import Pixels
+from nst_rt.system.arguments import refuse_unknown, whole_number
 
 Color = Literal["rgb", "bgr"]
 Layout = Literal["hwc", "chw"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from nst_rt.arguments import whole_number
 from nst_rt.errors import LimitError
-from nst_rt.memory import free_memory
+from nst_rt.system.arguments import whole_number
+from nst_rt.system.memory import free_memory
 
 DEFAULT_MAX_PIXELS = 178_000_000
 RAISE_LIMIT = "raise max_pixels (--max-pixels) if you trust it"

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from nst_rt._version import __version__
-from nst_rt.current_file import reading
 from nst_rt.errors import shown
 from nst_rt.images.opening import open_image
 from nst_rt.images.picture import Picture
+from nst_rt.system.current_file import reading
 
 _TAG = 0x000B
 """Tag ProcessingSoftware. Software (0x0131) is the camera's own and stays."""

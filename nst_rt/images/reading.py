@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nst_rt.current_file import reading
 from nst_rt.errors import InputError, shown
 from nst_rt.images.color import to_srgb
 from nst_rt.images.deep import (
@@ -28,6 +27,7 @@ from nst_rt.images.limits import (
 from nst_rt.images.metadata import read_metadata, turn_upright
 from nst_rt.images.opening import load_image, open_image, raised_limits
 from nst_rt.images.picture import Picture
+from nst_rt.system.current_file import reading
 
 if TYPE_CHECKING:
     from PIL import Image

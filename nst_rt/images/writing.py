@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nst_rt.atomic import DISK_FULL, replace_file
 from nst_rt.errors import OutputError, shown
 from nst_rt.images.color import from_srgb
 from nst_rt.images.formats import Format, format_of, written_format
 from nst_rt.images.mixing import WHITE, Rgb, lay_on
 from nst_rt.images.picture import Picture
+from nst_rt.system.atomic import DISK_FULL, replace_file
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -11,7 +11,7 @@ from pathlib import Path
 from nst_rt.errors import ModelError, shown
 from nst_rt.model.file import Adaptation, ModelFile
 from nst_rt.onnx_file import OnnxSummary, TensorSpec, summarize
-from nst_rt.protobuf import WireError
+from nst_rt.onnx_file.protobuf import WireError
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from nst_rt.arguments import number, refuse_unknown
 from nst_rt.engines.side_car import EngineFacts
 from nst_rt.errors import shown
 from nst_rt.onnx_file import TensorSpec
+from nst_rt.system.arguments import number, refuse_unknown
 
 Layout = Literal["nhwc", "nchw"]
 

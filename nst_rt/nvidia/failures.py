@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from nst_rt.errors import OutOfMemoryError, ProviderError
-from nst_rt.memory import is_lack_of_memory
 from nst_rt.nvidia.libraries import CUDNN, cure_for
+from nst_rt.system.memory import is_lack_of_memory
 
 _AGAIN = "start the program again; nst-rt doctor shows whether the GPU works"
 _CAUSES = {

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from nst_rt.atomic import replace_file
 from nst_rt.errors import shown
+from nst_rt.system.atomic import replace_file
 
 if TYPE_CHECKING:
     import tensorrt as trt

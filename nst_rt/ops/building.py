@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from nst_rt.atomic import replacing
-from nst_rt.cache import cache_folder
 from nst_rt.errors import OutputError, ProviderError, shown
-from nst_rt.ownership import private_folder, restrict_to_owner, why_untrusted
+from nst_rt.system.atomic import replacing
+from nst_rt.system.cache import cache_folder
+from nst_rt.system.ownership import private_folder, restrict_to_owner, why_untrusted
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.cancellation import current_token, run_interruptible
 from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
-from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.ops import build_library
 from nst_rt.pixels import Pixels
@@ -26,6 +24,8 @@ from nst_rt.sessions.memory_use import MemoryUse
 from nst_rt.sessions.missing import missing_engine
 from nst_rt.sessions.options import Precision
 from nst_rt.sessions.placement import RECORD_PLACEMENT
+from nst_rt.system.cancellation import current_token, run_interruptible
+from nst_rt.system.memory import is_lack_of_memory
 
 MEMORY_USE = {
     "fp32": MemoryUse(base=85, per_width=1180),

@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nst_rt.cancellation import CancelToken, current_token, raise_if_cancelled
 from nst_rt.errors import ModelError, NstError, OutOfMemoryError, ProviderError
-from nst_rt.memory import is_lack_of_memory
 from nst_rt.model import ModelFile
 from nst_rt.pixels import Pixels
 from nst_rt.sessions.extra_tensors import FloatArray, empty_extra_outputs, extra_inputs
@@ -26,6 +24,8 @@ from nst_rt.sessions.limits import Limits
 from nst_rt.sessions.memory_use import MemoryUse
 from nst_rt.sessions.missing import missing_engine
 from nst_rt.sessions.options import Precision
+from nst_rt.system.cancellation import CancelToken, current_token, raise_if_cancelled
+from nst_rt.system.memory import is_lack_of_memory
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 MEMORY_USE = {

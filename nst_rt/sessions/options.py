@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from nst_rt.arguments import refuse_unknown, whole_number
+from nst_rt.system.arguments import refuse_unknown, whole_number
 
 Device = Literal["auto", "cpu", "openvino", "onnxruntime", "cuda", "tensorrt"]
 """Where to run. "openvino" and "onnxruntime" ask for that engine on the CPU, "tensorrt" for the

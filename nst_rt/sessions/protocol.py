@@ -43,7 +43,7 @@ class Session(Protocol):
             `out`, or a new array.
 
         Raises:
-            CancelledError: cancelled by the caller, on the CPU (`nst_rt.cancellation`).
+            CancelledError: cancelled by the caller, on the CPU (`nst_rt.system.cancellation`).
         """
         ...
 

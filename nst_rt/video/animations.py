@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nst_rt.atomic import replace_file
-from nst_rt.current_file import reading
 from nst_rt.errors import InputError, LimitError, OutputError, shown
 from nst_rt.images import DEFAULT_MAX_PIXELS, check_memory, check_pixels
 from nst_rt.images.color import to_srgb
 from nst_rt.images.opening import load_image, open_image
+from nst_rt.system.atomic import replace_file
+from nst_rt.system.current_file import reading
 from nst_rt.video.frames import Frame, FrameSource
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 
-from nst_rt.arguments import file_path
 from nst_rt.errors import UnsafeError, UsageError
-from nst_rt.lock import locked
+from nst_rt.system.arguments import file_path
+from nst_rt.system.lock import locked
 from nst_rt.video.containers import is_address
 from nst_rt.video.converted import Converted, Progress
 from nst_rt.video.encoding import DEFAULT_ENCODING, Encoding

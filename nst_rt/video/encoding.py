@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nst_rt.arguments import whole_number
 from nst_rt.errors import ProviderError, UsageError
-from nst_rt.processor import CPUINFO, cpuinfo, instruction_sets
+from nst_rt.system.arguments import whole_number
+from nst_rt.system.processor import CPUINFO, cpuinfo, instruction_sets
 from nst_rt.video.containers import pyav
 from nst_rt.video.facts import VideoFacts
 from nst_rt.video.tracks import MUXERS

@@ -11,9 +11,9 @@ from time import perf_counter
 from typing import Any
 
 from nst_rt._version import __version__
-from nst_rt.arguments import file_path, seconds
 from nst_rt.errors import InputError
 from nst_rt.pipeline import Pipeline, Stage, StageProfile
+from nst_rt.system.arguments import file_path, seconds
 from nst_rt.video.color import from_rgb
 from nst_rt.video.containers import pyav
 from nst_rt.video.converted import Converted, Progress

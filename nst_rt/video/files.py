@@ -13,8 +13,8 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from nst_rt.atomic import move_into_place, part_of
 from nst_rt.errors import OutputError
+from nst_rt.system.atomic import move_into_place, part_of
 from nst_rt.video.color import assumed_color, from_rgb
 from nst_rt.video.containers import pyav
 from nst_rt.video.encoding import Encoding, choose_encoder

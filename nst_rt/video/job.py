@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from nst_rt.atomic import hidden_beside, move_into_place, replace_file
 from nst_rt.errors import UsageError
-from nst_rt.lock import lock
+from nst_rt.system.atomic import hidden_beside, move_into_place, replace_file
+from nst_rt.system.lock import lock
 from nst_rt.video.encoding import ChosenEncoder
 
 _SUFFIX = ".nst-rt-job"

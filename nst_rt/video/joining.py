@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from nst_rt.atomic import replacing
 from nst_rt.errors import OutputError
+from nst_rt.system.atomic import replacing
 from nst_rt.video.containers import open_input, pyav
 from nst_rt.video.facts import VideoFacts
 from nst_rt.video.job import Part

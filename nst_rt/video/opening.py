@@ -7,9 +7,9 @@ from fractions import Fraction
 from os import PathLike
 from pathlib import Path
 
-from nst_rt.arguments import whole_number
 from nst_rt.errors import UsageError
 from nst_rt.images import DEFAULT_MAX_PIXELS
+from nst_rt.system.arguments import whole_number
 from nst_rt.video.animations import ANIMATIONS, AnimationSink, AnimationSource
 from nst_rt.video.encoding import DEFAULT_ENCODING, Encoding
 from nst_rt.video.files import VideoFileSink, VideoFileSource

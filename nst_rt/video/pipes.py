@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from nst_rt.atomic import move_into_place, part_of
-from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import InputError, OutputError
+from nst_rt.system.atomic import move_into_place, part_of
+from nst_rt.system.cancellation import raise_if_cancelled
 
 STANDARD = "-"
 """Name of standard input and standard output."""

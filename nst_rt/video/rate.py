@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from nst_rt.arguments import number
+from nst_rt.system.arguments import number
 
 DEFAULT_RATE = Fraction(25)
 """Frames per second if nothing states another rate; FFmpeg's default."""

@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from nst_rt.arguments import whole_number
 from nst_rt.errors import InputError
 from nst_rt.images import DEFAULT_MAX_PIXELS, check_pixels
+from nst_rt.system.arguments import whole_number
 from nst_rt.video.frames import Frame, on_white
 from nst_rt.video.pipes import ByteReader, ByteWriter
 from nst_rt.video.rate import DEFAULT_RATE, checked_rate

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_args
 
-from nst_rt.arguments import refuse_unknown, seconds, whole_number
+from nst_rt.system.arguments import refuse_unknown, seconds, whole_number
 
 Hdr = Literal["refuse", "tonemap", "passthrough"]
 

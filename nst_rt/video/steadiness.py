@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.arguments import share
+from nst_rt.painting.steady import Statistics
 from nst_rt.pixels import Pixels
-from nst_rt.steady import Statistics
 from nst_rt.stylizer import Stylizer
+from nst_rt.system.arguments import share
 from nst_rt.video.cuts import Thumbnail
 from nst_rt.video.flow import FlowBlend
 from nst_rt.video.frames import Frame

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nst_rt.atomic import is_replaceable
 from nst_rt.errors import UsageError
+from nst_rt.system.atomic import is_replaceable
 
 
 def refuse_source_as_target(source: Path, target: Path) -> None:

@@ -10,9 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from nst_rt.arguments import seconds
 from nst_rt.errors import UsageError
 from nst_rt.images import blend
+from nst_rt.system.arguments import seconds
 from nst_rt.video.frames import Frame
 from nst_rt.video.painters import CombinedPainter, FramePainter
 from nst_rt.video.selection import seconds_of

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from benchmarks import session_memory
 from benchmarks.measure import RESULTS
+from nst_rt.painting.tiled import ENGINE_BYTES
 from nst_rt.sessions import onnxruntime, openvino
-from nst_rt.tiled import ENGINE_BYTES
 
 USES = {"openvino": openvino.MEMORY_USE, "onnxruntime": onnxruntime.MEMORY_USE}
 

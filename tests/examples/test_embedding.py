@@ -178,7 +178,7 @@ def test_client_that_leaves_frees_the_engine(server, monkeypatch) -> None:
             await stylizer.acall(buffer.getvalue(), strength=0)
 
     def until_stopped(photo: Any, options: Any) -> Any:
-        from nst_rt.cancellation import current_token
+        from nst_rt.system.cancellation import current_token
 
         stopped = threading.Event()
         with current_token().on_cancel(stopped.set):

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from nst_rt import Stylizer
-from nst_rt.cancellation import current_token, raise_if_cancelled
 from nst_rt.errors import ClosedError, InputError, UsageError
+from nst_rt.system.cancellation import current_token, raise_if_cancelled
 from nst_rt.video.frames import Frame
 
 

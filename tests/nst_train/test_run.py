@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from nst_rt.errors import InputError, ModelError, OutputError, UsageError
-from nst_rt.lock import locked
+from nst_rt.system.lock import locked
 from nst_train import loop, reporting
 from nst_train.checkpoint import read_checkpoint
 from nst_train.config import FastConfig

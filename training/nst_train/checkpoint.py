@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, shown
+from nst_rt.system.atomic import replace_file
 from nst_train.loop import TrainingState
 
 SCHEMA = "1"

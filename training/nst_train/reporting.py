@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from nst_rt.atomic import replace_file
 from nst_rt.errors import OutputError, shown
+from nst_rt.system.atomic import replace_file
 from nst_train.checkpoint import pack, write_checkpoint
 from nst_train.loop import MAX_SKIPPED_IN_A_ROW, StepReport, TrainingState
 from nst_train.network import StyleNetwork, paint

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nst_rt._version import __version__
-from nst_rt.atomic import replace_file
 from nst_rt.errors import ModelError, NstError, OutputError, UsageError, shown
-from nst_rt.lock import locked
+from nst_rt.system.atomic import replace_file
+from nst_rt.system.lock import locked
 from nst_train.checkpoint import Checkpoint, latest_checkpoint
 from nst_train.loop import Callback, StoppedError, TrainingError
 from nst_train.reporting import Checkpoints, JsonLines, SampleSheets, TensorBoard

@@ -26,8 +26,6 @@ from nst_export.engine.progress import Steps, monitor_of
 from nst_export.engine.source import Report, model_for
 from nst_export.progress import Progress, silent
 from nst_rt._version import __version__
-from nst_rt.atomic import replace_file
-from nst_rt.cancellation import run_interruptible
 from nst_rt.engines.cache import build_lock
 from nst_rt.engines.side_car import (
     PORTABLE,
@@ -41,6 +39,8 @@ from nst_rt.errors import NstError, OutputError, UsageError
 from nst_rt.model import ModelFile
 from nst_rt.nvidia.tensorrt_log import Messages, collect_messages
 from nst_rt.sizes import size_text
+from nst_rt.system.atomic import replace_file
+from nst_rt.system.cancellation import run_interruptible
 
 if TYPE_CHECKING:
     import tensorrt as trt

@@ -10,10 +10,10 @@ from nst_export.engine.backends import Backend
 from nst_export.engine.messages import refusal
 from nst_export.engine.options import EngineOptions
 from nst_export.engine.profiles import Profile
-from nst_rt.atomic import replace_file
 from nst_rt.errors import OutputError, UsageError
 from nst_rt.nvidia.tensorrt import PORTABLE_TO
 from nst_rt.nvidia.tensorrt_log import Messages
+from nst_rt.system.atomic import replace_file
 
 if TYPE_CHECKING:
     import tensorrt as trt

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
-from nst_rt.cancellation import CancelToken, cancelled_by
 from nst_rt.errors import OutputError
 from nst_rt.images import working_size
 from nst_rt.pixels import Pixels
+from nst_rt.system.cancellation import CancelToken, cancelled_by
 from nst_rt.video.live.capture import Capture, Captured, LiveSource
 from nst_rt.video.live.framing import resized
 from nst_rt.video.live.meter import Meter, Second

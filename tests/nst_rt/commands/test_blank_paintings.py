@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-import nst_rt.painter
+import nst_rt.painting.painter
 from nst_rt import ModelError, Stylizer, zoo
 from tests.cuda.scripts import OPEN
 
@@ -42,7 +42,9 @@ def half_broken(black, tmp_path: Path, monkeypatch) -> None:
         name = "starry-night" + zoo.FILES[kind]
         shutil.copy(Path(zoo.__file__).parent / name, tmp_path / name)
     shutil.copy(black, tmp_path / "starry-night.fp16.onnx")
-    monkeypatch.setattr(nst_rt.painter, "preferred_flavour", lambda device, precision: "fp16")
+    monkeypatch.setattr(
+        nst_rt.painting.painter, "preferred_flavour", lambda device, precision: "fp16"
+    )
 
 
 def test_shipped_styles_go_on_in_float32(half_broken, photo, monkeypatch, caplog) -> None:

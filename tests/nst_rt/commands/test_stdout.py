@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from nst_rt.cancellation import CancelToken, cancelled_by
 from nst_rt.commands.stdout import Results
+from nst_rt.system.cancellation import CancelToken, cancelled_by
 
 LARGE = bytes(range(256)) * 4096
 """Far more than a pipe holds."""

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.atomic import replace_file
 from nst_rt.engines import cache as engine_cache
 from nst_rt.engines.cache import KEPT_OF_MODEL, build_lock, build_once
 from nst_rt.engines.key import BuildTarget, EngineKey
 from nst_rt.errors import ModelError, ProviderError
-from nst_rt.ownership import private_folder
+from nst_rt.system.atomic import replace_file
+from nst_rt.system.ownership import private_folder
 
 TARGET = BuildTarget(
     backend="onnxruntime 1.31.1, TensorRT 10.16.1",

@@ -93,7 +93,7 @@ def test_failed_write_keeps_the_old_file(photo, tmp_path: Path, monkeypatch) -> 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nst_rt.atomic.os.fsync", full)
+    monkeypatch.setattr("nst_rt.system.atomic.os.fsync", full)
     with pytest.raises(OutputError, match=r"painting\.png: cannot be written \(No space left"):
         write_picture(Picture(photo), path)
     assert path.read_bytes() == b"old"

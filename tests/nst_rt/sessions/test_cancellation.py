@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nst_rt.cancellation import CancelToken, cancelled_by, current_token, raise_if_cancelled
 from nst_rt.errors import ModelError
 from nst_rt.model import read_model
 from nst_rt.sessions import SessionOptions, open_session
+from nst_rt.system.cancellation import CancelToken, cancelled_by, current_token, raise_if_cancelled
 
 ENGINES = ("openvino", "onnxruntime")
 

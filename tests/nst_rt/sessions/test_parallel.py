@@ -10,10 +10,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from nst_rt.cancellation import CancelToken, cancelled_by
 from nst_rt.model import read_model
 from nst_rt.sessions import SessionOptions, open_session
 from nst_rt.sessions.threads import allowed_threads
+from nst_rt.system.cancellation import CancelToken, cancelled_by
 
 PHOTO = np.zeros((1, 16, 16, 3), np.uint8)
 

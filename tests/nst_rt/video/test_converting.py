@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from nst_rt.errors import InputError, UnsafeError, UsageError
-from nst_rt.lock import locked
+from nst_rt.system.lock import locked
 from nst_rt.video import Selection, convert
 from nst_rt.video.animations import AnimationSource
 

@@ -144,10 +144,10 @@ def fixed(folder: Path) -> Path:
 
 def test_style_that_overflows_in_half_precision_goes_on_in_tf32(machine) -> None:
     code = """
-    import nst_rt.painter
+    import nst_rt.painting.painter
     from nst_rt import Stylizer
     stylizer = Stylizer(sys.argv[1], device="tensorrt")
-    nst_rt.painter.is_blank = lambda painting, photo: stylizer.info.flavour == "fp16"
+    nst_rt.painting.painter.is_blank = lambda painting, photo: stylizer.info.flavour == "fp16"
     painting, info = stylizer(picture[0]), stylizer.info
     print((painting == picture[0]).all(), info.flavour, info.precision)
     """

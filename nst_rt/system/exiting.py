@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from time import monotonic, sleep
 
-from nst_rt.cancellation import CancelToken, cancelled_by, current_token
+from nst_rt.system.cancellation import CancelToken, cancelled_by, current_token
 
 _PATIENCE_S, _PAUSE_S = 10.0, 0.005
 """How long the exit waits for a picture that is not cancelled, and how long between two looks."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.atomic import part_of, remove_stale_parts, replace_file, replacing
+from nst_rt.system.atomic import part_of, remove_stale_parts, replace_file, replacing
 
 
 def test_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:

@@ -11,11 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from nst_rt import onnx_schema
 from nst_rt.errors import ModelError
 from nst_rt.model import check_model
-from nst_rt.onnx_file import MAX_DEPTH, MAX_NODES, TensorSpec, summarize
-from nst_rt.protobuf import WireError
+from nst_rt.onnx_file import MAX_DEPTH, MAX_NODES, TensorSpec, schema, summarize
+from nst_rt.onnx_file.protobuf import WireError
 
 PATH = Path("model.onnx")
 SETTINGS = settings(
@@ -111,7 +110,7 @@ def test_the_schema_agrees_with_the_onnx_package() -> None:
         "TypeProtoTensor": onnx.TypeProto.Tensor,
         "Dimension": onnx.TensorShapeProto.Dimension,
     }
-    for name, ours in vars(onnx_schema).items():
+    for name, ours in vars(schema).items():
         if not isinstance(ours, type):
             continue
         known = TensorProto if name == "DataType" else nested.get(name) or getattr(onnx, name)

@@ -13,10 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import ClosedError, ModelError, OutOfMemoryError, UsageError
-from nst_rt.exiting import left_before_exit
-from nst_rt.fitting import Fitting
 from nst_rt.images import (
     PictureLimits,
     blend,
@@ -28,12 +25,15 @@ from nst_rt.images import (
 )
 from nst_rt.model import Adaptation, read_model
 from nst_rt.options import PaintOptions, Size
+from nst_rt.painting.fitting import Fitting
+from nst_rt.painting.steady import Statistics, SteadyStyle
+from nst_rt.painting.within_memory import Run, WithinMemory
 from nst_rt.pixels import Pixels
 from nst_rt.sessions import Session, SessionOptions, open_session, preferred_flavour
 from nst_rt.sessions.gpu import GpuSession
 from nst_rt.sessions.in_flight import PICTURES_IN_FLIGHT
-from nst_rt.steady import Statistics, SteadyStyle
-from nst_rt.within_memory import Run, WithinMemory
+from nst_rt.system.cancellation import raise_if_cancelled
+from nst_rt.system.exiting import left_before_exit
 
 logger = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from collections.abc import Callable
 import numpy as np
 
 from nst_rt.images import shrink
+from nst_rt.painting.steady import Statistics
 from nst_rt.pixels import Pixels
 from nst_rt.sessions.limits import Limits, Size
-from nst_rt.steady import Statistics
 
 SteadyPaint = Callable[[Pixels, Statistics | None, float], tuple[Pixels, Statistics]]
 """Signature of `SteadyStyle.paint`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nst_rt.memory import free_memory
+from nst_rt.system.memory import free_memory
 
 
 def test_the_smaller_of_system_and_container_counts(tmp_path: Path) -> None:

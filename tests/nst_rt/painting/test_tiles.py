@@ -7,8 +7,8 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nst_rt.painting.tiles import tiling
 from nst_rt.sessions.limits import Limits
-from nst_rt.tiles import tiling
 
 SIDES = st.integers(1, 2000)
 RANGES = st.tuples(SIDES, SIDES).map(sorted)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nst_rt.arguments import file_path, refuse_unknown, seconds, share, whole_number
 from nst_rt.errors import UsageError
+from nst_rt.system.arguments import file_path, refuse_unknown, seconds, share, whole_number
 
 NO_NUMBERS = ["1", None, [1], float("nan"), float("inf"), Decimal(1), np.array([0.5, 1])]
 

@@ -15,10 +15,10 @@ from functools import partial
 from nst_rt.errors import LimitError, ModelError, OutOfMemoryError, ProviderError
 from nst_rt.images import allowed_memory, check_memory
 from nst_rt.model import ModelFile
+from nst_rt.painting.steady import SteadyStyle
+from nst_rt.painting.tiled import TilePlan, paint_tiles, plan_tiles, tiled_within
 from nst_rt.pixels import Pixels
 from nst_rt.sessions import Session
-from nst_rt.steady import SteadyStyle
-from nst_rt.tiled import TilePlan, paint_tiles, plan_tiles, tiled_within
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.processor import Processor, this_processor
+from nst_rt.system.processor import Processor, this_processor
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from nst_rt.atomic import hidden_beside
 from nst_rt.errors import OutputError, UsageError
+from nst_rt.system.atomic import hidden_beside
 
 _SUFFIX = ".nst-rt-lock"
 _POLL_S = 0.2

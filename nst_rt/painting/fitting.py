@@ -9,8 +9,8 @@ from nst_rt.errors import InputError, ModelError, ProviderError, shown
 from nst_rt.images import working_size
 from nst_rt.model import ModelFile
 from nst_rt.options import Size
-from nst_rt.steady import SteadyStyle
-from nst_rt.within_memory import WithinMemory
+from nst_rt.painting.steady import SteadyStyle
+from nst_rt.painting.within_memory import WithinMemory
 
 logger = logging.getLogger(__name__)
 

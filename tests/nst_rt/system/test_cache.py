@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nst_rt.cache import cache_folder
+from nst_rt.system.cache import cache_folder
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A reader of ONNX files that needs no ONNX library.
 
-It reads only the fields that decide whether a file may be given to an engine (`onnx_schema` names
+It reads only the fields that decide whether a file may be given to an engine (`schema` names
 them). It never follows a reference to another file and never recurses without bound.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
-from nst_rt.onnx_schema import (
+from nst_rt.onnx_file.protobuf import WireError, fields, message_of, name_of, text_of
+from nst_rt.onnx_file.schema import (
     AttributeProto,
     DataType,
     Dimension,
@@ -25,8 +26,7 @@ from nst_rt.onnx_schema import (
     TypeProtoTensor,
     ValueInfoProto,
 )
-from nst_rt.onnx_tensor import read_tensor
-from nst_rt.protobuf import WireError, fields, message_of, name_of, text_of
+from nst_rt.onnx_file.tensor import read_tensor
 
 MAX_DEPTH = 16
 MAX_NODES = 10_000

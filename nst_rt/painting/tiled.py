@@ -14,14 +14,14 @@ from functools import partial
 
 import numpy as np
 
-from nst_rt.cancellation import raise_if_cancelled
 from nst_rt.errors import ModelError, ProviderError
-from nst_rt.estimate import SteadyPaint, estimate_pixels, estimate_statistics
 from nst_rt.model import ModelFile
+from nst_rt.painting.estimate import SteadyPaint, estimate_pixels, estimate_statistics
+from nst_rt.painting.steady import SteadyStyle
+from nst_rt.painting.tiles import Tiling, tiling
 from nst_rt.pixels import Pixels
 from nst_rt.sessions.limits import Limits, Size
-from nst_rt.steady import SteadyStyle
-from nst_rt.tiles import Tiling, tiling
+from nst_rt.system.cancellation import raise_if_cancelled
 
 logger = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nst_rt import LimitError, Stylizer
-from nst_rt.estimate import estimate_statistics, pieces
 from nst_rt.model import read_model
+from nst_rt.painting.estimate import estimate_statistics, pieces
+from nst_rt.painting.steady import SteadyStyle
+from nst_rt.painting.tiled import TilePlan, paint_tiles, pixels_within, plan_tiles
+from nst_rt.painting.tiles import tiling
 from nst_rt.sessions import SessionOptions, open_session
 from nst_rt.sessions.limits import Limits
-from nst_rt.steady import SteadyStyle
-from nst_rt.tiled import TilePlan, paint_tiles, pixels_within, plan_tiles
-from nst_rt.tiles import tiling
 
 
 def steady_of(style) -> SteadyStyle:

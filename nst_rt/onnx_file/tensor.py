@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nst_rt.onnx_schema import DataType, TensorProto
-from nst_rt.protobuf import WireError, fields, text_of
+from nst_rt.onnx_file.protobuf import WireError, fields, text_of
+from nst_rt.onnx_file.schema import DataType, TensorProto
 
 _RAW = {
     DataType.FLOAT: "<f4", DataType.FLOAT16: "<f2", DataType.DOUBLE: "<f8",
