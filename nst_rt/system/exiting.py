@@ -43,6 +43,8 @@ def left_before_exit() -> Iterator[None]:
 
 def _end_if_exiting(thread: threading.Thread) -> None:
     if _exiting and thread.daemon:
+        if not isinstance(thread, threading._DummyThread):  # started by Python, so its end is seen
+            _ending.add(thread)
         raise SystemExit
 
 
@@ -54,12 +56,16 @@ def _wait_for_daemons() -> None:
         for token in left:
             token.cancel()
         if monotonic() > end:
-            break
+            return
+        sleep(_PAUSE_S)
+    # with a thread its engines' objects end, which lasts longer than its picture
+    while any(thread.is_alive() for thread in tuple(_ending)) and monotonic() < end:
         sleep(_PAUSE_S)
 
 
 _exiting = False
 _inside: list[tuple[threading.Thread, CancelToken]] = []
+_ending: set[threading.Thread] = set()
 atexit.register(_wait_for_daemons)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_inside.clear)  # those threads are not in the child
