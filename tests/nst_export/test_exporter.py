@@ -284,7 +284,7 @@ def test_a_shipped_style_is_exported_by_name_with_its_card(
     written = facts_in(tmp_path / "x.onnx")
     assert written["nst_rt.name"] == "thin-style"
     assert written["nst_rt.title"] == "Thinner"
-    assert (written["nst_rt.painting.painter"], written["nst_rt.licence"]) == ("Nobody", "CC0")
+    assert (written["nst_rt.painter"], written["nst_rt.licence"]) == ("Nobody", "CC0")
 
 
 def test_folder_of_a_run_names_the_style_in_it(tmp_path: Path) -> None:
