@@ -37,6 +37,13 @@ def test_missing_libraries_are_named_with_the_cure(cuda_machine, tmp_path: Path)
     assert ended.err == ""
 
 
+def test_missing_cuda_bindings_are_named_with_the_extra(cuda_machine) -> None:
+    code = 'sys.modules["cuda"] = None\nprint(told(opened))'
+    ended = cuda_machine.run(code, "starry-night", before=OPEN)
+    expected = 'MissingExtraError 5: cuda-bindings is not installed; pip install "nst-rt[cuda]"\n'
+    assert ended.out == expected, ended.err
+
+
 @pytest.mark.parametrize(
     ("failure", "says"),
     [
