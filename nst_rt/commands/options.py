@@ -87,7 +87,7 @@ def blend_options(source: str) -> Decorator:
             help=f"0 is the {source}, 1 the painting.",
         ),
         click.option(
-            "--keep-color", is_flag=True, help=f"The {source}'s colors, the painting's light."
+            "--keep-color", is_flag=True, help=f"The {source}'s colors, the painting's brightness."
         ),
     )
 
