@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, TypedDict, get_args
+from dataclasses import dataclass, fields
+from typing import Any, get_args
 
 import click
 
@@ -12,17 +12,6 @@ from nst_rt.options import DEFAULT_SIZE, Size
 from nst_rt.sessions import Device, Precision
 
 DEFAULT_STYLE = "starry-night"
-
-
-class StylizerArguments(TypedDict):
-    """Keyword arguments of `Stylizer` that come from shared options."""
-
-    strength: float
-    keep_color: bool
-    device: Device
-    precision: Precision
-    threads: int | None
-    trust_engine: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +25,9 @@ class PaintingRequest:
     threads: int | None
     trust_engine: bool
 
-    def stylizer_arguments(self) -> StylizerArguments:
-        return StylizerArguments(
-            strength=self.strength,
-            keep_color=self.keep_color,
-            device=self.device,
-            precision=self.precision,
-            threads=self.threads,
-            trust_engine=self.trust_engine,
-        )
+    def stylizer_arguments(self) -> dict[str, Any]:
+        """Return these as keyword arguments of `Stylizer`, without the options of one command."""
+        return {field.name: getattr(self, field.name) for field in fields(PaintingRequest)}
 
 
 def style_option(*names: str, further: str = "", **settings: Any) -> Decorator:
